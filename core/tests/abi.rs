@@ -1,0 +1,203 @@
+//! The interface seen from C: the same layout, a plugin written in it, and versions that are to come.
+
+#![allow(unsafe_code)]
+
+mod c;
+#[path = "../examples/simple_example/library.rs"]
+mod library;
+
+use std::ffi::c_void;
+use std::mem::offset_of;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::ptr::null_mut;
+
+use library::{Declared, Library, simple_plugin};
+use object::{Object, ObjectSection, ObjectSymbol};
+use relink_core::abi::{self, FAILED, FamilyTable, OK, PluginTable, Settings, Sink, Stamp, Text};
+use relink_core::{Error, Paths};
+
+/// Compiles a file of `tests/c` into `dir`; nothing where there is no C compiler.
+fn compiled(dir: &Path, source: &str, arguments: &[&str]) -> Option<PathBuf> {
+    let made = dir.join(source).with_extension("made");
+    let output = ["-std=c11", "-O2", "-o", made.to_str().expect("a path in UTF-8")];
+    c::compile("cc", &[&output, arguments].concat(), source).then_some(made)
+}
+
+const LIBRARY: [&str; 2] = ["-shared", "-fPIC"];
+
+/// Compiles `newer.c` with these arguments besides, and opens it.
+fn newer(arguments: &[&str]) -> Option<Result<Library, Error>> {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = compiled(dir.path(), "newer.c", &[&LIBRARY, arguments].concat())?;
+    Some(Library::open(&path, "newer"))
+}
+
+fn paths(procfs: &Path) -> Paths {
+    Paths { procfs: procfs.into(), ..Paths::default() }
+}
+
+macro_rules! layout {
+    ($($type:ident { $($field:ident),* })*) => {
+        [$(
+            format!("Relink{} {}", stringify!($type), size_of::<$type>()),
+            $(format!("Relink{}.{} {}", stringify!($type), stringify!($field), offset_of!($type, $field)),)*
+        )*]
+    };
+}
+
+#[test]
+fn c_lays_the_structs_out_as_rust_does() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let Some(program) = compiled(dir.path(), "layout.c", &[]) else { return };
+    let output = Command::new(program).output().expect("the program starts");
+    let in_c = String::from_utf8(output.stdout).expect("text");
+    let in_rust = layout! {
+        Text { data, length }
+        Stamp { magic, major, minor }
+        PluginTable {
+            magic, major, minor, size, name, version, help, package, families, family_count, family_size, create,
+            collect, facts, destroy
+        }
+        FamilyTable { name, help, labels, label_count, kind }
+        Settings { size, options, procfs, sysfs, rootfs, series }
+        Sink { size, context, sample, fact, error }
+    };
+    assert_eq!(in_c.lines().collect::<Vec<_>>(), in_rust);
+}
+
+#[test]
+fn a_plugin_in_c_is_a_plugin() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let Some(path) = compiled(dir.path(), "uptime.c", &LIBRARY) else { return };
+    let plugin = Library::open(&path, "uptime").expect("a plugin");
+    assert_eq!(plugin.name(), "uptime");
+    let family = Declared { name: "c_uptime_seconds".into(), kind: abi::KIND_GAUGE, labels: vec![] };
+    assert_eq!(plugin.families(), [family]);
+
+    let uptime = dir.path().join("uptime");
+    let mut instance = plugin.create(&paths(dir.path()), "{}", 10).expect("an instance");
+    for (content, value) in [("350735.47 234388.90\n", 350_735.47), ("0.01 0.00\n", 0.01)] {
+        std::fs::write(&uptime, content).expect("a file");
+        let answer = instance.collect();
+        assert_eq!((answer.status, answer.samples), (OK, vec![(0, vec![], value)]));
+    }
+    assert_eq!(instance.facts().facts, [("file".to_owned(), uptime.display().to_string())]);
+
+    std::fs::write(&uptime, "no number").expect("a file");
+    let answer = instance.collect();
+    assert_eq!((answer.status, answer.samples.len()), (FAILED, 0));
+    assert_eq!(answer.errors[0].0, format!("{} does not begin with a number", uptime.display()));
+
+    std::fs::remove_file(&uptime).expect("the file");
+    let answer = instance.collect();
+    assert_eq!((answer.status, answer.samples.len()), (FAILED, 0));
+    let message = format!("reading {}: No such file or directory", uptime.display());
+    assert_eq!(answer.errors, [(message, "set --path.procfs to where procfs is".to_owned())]);
+}
+
+#[test]
+fn a_library_can_be_judged_before_its_code_runs() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let in_c = compiled(dir.path(), "uptime.c", &LIBRARY);
+    for path in [Some(simple_plugin().expect("cargo builds the library")), in_c].into_iter().flatten() {
+        let bytes = std::fs::read(&path).expect("the library");
+        let file = object::File::parse(&bytes[..]).expect("an object file");
+        let section = file.section_by_name(abi::STAMP_SECTION).expect("a stamp");
+        let mut stamp = abi::MAGIC.to_vec();
+        stamp.extend(abi::MAJOR.to_ne_bytes());
+        stamp.extend(abi::MINOR.to_ne_bytes());
+        assert_eq!(section.data().expect("bytes"), stamp, "{path:?}");
+
+        let entries = file.dynamic_symbols().filter(|symbol| {
+            symbol.is_definition() && symbol.name().is_ok_and(|name| name.starts_with(abi::ENTRY_PREFIX))
+        });
+        assert_eq!(entries.count(), 1, "{path:?}");
+    }
+}
+
+#[test]
+fn a_library_of_a_newer_minor_works() {
+    let Some(plugin) = newer(&[]) else { return };
+    let plugin = plugin.expect("a newer minor is accepted");
+    assert!(plugin.table.minor > abi::MINOR && plugin.table.size > size_of::<PluginTable>());
+    assert!(plugin.table.family_size > size_of::<FamilyTable>());
+    // The second family is found only by the library's own length of one.
+    let second =
+        Declared { name: "c_second_total".into(), kind: abi::KIND_COUNTER, labels: vec!["side".into()] };
+    assert_eq!(plugin.families()[1], second);
+
+    let mut instance = plugin.create(&Paths::default(), "{}", 10).expect("an instance");
+    assert_eq!(instance.collect().samples, [(0, vec![], 1.5), (1, vec!["left".to_owned()], 2.0)]);
+    // It has no facts, and the absent function is not called.
+    assert_eq!(instance.facts().status, OK);
+}
+
+#[test]
+fn a_library_that_this_relink_can_not_read_is_refused() {
+    for (argument, words) in [
+        ("-DTABLE_MAJOR=2", "was built for ABI 2, this relink speaks ABI 1"),
+        ("-DTABLE_SIZE=136", "a table of 136 bytes"),
+        ("-DFAMILY_SIZE=60", "families lie 60 bytes apart"),
+        ("-DFAMILY_SIZE=0", "families lie 0 bytes apart"),
+    ] {
+        let Some(plugin) = newer(&[argument]) else { return };
+        let error = plugin.err().expect(argument);
+        assert!(error.message().contains(words), "{error}");
+    }
+}
+
+/// What an agent of a newer minor passes: more fields than the library knows.
+#[repr(C)]
+struct Newer<T> {
+    known: T,
+    more: [usize; 8],
+}
+
+unsafe extern "C" fn count_sample(context: *mut c_void, _: usize, _: *const Text, _: usize, _: f64) {
+    // SAFETY: the test passes a count, and waits for the call to end.
+    unsafe { *context.cast::<usize>() += 1 };
+}
+
+unsafe extern "C" fn ignore(_: *mut c_void, _: Text, _: Text) {}
+
+#[test]
+fn a_library_works_with_an_agent_of_a_newer_minor() {
+    let path = simple_plugin().expect("cargo builds the library");
+    let table = Library::open(&path, "simple_plugin").expect("the library opens").table;
+    let mut samples = 0_usize;
+    let context = (&raw mut samples).cast();
+    let nothing = Text { data: std::ptr::null(), length: 0 };
+    let more = [usize::MAX; 8];
+    let sink = Newer {
+        known: Sink {
+            size: size_of::<Newer<Sink>>(),
+            context,
+            sample: count_sample,
+            fact: ignore,
+            error: ignore,
+        },
+        more,
+    };
+    let settings = Newer {
+        known: Settings {
+            size: size_of::<Newer<Settings>>(),
+            options: Text::of("{}"),
+            // An empty text may have no address.
+            procfs: nothing,
+            sysfs: nothing,
+            rootfs: nothing,
+            series: 10,
+        },
+        more,
+    };
+    let mut instance = null_mut();
+    // SAFETY: the table is this library's, and settings and sink are valid for the calls.
+    unsafe {
+        assert_eq!((table.create)(table, &settings.known, &sink.known, &mut instance), OK);
+        assert_eq!((table.collect)(instance, &sink.known), OK);
+        (table.destroy)(instance);
+    }
+    assert_eq!(samples, 2);
+    assert_eq!((sink.more, settings.more), (more, more));
+}

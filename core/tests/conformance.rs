@@ -1,0 +1,131 @@
+//! The conformance suite on plugins that break one rule each: a suite that lets one of them pass is none.
+
+use std::cell::Cell;
+
+use relink_core::testing::{Cost, CountingAllocator, Tree, conforms};
+use relink_core::{Collector, Context, Error, Family, Options, Samples, Source};
+
+#[global_allocator]
+static COUNTING: CountingAllocator = CountingAllocator;
+
+const VALUE: Family = Family::gauge("test_value", "What the file says.").labels(&["which"]);
+const OTHER: Family = Family::gauge("test_other", "Declared by no plugin here.");
+const MILLISECONDS: Family = Family::gauge("test_milliseconds", "In no base unit.");
+
+thread_local! {
+    static MADE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Shows the number in `/proc/value`, and breaks the rule that its name tells.
+struct Plugin {
+    breaks: &'static str,
+    source: Source,
+    failed: bool,
+    /// How many were made in this thread before it.
+    number: u32,
+}
+
+impl Plugin {
+    fn new(breaks: &'static str, options: &Options) -> Result<Self, Error> {
+        if breaks != "options" {
+            options.expect_none()?;
+        }
+        let number = MADE.replace(MADE.get() + 1);
+        Ok(Plugin { breaks, source: Source::new(options.procfs("value")), failed: false, number })
+    }
+
+    fn parse(&mut self) -> Result<f64, Error> {
+        let text = self.source.read()?;
+        let value =
+            if self.breaks == "panics" { Ok(text.trim().parse().unwrap()) } else { text.trim().parse() };
+        if self.breaks == "anonymous" { Ok(value?) } else { value.context(self.source.path().display()) }
+    }
+}
+
+impl Collector for Plugin {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        if self.breaks == "resentful" && self.failed {
+            return Err(Error::new("value failed once, so it is not looked at again"));
+        }
+        let value = self.parse();
+        self.failed |= value.is_err();
+        let value = value?;
+        let label = if self.breaks == "unlike" { self.number.to_string() } else { String::new() };
+        out.push(&VALUE, [&label], value);
+        match self.breaks {
+            "undeclared" => out.push(&OTHER, [], 1.0),
+            "twice" => out.push(&VALUE, [&label], value),
+            "leaks" => std::mem::forget(Box::new(0u8)),
+            "allocates" => drop(std::hint::black_box(Box::new(0u8))),
+            "reads" => drop(self.source.read()?.len()),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+macro_rules! plugins {
+    ($($name:ident: $families:expr;)*) => {
+        $(mod $name {
+            use super::*;
+            relink_core::register_linked! {
+                name: stringify!($name),
+                help: "Breaks a rule",
+                families: $families,
+                new: |options: &Options| Plugin::new(stringify!($name), options),
+            }
+        })*
+    };
+}
+
+plugins! {
+    good: &[VALUE];
+    options: &[VALUE];
+    panics: &[VALUE];
+    anonymous: &[VALUE];
+    resentful: &[VALUE];
+    unlike: &[VALUE];
+    undeclared: &[VALUE];
+    twice: &[VALUE];
+    leaks: &[VALUE];
+    allocates: &[VALUE];
+    reads: &[VALUE];
+    named: &[VALUE, MILLISECONDS];
+}
+
+/// What the suite says of a plugin; nothing if it conforms.
+fn verdict(name: &'static str, allocations: u64) -> Option<String> {
+    let tree = Tree::new().file("proc/value", "42\n");
+    let cost = Cost { reads: 2, allocations };
+    let outcome = std::panic::catch_unwind(|| conforms(name, &tree, "{}", cost));
+    outcome.err().map(|words| *words.downcast::<String>().expect("the suite says why"))
+}
+
+#[test]
+fn a_plugin_that_keeps_the_rules_conforms() {
+    assert_eq!(verdict("good", 0), None);
+}
+
+#[test]
+fn each_broken_rule_is_found() {
+    for (name, expected) in [
+        ("options", "takes the option no_such_option"),
+        ("panics", "proc/value emptied, met by a running collector: panicked at core/tests/conformance.rs:"),
+        ("anonymous", "proc/value with garbage, met by a new collector: the error does not name the file"),
+        ("resentful", "proc/value missing and restored: still fails"),
+        ("undeclared", "test_other, which the plugin did not declare"),
+        ("twice", "the series test_value{which=\"\"} twice"),
+        ("allocates", "1 allocations a collection, expected at most 0"),
+        ("reads", "4 reads a collection, expected at most 2"),
+        ("named", "test_milliseconds: is in milliseconds, expected the base unit seconds"),
+    ] {
+        let words = verdict(name, 0).unwrap_or_else(|| panic!("{name} passes"));
+        assert!(words.contains(expected), "{name}: {words}");
+    }
+    // A leak is found even where the allocations themselves are allowed.
+    let words = verdict("leaks", 1).expect("a leak passes");
+    assert!(words.contains("memory grew by 9900 bytes over 10000 collections"), "{words}");
+    // Each instance of this one shows another series, so that behind the C interface is another one as well.
+    let words = verdict("unlike", 1).expect("another series over the C interface passes");
+    assert!(words.contains("other series over the C interface"), "{words}");
+}

@@ -1,0 +1,174 @@
+//! What `register!` exports, called as an agent calls it: through the table of a library.
+
+#[path = "../examples/simple_example/library.rs"]
+mod library;
+
+use std::sync::OnceLock;
+
+use library::{Answer, Declared, Instance, Library, simple_plugin};
+use relink_core::Paths;
+use relink_core::abi::{self, BROKEN, FAILED, OK};
+use serde_json::json;
+
+fn library() -> Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    *LIBRARY.get_or_init(|| {
+        let path = simple_plugin().expect("cargo builds the library");
+        Library::open(&path, "simple_plugin").expect("the library opens")
+    })
+}
+
+fn create(options: &serde_json::Value) -> Result<Instance, Answer> {
+    library().create(&Paths::default(), &options.to_string(), 1000)
+}
+
+/// An instance that misbehaves.
+fn with_fault(fault: &str) -> Instance {
+    create(&json!({ "fault": fault })).expect("an instance")
+}
+
+/// An answer that says nothing but why there is none.
+fn only_error(answer: &Answer) -> (i32, &str, &str) {
+    assert!(answer.samples.is_empty(), "{answer:?}");
+    let [(message, hint)] = &answer.errors[..] else { panic!("one error was expected: {answer:?}") };
+    (answer.status, message, hint)
+}
+
+#[test]
+fn the_table_says_what_register_says() {
+    let library = library();
+    assert_eq!(library.name(), "simple");
+    assert_eq!(library.table.size, size_of::<abi::PluginTable>());
+    let declared = |name: &str, kind, labels: &[&str]| Declared {
+        name: name.into(),
+        kind,
+        labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+    };
+    assert_eq!(
+        library.families(),
+        [
+            declared("simple_calls_total", abi::KIND_COUNTER, &[]),
+            declared("simple_text_bytes", abi::KIND_GAUGE, &["text"]),
+        ]
+    );
+}
+
+#[test]
+fn label_values_arrive_byte_for_byte() {
+    let texts =
+        ["", "plain", "a \"quoted\" \\ one", "two\nlines\r\t", "näh 🦀 日本", "nul\0inside", "\u{10ffff}"];
+    let mut instance = create(&json!({ "texts": texts })).expect("an instance");
+    for call in 1..=2 {
+        let answer = instance.collect();
+        assert_eq!((answer.status, &answer.errors[..]), (OK, &[][..]));
+        let mut expected = vec![(0, vec![], f64::from(call))];
+        expected.extend(texts.map(|text| (1, vec![text.to_owned()], text.len() as f64)));
+        assert_eq!(answer.samples, expected);
+    }
+    let answer = instance.facts();
+    assert_eq!((answer.status, answer.facts), (OK, vec![("calls".to_owned(), "2".to_owned())]));
+}
+
+#[test]
+fn what_an_instance_can_not_be_made_of_is_told() {
+    let refused = |options: serde_json::Value| create(&options).err().expect("a refusal");
+    assert_eq!(
+        only_error(&refused(json!({"fault": "refuse-new"}))),
+        (FAILED, "no such device \"näh\"", "plug it in")
+    );
+    let answer = refused(json!({"colour": 1}));
+    let (status, message, _) = only_error(&answer);
+    assert_eq!(status, FAILED);
+    assert_eq!(
+        message,
+        "[plugins.simple]: unknown field `colour`, expected one of `texts`, `ballast`, `fault`"
+    );
+    for broken in ["", "no JSON", "[]", "{\"texts\":"] {
+        let answer = library().create(&Paths::default(), broken, 1000).err().expect("a refusal");
+        let (status, message, _) = only_error(&answer);
+        assert_eq!(status, FAILED);
+        assert!(message.starts_with("the agent's options are no JSON object"), "{message}");
+    }
+}
+
+#[test]
+fn a_failed_collection_says_why_and_the_next_one_starts_afresh() {
+    let mut instance = with_fault("fail-collect");
+    for _ in 0..2 {
+        assert_eq!(only_error(&instance.collect()), (FAILED, "reading device: gone", "bring it back"));
+    }
+}
+
+#[test]
+fn samples_that_break_the_rules_are_an_error_and_none_is_passed_on() {
+    for (fault, words) in [
+        ("undeclared-family", "simple_other, which the plugin did not declare"),
+        ("label-too-many", "simple_calls_total with 1 label values"),
+        ("negative-counter", "the counter simple_calls_total with the value -1"),
+        ("flood", "more than 1000 series"),
+    ] {
+        let answer = with_fault(fault).collect();
+        let (status, message, _) = only_error(&answer);
+        assert_eq!(status, FAILED, "{fault}");
+        assert!(message.contains(words), "{fault}: {message}");
+    }
+}
+
+#[test]
+fn no_panic_leaves_the_library() {
+    let answer = create(&json!({"fault": "panic-in-new"})).err().expect("a refusal");
+    let (status, message, _) = only_error(&answer);
+    assert_eq!(status, BROKEN);
+    assert!(message.starts_with("panicked at ") && message.ends_with(": in new"), "{message}");
+    assert!(message.contains("simple_plugin.rs:"), "{message}");
+
+    for (fault, words) in
+        [("panic-in-collect", ": in collect number 1"), ("panic-in-payload", ": (no message)")]
+    {
+        let mut instance = with_fault(fault);
+        let answer = instance.collect();
+        let (status, message, _) = only_error(&answer);
+        assert_eq!(status, BROKEN, "{fault}");
+        assert!(message.ends_with(words), "{fault}: {message}");
+    }
+    let answer = with_fault("panic-in-facts").facts();
+    assert_eq!(answer.status, BROKEN);
+    assert!(answer.errors[0].0.ends_with(": in facts"), "{answer:?}");
+    drop(with_fault("panic-in-drop"));
+
+    // The library works on.
+    assert_eq!(create(&json!({})).expect("an instance").collect().status, OK);
+}
+
+#[test]
+fn an_instance_goes_from_thread_to_thread() {
+    let mut instance = create(&json!({})).expect("an instance");
+    for call in 1..=50 {
+        let work = std::thread::spawn(move || {
+            let answer = instance.collect();
+            (instance, answer)
+        });
+        let answer;
+        (instance, answer) = work.join().expect("no panic");
+        assert_eq!(answer.samples[0], (0, vec![], f64::from(call)));
+    }
+    // It ends on another thread than it began on.
+    std::thread::spawn(move || drop(instance)).join().expect("no panic");
+}
+
+#[test]
+fn instances_do_not_know_of_each_other() {
+    std::thread::scope(|scope| {
+        for thread in 0..8_usize {
+            scope.spawn(move || {
+                let text = "x".repeat(thread);
+                let mut instance = create(&json!({ "texts": [text] })).expect("an instance");
+                for call in 1..=500 {
+                    let answer = instance.collect();
+                    let expected = [(0, vec![], f64::from(call)), (1, vec![text.clone()], thread as f64)];
+                    assert_eq!(answer.samples, expected);
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,20 @@
+use relink_core::{Collector, Error, Family, Options, Samples, register};
+
+const LOAD: Family = Family::gauge("node_load1", "Load.");
+
+struct Load;
+
+impl Collector for Load {
+    fn collect(&mut self, _: &mut Samples) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+register! {
+    name: "load",
+    help: "Load averages",
+    families: [LOAD, LOAD],
+    new: |_: &Options| Ok(Load),
+}
+
+fn main() {}
