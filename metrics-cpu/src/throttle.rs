@@ -1,0 +1,68 @@
+//! thermal_throttle: how often cores and packages were slowed down because of heat (x86).
+
+use relink_core::{Context, Error, Samples};
+
+use crate::families::{CORE_THROTTLES, PACKAGE_THROTTLES};
+use crate::stat::unexpected;
+use crate::sysfs::{Page, SysfsFile};
+use crate::topology::CpuFolder;
+
+/// One counter a core and one a package. Empty where the CPUs have no such counters.
+#[derive(Default)]
+pub(crate) struct Throttle {
+    counters: Vec<Counter>,
+}
+
+struct Counter {
+    package: String,
+    /// Nothing for the counter of the whole package.
+    core: Option<String>,
+    file: SysfsFile,
+}
+
+impl Throttle {
+    /// Finds the counters; `keep` says whether the folders are of the real sysfs.
+    pub(crate) fn scan(cpus: &[CpuFolder], keep: bool) -> Self {
+        let mut counters: Vec<Counter> = Vec::new();
+        for cpu in cpus {
+            let (Some(package), Some(core)) = (&cpu.package, &cpu.core) else { continue };
+            for (core, name) in [(Some(core), "core_throttle_count"), (None, "package_throttle_count")] {
+                // The threads of a core, and the cores of a package, show the same counter.
+                let known = counters.iter().any(|c| c.package == *package && c.core.as_ref() == core);
+                let path = cpu.path.join("thermal_throttle").join(name);
+                if !known && path.exists() {
+                    let file = SysfsFile::new(path, keep);
+                    counters.push(Counter { package: package.clone(), core: core.cloned(), file });
+                }
+            }
+        }
+        Throttle { counters }
+    }
+
+    pub(crate) fn collect(&mut self, page: &mut Page, out: &mut Samples) -> Result<(), Error> {
+        for Counter { package, core, file } in &mut self.counters {
+            let Some(text) = file.read(page) else { continue };
+            let count = parse_count(text).context(file.path().display())?;
+            match core {
+                Some(core) => out.push(&CORE_THROTTLES, [package, core], count),
+                None => out.push(&PACKAGE_THROTTLES, [package], count),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse_count(text: &str) -> Result<f64, Error> {
+    text.parse::<u64>().map(|count| count as f64).map_err(|_| unexpected("a number of times", text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts() {
+        assert_eq!(parse_count("18446744073709551615").unwrap(), u64::MAX as f64);
+        assert_eq!(parse_count("-1").unwrap_err().message(), "expected a number of times, found \"-1\"");
+    }
+}

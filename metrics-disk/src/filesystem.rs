@@ -1,0 +1,236 @@
+//! File systems: which are mounted, and how full they are.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use relink_core::{Error, Facts, Family, Options, Samples};
+use rustix::fs::{StatVfs, StatVfsMountFlags};
+
+use crate::facts::space;
+use crate::families::*;
+use crate::mountinfo::MountInfo;
+use crate::mounts::{Line, parse, strip};
+use crate::options::Filter;
+use crate::statfs::{Answer, Helper, Helpers, ask, describe};
+
+/// The mounts that pass the filters.
+pub(crate) struct Filesystems {
+    mountinfo: MountInfo,
+    rootfs: PathBuf,
+    mount_points: Filter,
+    fs_types: Filter,
+    timeout: Duration,
+    helpers: Helpers,
+    mounts: Vec<Mount>,
+}
+
+struct Mount {
+    line: Line,
+    /// The label: the mount point as seen from the rootfs, as UTF-8.
+    mount_point: String,
+    major: String,
+    minor: String,
+    /// Where to ask: the mount point below the rootfs.
+    path: PathBuf,
+    /// Whether no mount before it has the same labels of `node_filesystem_mount_info`.
+    shows_info: bool,
+    asker: Asker,
+}
+
+/// Who asks the file system for its size.
+enum Asker {
+    /// The collecting thread. The last answer.
+    Inline(Option<Answer>),
+    /// A thread of its own, because the answer may never come.
+    Helper(Helper),
+    /// Nobody, because no thread could be started: the mount counts as not answering.
+    Nobody,
+}
+
+impl Filesystems {
+    pub(crate) fn new(options: &Options, mount_points: Filter, fs_types: Filter, timeout: Duration) -> Self {
+        Filesystems {
+            mountinfo: MountInfo::new(options),
+            rootfs: options.rootfs().to_owned(),
+            mount_points,
+            fs_types,
+            timeout,
+            helpers: Helpers::new(),
+            mounts: Vec::new(),
+        }
+    }
+
+    /// Looks for new mounts and asks each for its size.
+    pub(crate) fn measure(&mut self) -> Result<(), Error> {
+        if self.mountinfo.refresh()? {
+            match parse(self.mountinfo.text()) {
+                Ok(lines) => self.take(lines),
+                Err(error) => {
+                    self.mountinfo.forget();
+                    return Err(error.context(self.mountinfo.path().display()));
+                }
+            }
+        }
+        let (mut slow, mut fast) = (Vec::new(), Vec::new());
+        for mount in &mut self.mounts {
+            match &mut mount.asker {
+                Asker::Helper(helper) => slow.push(helper),
+                Asker::Inline(answer) => fast.push((&mount.path, answer)),
+                Asker::Nobody => {}
+            }
+        }
+        self.helpers.ask_all(&mut slow, self.timeout, || {
+            for (path, answer) in fast {
+                *answer = Some(ask(path));
+            }
+        });
+        Ok(())
+    }
+
+    /// Makes the mounts anew from mountinfo; those that were there before keep their helpers.
+    fn take(&mut self, lines: Vec<Line>) {
+        let mut before: HashMap<u32, Mount> = self.mounts.drain(..).map(|old| (old.line.id, old)).collect();
+        let mut places = HashMap::new();
+        for line in lines {
+            let rest =
+                strip(&line.mount_point, self.rootfs.as_os_str().as_bytes()).unwrap_or(&line.mount_point);
+            let mount_point = if rest.is_empty() { "/".into() } else { String::from_utf8_lossy(rest) };
+            if self.fs_types.ignores(&line.fstype) || self.mount_points.ignores(&mount_point) {
+                continue;
+            }
+            let path = below(&self.rootfs, rest);
+            // A mount that is only remounted stays the same, and so does the question that may still be open.
+            let old = before.remove(&line.id);
+            let asker = match old.filter(|old| old.path == path && old.line.suspect == line.suspect) {
+                Some(old) => old.asker,
+                None => self.asker(line.suspect, &path),
+            };
+            let mount_point = mount_point.into_owned();
+            // Of mounts with the same labels the later one counts: it lies on top, and the path leads to it.
+            let place = (line.device.clone(), mount_point.clone(), line.fstype.clone());
+            let (major, minor) = (line.major.to_string(), line.minor.to_string());
+            let mount = Mount { line, mount_point, major, minor, path, shows_info: true, asker };
+            match places.entry(place) {
+                Entry::Occupied(place) => self.mounts[*place.get()] = mount,
+                Entry::Vacant(place) => {
+                    place.insert(self.mounts.len());
+                    self.mounts.push(mount);
+                }
+            }
+        }
+        let mut infos = HashSet::new();
+        for mount in &mut self.mounts {
+            let Line { device, major, minor, .. } = &mount.line;
+            mount.shows_info = infos.insert((device.clone(), *major, *minor, mount.mount_point.clone()));
+        }
+    }
+
+    fn asker(&mut self, suspect: bool, path: &Path) -> Asker {
+        if !suspect {
+            return Asker::Inline(None);
+        }
+        match self.helpers.start(path.to_owned()) {
+            Ok(helper) => Asker::Helper(helper),
+            Err(_) => {
+                // The next collection takes the mounts anew, and tries again.
+                self.mountinfo.forget();
+                Asker::Nobody
+            }
+        }
+    }
+
+    pub(crate) fn push(&self, out: &mut Samples) {
+        self.mounts.iter().for_each(|mount| mount.push(out));
+    }
+
+    pub(crate) fn facts(&self, out: &mut Facts) {
+        for mount in &self.mounts {
+            let Line { fstype, device, .. } = &mount.line;
+            let told = match mount.answer() {
+                Ok(stat) => {
+                    let used = stat.f_blocks.saturating_sub(stat.f_bfree);
+                    space(bytes(used, stat), bytes(stat.f_blocks, stat))
+                }
+                Err(why) => why,
+            };
+            out.push(&mount.mount_point, format!("{fstype} on {device}, {told}"));
+        }
+    }
+}
+
+impl Mount {
+    /// What the file system said, or why it did not.
+    fn answer(&self) -> Result<&StatVfs, String> {
+        let answer = match &self.asker {
+            Asker::Inline(answer) => answer.as_ref(),
+            Asker::Helper(helper) => helper.answer.as_ref(),
+            Asker::Nobody => return Err("no thread to ask it".to_owned()),
+        };
+        match answer {
+            Some(Ok(stat)) => Ok(stat),
+            Some(Err(error)) => Err(describe(*error)),
+            None => Err("mountpoint timeout".to_owned()),
+        }
+    }
+
+    fn push(&self, out: &mut Samples) {
+        let Line { device, fstype, .. } = &self.line;
+        let push = |out: &mut Samples, family: &Family, why: &str, value: f64| {
+            out.push(family, [device, &self.mount_point, fstype, why], value);
+        };
+        match self.answer() {
+            Ok(stat) => {
+                push(out, &SIZE, "", bytes(stat.f_blocks, stat));
+                push(out, &FREE, "", bytes(stat.f_bfree, stat));
+                push(out, &AVAILABLE, "", bytes(stat.f_bavail, stat));
+                push(out, &FILES, "", stat.f_files as f64);
+                push(out, &FILES_FREE, "", stat.f_ffree as f64);
+                // A file system that turned read-only by itself says so here at once, in mountinfo unannounced.
+                let readonly = self.line.readonly || stat.f_flag.contains(StatVfsMountFlags::RDONLY);
+                push(out, &READONLY, "", f64::from(u8::from(readonly)));
+                push(out, &DEVICE_ERROR, "", 0.0);
+            }
+            Err(why) => {
+                push(out, &READONLY, &why, f64::from(u8::from(self.line.readonly)));
+                push(out, &DEVICE_ERROR, &why, 1.0);
+            }
+        }
+        if self.shows_info {
+            out.push(&MOUNT_INFO, [device, &self.major, &self.minor, &self.mount_point], 1.0);
+        }
+    }
+}
+
+fn bytes(blocks: u64, stat: &StatVfs) -> f64 {
+    blocks as f64 * stat.f_bsize as f64
+}
+
+/// A mount point below the rootfs.
+fn below(rootfs: &Path, mount_point: &[u8]) -> PathBuf {
+    let relative = mount_point.strip_prefix(b"/").unwrap_or(mount_point);
+    if relative.is_empty() { rootfs.to_owned() } else { rootfs.join(OsStr::from_bytes(relative)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mount_points_are_asked_below_the_rootfs() {
+        assert_eq!(below(Path::new("/"), b"/home"), Path::new("/home"));
+        assert_eq!(below(Path::new("/host"), b""), Path::new("/host"));
+        assert_eq!(below(Path::new("/host"), b"/a/b"), Path::new("/host/a/b"));
+    }
+
+    #[test]
+    fn the_rootfs_is_stripped_folder_by_folder() {
+        assert_eq!(strip(b"/host/home", b"/host"), Some(&b"/home"[..]));
+        assert_eq!(strip(b"/host", b"/host/"), Some(&b""[..]));
+        assert_eq!(strip(b"/hostile", b"/host"), None);
+        assert_eq!(strip(b"/home", b"/"), Some(&b"/home"[..]));
+    }
+}

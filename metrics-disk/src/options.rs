@@ -1,0 +1,173 @@
+//! The table `[plugins.disk]` of `relink.toml`.
+
+use std::time::Duration;
+
+use regex_lite::Regex;
+use relink_core::{Error, Options};
+use serde::Deserialize;
+
+const MOUNT_POINTS: &str =
+    r"^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)";
+const FS_TYPES: &str = "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|\
+    iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$";
+const DEVICES: &str = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$";
+
+/// The longest `mount_timeout`: a plugin that takes longer than the host allows is not shown at all.
+const LONGEST_TIMEOUT: f64 = 5.0;
+
+/// What the operator wrote.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Table {
+    mount_points_exclude: Option<String>,
+    mount_points_include: Option<String>,
+    fs_types_exclude: Option<String>,
+    fs_types_include: Option<String>,
+    devices_exclude: Option<String>,
+    devices_include: Option<String>,
+    mount_timeout: Option<f64>,
+}
+
+/// The same, checked.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) mount_points: Filter,
+    pub(crate) fs_types: Filter,
+    pub(crate) devices: Filter,
+    /// For how long one collection waits for all mounts together that may be dead.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    pub(crate) mount_timeout: Duration,
+}
+
+impl Settings {
+    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
+        let table: Table = options.parse()?;
+        Ok(Settings {
+            mount_points: Filter::new(
+                "mount_points",
+                table.mount_points_exclude,
+                table.mount_points_include,
+                MOUNT_POINTS,
+            )?,
+            fs_types: Filter::new("fs_types", table.fs_types_exclude, table.fs_types_include, FS_TYPES)?,
+            devices: Filter::new("devices", table.devices_exclude, table.devices_include, DEVICES)?,
+            mount_timeout: timeout(table.mount_timeout.unwrap_or(0.25))?,
+        })
+    }
+}
+
+fn timeout(seconds: f64) -> Result<Duration, Error> {
+    if seconds > 0.0 && seconds <= LONGEST_TIMEOUT {
+        return Ok(Duration::from_secs_f64(seconds));
+    }
+    Err(Error::new(format!(
+        "[plugins.disk]: mount_timeout is {seconds}, expected seconds above 0 and up to {LONGEST_TIMEOUT}"
+    )))
+}
+
+/// Which mount points, types or devices are left out.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    pattern: Option<Regex>,
+    matches_are_ignored: bool,
+}
+
+impl Filter {
+    /// An empty pattern filters nothing, and the default gives way to an include pattern.
+    fn new(
+        what: &str,
+        exclude: Option<String>,
+        include: Option<String>,
+        default: &str,
+    ) -> Result<Self, Error> {
+        let include = include.filter(|pattern| !pattern.is_empty());
+        let explicit = exclude.filter(|pattern| include.is_none() || !pattern.is_empty());
+        let (key, pattern) = match (explicit, include) {
+            (Some(_), Some(_)) => {
+                return Err(Error::new(format!(
+                    "[plugins.disk]: {what}_exclude and {what}_include are both set, expected at most one"
+                )));
+            }
+            (None, Some(include)) => ("include", include),
+            (Some(exclude), None) => ("exclude", exclude),
+            (None, None) => ("exclude", default.to_owned()),
+        };
+        let compiled = Regex::new(&pattern).map_err(|why| {
+            Error::new(format!(
+                "[plugins.disk]: {what}_{key} is {pattern:?}, expected a regular expression: {why}"
+            ))
+        })?;
+        Ok(Filter {
+            pattern: (!pattern.is_empty()).then_some(compiled),
+            matches_are_ignored: key == "exclude",
+        })
+    }
+
+    /// Whether this name is left out.
+    pub(crate) fn ignores(&self, name: &str) -> bool {
+        self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(name) == self.matches_are_ignored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(table: &[(&str, &str)]) -> Result<Settings, Error> {
+        let table = table.iter().map(|(key, value)| (key.to_string(), (*value).into())).collect();
+        Settings::new(&Options::new("disk", Default::default(), table))
+    }
+
+    fn refused(table: &[(&str, &str)]) -> String {
+        settings(table).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_leave_out_what_is_no_disk() {
+        let settings = settings(&[]).unwrap();
+        for ignored in ["/dev", "/dev/shm", "/proc", "/sys/fs/cgroup", "/var/lib/docker/overlay2/x"] {
+            assert!(settings.mount_points.ignores(ignored), "{ignored}");
+        }
+        for shown in ["/", "/device", "/home", "/var/lib/docker", "/run"] {
+            assert!(!settings.mount_points.ignores(shown), "{shown}");
+        }
+        assert!(settings.fs_types.ignores("overlay") && settings.fs_types.ignores("cgroup2"));
+        assert!(!settings.fs_types.ignores("ext4") && !settings.fs_types.ignores("tmpfs"));
+        for ignored in ["ram0", "zram1", "loop7", "sda1", "nvme0n1p2", "xvdb3", "fd0"] {
+            assert!(settings.devices.ignores(ignored), "{ignored}");
+        }
+        for shown in ["sda", "nvme0n1", "vda", "dm-0", "md127", "mmcblk0p1", "sr0"] {
+            assert!(!settings.devices.ignores(shown), "{shown}");
+        }
+        assert_eq!(settings.mount_timeout, Duration::from_millis(250));
+    }
+
+    #[test]
+    fn include_takes_the_place_of_the_default() {
+        let settings = settings(&[("devices_include", "^sda1$"), ("fs_types_exclude", "")]).unwrap();
+        assert!(!settings.devices.ignores("sda1") && settings.devices.ignores("sda"));
+        assert!(!settings.fs_types.ignores("overlay"));
+    }
+
+    #[test]
+    fn bad_options_are_refused_by_name() {
+        let both = refused(&[("devices_include", "a"), ("devices_exclude", "b")]);
+        assert!(both.contains("devices_exclude and devices_include are both set"), "{both}");
+        let pattern = refused(&[("mount_points_exclude", "(")]);
+        assert!(
+            pattern.contains("mount_points_exclude is \"(\", expected a regular expression"),
+            "{pattern}"
+        );
+        let unknown = refused(&[("mount_point_exclude", "x")]);
+        assert!(unknown.contains("unknown field `mount_point_exclude`"), "{unknown}");
+        assert!(unknown.contains("`mount_timeout`"), "the known ones are listed: {unknown}");
+    }
+
+    #[test]
+    fn a_timeout_is_a_short_time() {
+        assert_eq!(timeout(1.5).unwrap(), Duration::from_millis(1500));
+        for bad in [0.0, -1.0, 6.0, f64::NAN, f64::INFINITY] {
+            assert!(timeout(bad).unwrap_err().message().contains("mount_timeout is"), "{bad}");
+        }
+    }
+}
