@@ -1,0 +1,80 @@
+//! The plugin on trees of files such as the kernel would show.
+#![cfg(target_os = "linux")]
+
+use metrics_vmstat as _;
+use relink_core::testing::{Tree, collect, make, plugin, render};
+
+const VMSTAT: &str = "\
+nr_free_pages 2996332
+pgpgin 25012993
+pgpgout 23813884
+pswpin 1
+pswpout 2
+pgfault 18446744073709551615
+pgmajfault 35137
+oom_kill 3
+pgfaults_of_a_later_kernel none
+";
+
+fn machine() -> Tree {
+    Tree::new()
+        .file("proc/vmstat", VMSTAT)
+        .file("proc/sys/kernel/random/entropy_avail", "255\n")
+        .file("proc/sys/kernel/random/poolsize", "256\n")
+}
+
+relink_core::conforms!("vmstat", machine(), reads: 6, allocations: 0);
+
+#[test]
+fn a_whole_machine() {
+    assert_eq!(
+        render(&machine(), "vmstat", "{}").unwrap(),
+        "node_vmstat_oom_kill 3
+node_vmstat_pgfault 18446744073709552000
+node_vmstat_pgmajfault 35137
+node_vmstat_pgpgin 25012993
+node_vmstat_pgpgout 23813884
+node_vmstat_pswpin 1
+node_vmstat_pswpout 2
+node_entropy_available_bits 255
+node_entropy_pool_size_bits 256
+"
+    );
+}
+
+#[test]
+fn what_a_kernel_lacks_is_left_out() {
+    let text = render(&Tree::new().file("proc/vmstat", "pgfault 1\n"), "vmstat", "{}").unwrap();
+    assert_eq!(text, "node_vmstat_pgfault 1\n");
+}
+
+#[test]
+fn a_bad_file_is_an_error_and_a_good_one_after_it_works() {
+    let missing = render(&Tree::new(), "vmstat", "{}").unwrap_err().to_string();
+    assert!(missing.contains("/proc/vmstat: No such file"), "{missing}");
+    let tree = machine();
+    let mut collector = make(&tree, "vmstat", "{}").unwrap();
+    let good = collect(&mut *collector, "vmstat").unwrap();
+    for (file, bad, said) in [
+        ("proc/vmstat", "", "/vmstat: no line such as pgfault"),
+        ("proc/vmstat", "\u{0}junk\n", "/vmstat: line 1: expected a name and a count, found \"\\0junk\""),
+        ("proc/vmstat", "nr_free_pages 1\npgfault -2\n", "/vmstat: line 2: expected a count, found \"-2\""),
+        ("proc/sys/kernel/random/poolsize", "", "poolsize: expected a number of bits"),
+    ] {
+        tree.write(file, bad);
+        let error = collect(&mut *collector, "vmstat").unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+        tree.write("proc/vmstat", VMSTAT);
+    }
+    tree.write("proc/sys/kernel/random/poolsize", "256\n");
+    assert_eq!(collect(&mut *collector, "vmstat").unwrap(), good);
+}
+
+#[test]
+fn the_readme_lists_the_families() {
+    let readme = include_str!("../README.md");
+    let listed: Vec<&str> =
+        readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let families: Vec<&str> = plugin("vmstat").families.iter().map(|family| family.name()).collect();
+    assert_eq!(listed, families);
+}
