@@ -1,0 +1,216 @@
+//! The running agent: what the routes and the reload speak for.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use relink_core::registry;
+
+use crate::config::{Config, Print};
+use crate::counters::Counters;
+use crate::events::Events;
+use crate::expose::{Section, json, table};
+use crate::plugins::dylib::{Generations, Libraries};
+use crate::plugins::linked::{self, Built};
+use crate::plugins::loading;
+use crate::plugins::status::State;
+use crate::reload::journal::PluginChanges;
+use crate::schedule::collection::Scheduler;
+use crate::store::history::History;
+use crate::store::snapshot::Snapshot;
+use crate::{Failed, telemetry};
+
+/// The plugins, the configuration they run under, and what has been counted.
+pub(crate) struct Agent {
+    pub(crate) config: Config,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) events: Events,
+    /// The plugins that a reload chose, in place of the configuration's.
+    pub(crate) chosen: Option<Vec<String>>,
+    built: Option<Built>,
+    history: Mutex<History>,
+    libraries: Mutex<Libraries>,
+    /// The last scrape of all plugins that is not in the history yet.
+    scraped: Mutex<Option<Arc<Snapshot>>>,
+}
+
+/// What an image takes over from the one before.
+pub(crate) struct Past {
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) history: History,
+    /// The plugins that a reload chose.
+    pub(crate) chosen: Option<Vec<String>>,
+    /// How often each library was loaded.
+    pub(crate) library_generations: Generations,
+}
+
+/// How long a plugin has between the two calls for facts, so that it can tell usage. See
+/// [`relink_core::Collector::facts`].
+const BETWEEN_FACTS: Duration = Duration::from_millis(250);
+
+impl Agent {
+    /// An agent that begins.
+    pub(crate) fn new(built: Option<Built>, config: Config, counters: Arc<Counters>) -> Result<Self, Failed> {
+        let history = History::new(Duration::from_secs_f64(config.history.seconds), config.history.bytes);
+        Self::with_past(
+            built,
+            config,
+            Past { counters, history, chosen: None, library_generations: Generations::new() },
+        )
+    }
+
+    /// An agent that goes on with what the image before left.
+    pub(crate) fn with_past(built: Option<Built>, mut config: Config, past: Past) -> Result<Self, Failed> {
+        let Past { counters, history, chosen, library_generations } = past;
+        config.plugins.choose(chosen.clone());
+        let set = linked::plugins(built, &config, counters.generation())?;
+        let scheduler = Scheduler::new(set, config.collect.series, Arc::clone(&counters))?;
+        let mut libraries = Libraries::new(config.plugins.dir.clone(), library_generations);
+        if !config.plugins.dir.is_empty() {
+            loading::refresh(&mut libraries, &scheduler, &config);
+            counters.set_retired_bytes(libraries.retired_bytes());
+            let statuses = scheduler.statuses();
+            let mut known: Vec<_> = statuses.iter().map(|status| status.name.as_str()).collect();
+            known.extend(Self::known_plugins(built));
+            config.check_names(&known).map_err(Failed::settings)?;
+        }
+        Ok(Agent {
+            config,
+            scheduler,
+            counters,
+            events: Events::new(),
+            chosen,
+            built,
+            history: Mutex::new(history),
+            libraries: Mutex::new(libraries),
+            scraped: Mutex::new(None),
+        })
+    }
+
+    /// Brings the loaded plugins up to what is in their folders now.
+    pub(crate) fn refresh_libraries(&self) -> PluginChanges {
+        let mut libraries = self.libraries();
+        let changes = loading::refresh(&mut libraries, &self.scheduler, &self.config);
+        self.counters.set_retired_bytes(libraries.retired_bytes());
+        changes
+    }
+
+    /// The loaded plugins. One reload at a time takes this for longer.
+    pub(crate) fn libraries(&self) -> MutexGuard<'_, Libraries> {
+        self.libraries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The hash of a plugin's sources, where the executable knows it.
+    pub(crate) fn source_of(&self, plugin: &str) -> Option<&'static str> {
+        self.built?.source_of(plugin)
+    }
+
+    /// The names of the plugins that run.
+    pub(crate) fn running_plugins(&self) -> Vec<String> {
+        let statuses = self.scheduler.statuses().into_iter();
+        statuses.filter(|status| status.state != State::Refused).map(|status| status.name).collect()
+    }
+
+    /// The recent snapshots.
+    pub(crate) fn history(&self) -> MutexGuard<'_, History> {
+        // Whole after each call, so a panic of another thread does not matter.
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long until the next snapshot is due, so that one follows the other in time also across a re-exec.
+    pub(crate) fn until_next_tick(&self, interval: Duration) -> Duration {
+        let last = self.history().last_time_ms().map(|ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms));
+        let age = last.and_then(|last| SystemTime::now().duration_since(last).ok());
+        age.and_then(|age| interval.checked_sub(age)).unwrap_or(Duration::ZERO)
+    }
+
+    /// Takes note of a scrape of all plugins: the history need not ask them again so soon.
+    pub(crate) fn was_scraped(&self, snapshot: Arc<Snapshot>) {
+        *self.scraped.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot);
+    }
+
+    /// One snapshot for the history and the event streams: that of the last scrape, if it is of all plugins and not
+    /// long ago; else a collection of its own.
+    pub(crate) async fn record(&self, interval: Duration) {
+        let scraped = self.scraped.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let recent = scraped.filter(|snapshot| snapshot.taken.elapsed().is_ok_and(|age| age < interval / 2));
+        let snapshot = match recent {
+            Some(snapshot) => snapshot,
+            None => {
+                let deadline = Instant::now() + self.config.collect_timeout().min(interval);
+                self.scheduler.collect(&self.scheduler.everything(), deadline).await
+            }
+        };
+        let id = {
+            let mut history = self.history();
+            history.push(&snapshot);
+            history.last_id()
+        };
+        self.events.send(Some(id), "samples", || self.rendered(Print::Json, &snapshot).trim_end().to_owned());
+    }
+
+    /// The names of plugins that the configuration may speak of: those linked in, and those left out at build time.
+    pub(crate) fn known_plugins(built: Option<Built>) -> Vec<&'static str> {
+        let mut known: Vec<_> = registry::plugins().iter().map(|plugin| plugin.name).collect();
+        known.extend(built.into_iter().flat_map(|built| linked::names(built.without)));
+        known.sort_unstable();
+        known.dedup();
+        known
+    }
+
+    /// Why the agent should get no traffic, if so.
+    pub(crate) fn not_ready(&self) -> Vec<String> {
+        let running: Vec<_> =
+            self.scheduler.statuses().into_iter().filter(|status| status.state != State::Refused).collect();
+        let works = running.iter().any(|status| status.state == State::Active);
+        if works || running.is_empty() {
+            return Vec::new();
+        }
+        running
+            .into_iter()
+            .map(|status| format!("plugin {}: {}", status.name, status.error.unwrap_or_default()))
+            .collect()
+    }
+
+    /// One collection with facts, as text in the configured shape. Takes a quarter of a second.
+    pub(crate) async fn figures(&self, print: Print) -> String {
+        let deadline = || Instant::now() + self.config.collect_timeout();
+        self.scheduler.collect_with_facts(deadline()).await;
+        // sleep: usage is the difference of two readings this far apart; there is no event to wait for.
+        tokio::time::sleep(BETWEEN_FACTS).await;
+        let snapshot = self.scheduler.collect_with_facts(deadline()).await;
+        self.rendered(print, &snapshot)
+    }
+
+    fn rendered(&self, print: Print, snapshot: &Snapshot) -> String {
+        let statuses = self.scheduler.statuses();
+        let running = statuses.iter().filter(|status| status.state != State::Refused);
+        let facts: Vec<_> = running.clone().map(|status| self.scheduler.facts_of(&status.name)).collect();
+        let sections: Vec<_> = running
+            .zip(&facts)
+            .filter_map(|(status, facts)| {
+                let reading = snapshot.reading(&status.name)?;
+                Some(Section {
+                    name: &status.name,
+                    version: &status.version,
+                    help: &status.help,
+                    placement: status.placement.name(),
+                    families: self.scheduler.families_of(&status.name),
+                    error: reading.result.as_ref().err(),
+                    facts: facts.rows(),
+                    frame: reading.result.as_ref().ok(),
+                    duration: reading.duration,
+                })
+            })
+            .collect();
+        match print {
+            Print::Table => {
+                let style =
+                    table::Style { color: telemetry::colour(&std::io::stdout()), width: telemetry::width() };
+                table::render(&sections, style)
+            }
+            Print::Json => json::snapshot(snapshot.taken, &sections) + "\n",
+            Print::None => String::new(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What the agent counts of its own doings, shown on `/metrics` and carried from image to image.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::reload::journal::Outcome;
+
+/// The counters. Any part of the agent may add; the agent's own reading shows them.
+#[derive(Default)]
+pub(crate) struct Counters {
+    generation: AtomicU64,
+    reloads: [AtomicU64; Outcome::ALL.len()],
+    /// Seconds since 1970 as bits of an `f64`; 0 before the first success.
+    last_success: AtomicU64,
+    history_lost: AtomicU64,
+    requests_refused: AtomicU64,
+    /// Of this image alone: a re-exec is rid of them.
+    retired_bytes: AtomicU64,
+}
+
+/// The counters as one value, for the hand-over.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Counted {
+    pub(crate) generation: u64,
+    pub(crate) reloads: Vec<u64>,
+    pub(crate) last_success: f64,
+    pub(crate) history_lost: u64,
+    pub(crate) requests_refused: u64,
+}
+
+impl Counters {
+    /// Those that the image before has handed over.
+    pub(crate) fn starting_from(counted: &Counted) -> Self {
+        let counters = Counters::default();
+        counters.generation.store(counted.generation.max(1), Relaxed);
+        for (counter, value) in counters.reloads.iter().zip(&counted.reloads) {
+            counter.store(*value, Relaxed);
+        }
+        counters.last_success.store(counted.last_success.to_bits(), Relaxed);
+        counters.history_lost.store(counted.history_lost, Relaxed);
+        counters.requests_refused.store(counted.requests_refused, Relaxed);
+        counters
+    }
+
+    /// Those of a process that has just begun.
+    pub(crate) fn first() -> Self {
+        Self::starting_from(&Counted::default())
+    }
+
+    pub(crate) fn counted(&self) -> Counted {
+        Counted {
+            generation: self.generation(),
+            reloads: self.reloads.iter().map(|counter| counter.load(Relaxed)).collect(),
+            last_success: f64::from_bits(self.last_success.load(Relaxed)),
+            history_lost: self.history_lost.load(Relaxed),
+            requests_refused: self.requests_refused.load(Relaxed),
+        }
+    }
+
+    /// The counter of commits: how often new code went live in this process, its start included.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Relaxed)
+    }
+
+    /// New code went live in this image.
+    pub(crate) fn committed(&self) {
+        self.generation.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn retired_bytes(&self) -> u64 {
+        self.retired_bytes.load(Relaxed)
+    }
+
+    pub(crate) fn set_retired_bytes(&self, bytes: u64) {
+        self.retired_bytes.store(bytes, Relaxed);
+    }
+
+    pub(crate) fn reload_ended(&self, outcome: Outcome) {
+        self.reloads[outcome as usize].fetch_add(1, Relaxed);
+        if matches!(outcome, Outcome::Committed | Outcome::Unchanged) {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            self.last_success.store(now.as_secs_f64().to_bits(), Relaxed);
+        }
+    }
+
+    /// The hand-over brought no history, or one that could not be read.
+    pub(crate) fn history_was_lost(&self) {
+        self.history_lost.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn request_was_refused(&self) {
+        self.requests_refused.fetch_add(1, Relaxed);
+    }
+}

@@ -1,0 +1,124 @@
+//! JSON, for `/plugins/<name>` and for programs that read the console's output.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use relink_core::{Family, Kind};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::Section;
+use crate::store::snapshot::Frame;
+
+/// A family and its samples.
+#[derive(Serialize)]
+pub struct FamilyJson<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: Kind,
+    help: &'a str,
+    unit: &'a str,
+    samples: Vec<SampleJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct SampleJson<'a> {
+    labels: Map<'a>,
+    value: Number,
+}
+
+/// The families that a plugin declared with the samples of a frame; a family that has none has an empty list.
+pub fn families<'a>(declared: &'a [Family], frame: Option<&'a Frame>) -> Vec<FamilyJson<'a>> {
+    declared
+        .iter()
+        .map(|family| FamilyJson {
+            name: family.name(),
+            kind: family.kind(),
+            help: family.help(),
+            unit: family.unit(),
+            samples: frame.map(|frame| samples(family, frame)).unwrap_or_default(),
+        })
+        .collect()
+}
+
+fn samples<'a>(family: &'a Family, frame: &'a Frame) -> Vec<SampleJson<'a>> {
+    let series = &frame.layout.series;
+    let places = series.places().filter(|&place| series.family_of(place).1.name() == family.name());
+    places
+        .map(|place| SampleJson {
+            labels: Map(family.label_names().iter().copied().zip(series.labels_of(place)).collect()),
+            value: Number(frame.values[place]),
+        })
+        .collect()
+}
+
+/// One collection as one line: `{"time":…,"plugins":[…]}`.
+pub fn snapshot(time: SystemTime, sections: &[Section<'_>]) -> String {
+    let time = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let plugins = sections.iter().map(PluginJson::new).collect();
+    serde_json::to_string(&SnapshotJson { time, plugins }).expect("maps with string keys are JSON")
+}
+
+#[derive(Serialize)]
+struct SnapshotJson<'a> {
+    time: f64,
+    plugins: Vec<PluginJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct PluginJson<'a> {
+    name: &'a str,
+    help: &'a str,
+    version: &'a str,
+    ok: bool,
+    error: Option<String>,
+    seconds: f64,
+    facts: Map<'a>,
+    families: Vec<FamilyJson<'a>>,
+}
+
+impl<'a> PluginJson<'a> {
+    fn new(section: &'a Section<'a>) -> Self {
+        PluginJson {
+            name: section.name,
+            help: section.help,
+            version: section.version,
+            ok: section.error.is_none(),
+            error: section.error.map(ToString::to_string),
+            seconds: section.duration.as_secs_f64(),
+            facts: Map(section.facts.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()),
+            families: families(section.families, section.frame),
+        }
+    }
+}
+
+/// A map that keeps its order.
+struct Map<'a>(Vec<(&'a str, &'a str)>);
+
+impl Serialize for Map<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// JSON has no NaN and no infinities, so they are strings, spelt as in the text formats. Whole numbers are written
+/// without a fraction.
+struct Number(f64);
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Number(value) = *self;
+        if value.is_nan() {
+            serializer.serialize_str("NaN")
+        } else if value.is_infinite() {
+            serializer.serialize_str(if value > 0.0 { "+Inf" } else { "-Inf" })
+        } else if value.fract() == 0.0 && value.abs() < (1_u64 << 53) as f64 {
+            serializer.serialize_i64(value as i64)
+        } else {
+            serializer.serialize_f64(value)
+        }
+    }
+}

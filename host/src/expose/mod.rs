@@ -1,0 +1,93 @@
+//! Snapshot → bytes: pure functions, one file a format.
+
+pub mod json;
+mod negotiate;
+mod openmetrics;
+mod prometheus;
+pub mod table;
+#[cfg(test)]
+mod tests;
+pub mod text;
+mod validate;
+
+use std::io::Write;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use relink_core::{Error, Family};
+
+use crate::store::snapshot::{Frame, Snapshot};
+pub use negotiate::negotiate;
+pub use validate::validate;
+
+/// A format in which `/metrics` answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus text 0.0.4, which everything reads.
+    Prometheus,
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+    /// OpenMetrics 0.0.1, the draft that Prometheus asked for before 2.35: the same body under another type.
+    OpenMetricsDraft,
+}
+
+impl Format {
+    /// The `Content-Type`. Version 1.0.0 has to name an escaping scheme; relink's names never need one, so
+    /// `underscores`, which every client knows, is true whatever the client asked for.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Format::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Format::OpenMetrics => {
+                "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
+            }
+            Format::OpenMetricsDraft => "application/openmetrics-text; version=0.0.1; charset=utf-8",
+        }
+    }
+}
+
+/// The body of `/metrics` for a snapshot: rendered once and compressed once, whoever asks how often.
+pub fn body(snapshot: &Snapshot, format: Format, gzip: bool) -> Bytes {
+    let (plain, packed) = match format {
+        Format::Prometheus => (0, 1),
+        Format::OpenMetrics | Format::OpenMetricsDraft => (2, 3),
+    };
+    let text = || {
+        snapshot.bodies[plain].get_or_init(|| match format {
+            Format::Prometheus => prometheus::render(snapshot).into(),
+            Format::OpenMetrics | Format::OpenMetricsDraft => openmetrics::render(snapshot).into(),
+        })
+    };
+    if gzip { snapshot.bodies[packed].get_or_init(|| compress(text())).clone() } else { text().clone() }
+}
+
+/// The fast level: 400 samples of 23 KB become 3.4 KB in 87 µs, at the default level 3.3 KB in 242 µs. See
+/// `measure_rendering` in the tests.
+fn compress(text: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 4), Compression::new(2));
+    encoder.write_all(text).expect("writing into memory");
+    encoder.finish().expect("writing into memory").into()
+}
+
+/// What a plugin is and has said, as the console and the JSON of a whole snapshot show it.
+pub struct Section<'a> {
+    /// The plugin's name.
+    pub name: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// What it reads.
+    pub help: &'a str,
+    /// `linked` or `loaded`.
+    pub placement: &'a str,
+    /// The families that it declared.
+    pub families: &'a [Family],
+    /// Why it has said nothing.
+    pub error: Option<&'a Error>,
+    /// The facts for people.
+    pub facts: &'a [(String, String)],
+    /// The samples.
+    pub frame: Option<&'a Frame>,
+    /// How long the collection took.
+    pub duration: Duration,
+}

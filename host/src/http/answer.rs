@@ -1,0 +1,134 @@
+//! The shapes of answers: JSON, and errors with what to do about them.
+
+use std::io::Cursor;
+
+use rocket::catcher::Catcher;
+use rocket::http::{ContentType, Header, Method, Status};
+use rocket::response::{self, Responder, Response};
+use rocket::{Request, catch, catchers};
+use serde::Serialize;
+
+/// An error of a route: `{"error": "...", "hint": "..."}`.
+pub(crate) struct Refusal {
+    pub(crate) status: Status,
+    pub(crate) error: String,
+    pub(crate) hint: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: Status, error: impl Into<String>, hint: impl Into<String>) -> Self {
+        Refusal { status, error: error.into(), hint: hint.into() }
+    }
+}
+
+impl From<relink_core::Error> for Refusal {
+    /// An error in what the caller asked for.
+    fn from(error: relink_core::Error) -> Self {
+        Refusal::new(Status::BadRequest, error.message(), error.advice().unwrap_or_default())
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: &'a str,
+    hint: &'a str,
+}
+
+impl<'r> Responder<'r, 'static> for Refusal {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let mut answer = Json(ErrorBody { error: &self.error, hint: &self.hint }).respond_to(request)?;
+        answer.set_status(self.status);
+        if self.status == Status::Unauthorized {
+            answer.set_header(Header::new("WWW-Authenticate", "Bearer realm=\"relink\""));
+        }
+        if self.status == Status::MethodNotAllowed {
+            answer.set_header(Header::new("Allow", allowed(request.uri().path().as_str())));
+        }
+        Ok(answer)
+    }
+}
+
+/// A value as JSON. Never cached: every answer is of this moment.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        let mut body = serde_json::to_vec(&self.0).map_err(|_| Status::InternalServerError)?;
+        body.push(b'\n');
+        Response::build()
+            .header(ContentType::JSON)
+            .header(Header::new("Cache-Control", "no-store"))
+            .sized_body(body.len(), Cursor::new(body))
+            .ok()
+    }
+}
+
+/// The routes that exist, for answers that say so.
+const ROUTES: [(&str, &str); 10] = [
+    ("/", "GET, HEAD"),
+    ("/metrics", "GET, HEAD"),
+    ("/plugins", "GET, HEAD"),
+    ("/plugins/reload", "PUT"),
+    ("/plugins/<name>", "GET, HEAD"),
+    ("/reloads", "GET, HEAD"),
+    ("/reloads/<id>", "GET, HEAD"),
+    ("/events", "GET"),
+    ("/-/healthy", "GET, HEAD"),
+    ("/-/ready", "GET, HEAD"),
+];
+
+/// The methods of the route at a path; nothing where there is no route.
+fn allowed(path: &str) -> &'static str {
+    let exact = ROUTES.iter().find(|(route, _)| *route == path);
+    let has_one_segment =
+        |below: &str| path.strip_prefix(below).is_some_and(|s| !s.is_empty() && !s.contains('/'));
+    // `/plugins/<name>` and `/reloads/<id>`: one segment in place of the brackets.
+    let pattern =
+        |route: &&(&str, &str)| route.0.split_once('<').is_some_and(|(below, _)| has_one_segment(below));
+    let found = exact.or_else(|| ROUTES.iter().find(pattern));
+    found.map_or("", |(_, methods)| methods)
+}
+
+/// Rocket answers 404 to a known path with another method, so the two are told apart here.
+#[catch(404)]
+fn not_found(request: &Request<'_>) -> Refusal {
+    let path = request.uri().path();
+    let methods = allowed(path.as_str());
+    if methods.is_empty() || (request.method() == Method::Get && methods.starts_with("GET")) {
+        let routes: Vec<_> = ROUTES.iter().map(|(route, _)| *route).collect();
+        return Refusal::new(
+            Status::NotFound,
+            format!("there is no {path}"),
+            format!("there are {}", routes.join(", ")),
+        );
+    }
+    Refusal::new(
+        Status::MethodNotAllowed,
+        format!("{path} does not take {}", request.method()),
+        format!("it takes {methods}"),
+    )
+}
+
+#[catch(default)]
+fn any_other(status: Status, _: &Request<'_>) -> Refusal {
+    Refusal::new(status, status.reason_lossy().to_lowercase(), "")
+}
+
+pub(crate) fn catchers() -> Vec<Catcher> {
+    catchers![not_found, any_other]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_knows_its_methods() {
+        assert_eq!(allowed("/metrics"), "GET, HEAD");
+        assert_eq!(allowed("/plugins/reload"), "PUT");
+        assert_eq!(allowed("/plugins/cpu"), "GET, HEAD");
+        assert_eq!(allowed("/plugins/cpu/x"), "");
+        assert_eq!(allowed("/plugins/"), "");
+        assert_eq!(allowed("/nothing"), "");
+    }
+}

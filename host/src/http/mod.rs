@@ -1,0 +1,59 @@
+//! Rocket: routes, guards, catchers. The only room that knows Rocket's macros.
+
+mod answer;
+pub(crate) mod caller;
+mod events;
+mod owner;
+mod plugins;
+mod query;
+mod reload;
+mod scrape;
+mod status;
+
+use std::sync::Arc;
+
+use rocket::config::{Config, Ident, LogLevel};
+use rocket::{Build, Rocket};
+
+use crate::agent::Agent;
+use crate::reload::exec::Boot;
+use crate::reload::journal::Journals;
+use crate::reload::transaction::Reloader;
+use crate::serve::Quiesce;
+
+/// What the routes speak for.
+pub(crate) struct Site {
+    pub(crate) agent: Arc<Agent>,
+    pub(crate) reloader: Arc<Reloader>,
+    /// Tells endless answers to end.
+    pub(crate) quiesce: Quiesce,
+    /// The bearer token for callers that are not the agent's own user.
+    pub(crate) token: Option<caller::Token>,
+}
+
+impl Site {
+    /// A site that answers itself only: no server stands behind it, and nobody can have it reload.
+    pub(crate) fn to_prove(agent: Arc<Agent>, boot: &'static Boot) -> Self {
+        let reloader = Reloader::new(Arc::clone(&agent), boot, Journals::default(), String::new());
+        Site { agent, reloader, quiesce: Quiesce::new(), token: None }
+    }
+}
+
+/// The routes.
+pub(crate) fn rocket(site: Site) -> Rocket<Build> {
+    let config = Config {
+        // Rocket would log each request and its own start; relink logs what an operator has to act on.
+        log_level: LogLevel::Off,
+        cli_colors: false,
+        ident: Ident::try_new("relink").unwrap_or_else(|_| Ident::none()),
+        ..Config::release_default()
+    };
+    rocket::custom(config)
+        .manage(site)
+        .mount("/", scrape::routes())
+        .mount("/", plugins::routes())
+        .mount("/", status::routes())
+        .mount("/", reload::routes())
+        .mount("/", events::routes())
+        .register("/", answer::catchers())
+}

@@ -1,0 +1,42 @@
+//! Query parameters that may be repeated.
+
+use rocket::Request;
+use rocket::http::RawStr;
+
+/// All values of a parameter, decoded. Prometheus sends `collect[]` as `collect%5B%5D`, so names are decoded too.
+pub(crate) fn values(request: &Request<'_>, name: &str) -> Vec<String> {
+    request.uri().query().map_or_else(Vec::new, |query| values_in(query.as_str(), name))
+}
+
+/// The names of all parameters, decoded.
+pub(crate) fn names(request: &Request<'_>) -> Vec<String> {
+    let query = request.uri().query().map_or("", |query| query.as_str());
+    let keys = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(key, _)| key));
+    keys.filter(|key| !key.is_empty()).map(decoded).collect()
+}
+
+fn decoded(text: &str) -> String {
+    RawStr::new(text).url_decode_lossy().into_owned()
+}
+
+fn values_in(query: &str, name: &str) -> Vec<String> {
+    query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .filter(|(key, _)| decoded(key) == name)
+        .map(|(_, value)| decoded(value))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_values_are_decoded() {
+        assert_eq!(values_in("collect[]=cpu&collect%5B%5D=di%73k&x=1", "collect[]"), ["cpu", "disk"]);
+        assert_eq!(values_in("collect[]", "collect[]"), [""]);
+        assert!(values_in("", "collect[]").is_empty());
+        assert_eq!(values_in("collect[]=%ff%zz&&=", "collect[]"), ["\u{fffd}%zz"]);
+    }
+}

@@ -1,0 +1,81 @@
+//! `GET /metrics`.
+
+use std::io::Cursor;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use rocket::http::Header;
+use rocket::request::{FromRequest, Outcome};
+use rocket::response::{self, Responder, Response};
+use rocket::{Request, Route, State, get, routes};
+
+use super::Site;
+use super::answer::Refusal;
+use super::query;
+use crate::expose::{self, Format};
+use crate::schedule::deadline;
+
+/// What a scraper asks for.
+struct Scrape {
+    collect: Vec<String>,
+    exclude: Vec<String>,
+    format: Format,
+    gzip: bool,
+    timeout: Option<String>,
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Scrape {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
+        let header = |name| request.headers().get_one(name);
+        let (format, gzip) = expose::negotiate(header("Accept"), header("Accept-Encoding"));
+        Outcome::Success(Scrape {
+            collect: query::values(request, "collect[]"),
+            exclude: query::values(request, "exclude[]"),
+            format,
+            gzip,
+            timeout: header("X-Prometheus-Scrape-Timeout-Seconds").map(str::to_owned),
+        })
+    }
+}
+
+/// The body of an exposition.
+struct Exposition {
+    format: Format,
+    gzip: bool,
+    body: Bytes,
+}
+
+impl<'r> Responder<'r, 'static> for Exposition {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        let mut answer = Response::build();
+        answer.header(Header::new("Content-Type", self.format.content_type()));
+        answer.header(Header::new("Cache-Control", "no-store"));
+        answer.header(Header::new("Vary", "Accept, Accept-Encoding"));
+        if self.gzip {
+            answer.header(Header::new("Content-Encoding", "gzip"));
+        }
+        answer.sized_body(self.body.len(), Cursor::new(self.body)).ok()
+    }
+}
+
+#[get("/metrics")]
+async fn metrics(scrape: Scrape, site: &State<Site>) -> Result<Exposition, Refusal> {
+    let collect: Vec<_> = scrape.collect.iter().map(String::as_str).collect();
+    let exclude: Vec<_> = scrape.exclude.iter().map(String::as_str).collect();
+    let selection = site.agent.scheduler.select(&collect, &exclude)?;
+    let allowed = deadline::allowed(scrape.timeout.as_deref(), site.agent.config.collect_timeout());
+    let snapshot = site.agent.scheduler.collect(&selection, Instant::now() + allowed).await;
+    if collect.is_empty() && exclude.is_empty() {
+        site.agent.was_scraped(Arc::clone(&snapshot));
+    }
+    let body = expose::body(&snapshot, scrape.format, scrape.gzip);
+    Ok(Exposition { format: scrape.format, gzip: scrape.gzip, body })
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![metrics]
+}

@@ -1,0 +1,151 @@
+//! The plugins that were linked in, and the check that none vanished on the way.
+
+use relink_core::{Descriptor, Error, registry};
+
+use super::set::{Plugin, PluginSet, Refused};
+use super::status::Placement;
+use crate::config::Config;
+
+/// Which plugins an executable was built with, as its build script tells.
+///
+/// A crate that nothing refers to is left out by the linker without a word. An executable that knows what it was
+/// built with can tell, and refuses to start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Built {
+    /// The plugins whose features were on, separated by commas; behind each `@` and the hash of its sources.
+    pub(crate) with: &'static str,
+    /// The plugins whose features were off.
+    pub(crate) without: &'static str,
+}
+
+pub(crate) fn names(list: &'static str) -> impl Iterator<Item = &'static str> {
+    list.split(',').filter_map(|item| item.split('@').next()).filter(|name| !name.is_empty())
+}
+
+impl Built {
+    /// The hash of a plugin's sources.
+    pub(crate) fn source_of(&self, plugin: &str) -> Option<&'static str> {
+        self.with.split(',').find_map(|item| item.strip_prefix(plugin)?.strip_prefix('@'))
+    }
+}
+
+/// The linked plugins that the configuration enables.
+pub(crate) fn plugins(built: Option<Built>, config: &Config, generation: u64) -> Result<PluginSet, Error> {
+    let registered = registry::plugins();
+    check_registered(&registered, built)?;
+    check_unique(&registered)?;
+    let mut set = PluginSet::default();
+    for descriptor in &registered {
+        if config.plugins.enables(descriptor.name) {
+            set.add(plugin(descriptor, config, generation));
+        } else {
+            let error = Error::new("linked in, and not among [plugins] enabled").hint(format!(
+                "add {:?} to [plugins] enabled in {}",
+                descriptor.name,
+                config.origin()
+            ));
+            set.refused.push(refused(descriptor.name, descriptor.version, descriptor.help, error));
+        }
+    }
+    for name in built.into_iter().flat_map(|built| names(built.without)) {
+        if !registered.iter().any(|descriptor| descriptor.name == name) {
+            let all: Vec<_> = registered.iter().map(|d| d.name).chain([name]).collect();
+            let error = Error::new("not linked in: this executable was built without it")
+                .hint(format!("cargo xtask run --plugins {}", all.join(",")));
+            set.refused.push(refused(name, "", "", error));
+        }
+    }
+    Ok(set)
+}
+
+fn plugin(descriptor: &'static Descriptor, config: &Config, generation: u64) -> Plugin {
+    Plugin {
+        name: descriptor.name,
+        version: descriptor.version,
+        help: descriptor.help,
+        families: descriptor.families,
+        placement: Placement::Linked,
+        path: None,
+        generation,
+        options: config.options_of(descriptor.name),
+        new: Box::new(descriptor.new),
+    }
+}
+
+fn refused(name: &str, version: &str, help: &str, error: Error) -> Refused {
+    Refused {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        help: help.to_owned(),
+        placement: Placement::Linked,
+        path: None,
+        error,
+    }
+}
+
+/// No plugin vanishes silently.
+fn check_registered(registered: &[&Descriptor], built: Option<Built>) -> Result<(), Error> {
+    let Some(built) = built else { return Ok(()) };
+    let missing: Vec<_> = names(built.with)
+        .filter(|name| !registered.iter().any(|descriptor| descriptor.name == *name))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<_> = missing
+        .iter()
+        .map(|name| {
+            format!("    #[cfg(feature = {name:?})]\n    use metrics_{} as _;", name.replace('-', "_"))
+        })
+        .collect();
+    Err(Error::new(format!(
+        "this executable was built with the feature of plugin {}, but no such plugin registered itself: \
+         nothing refers to its crate, so the linker left it out",
+        missing.join(", ")
+    ))
+    .hint(format!("add to app/src/plugins.rs:\n{}", lines.join("\n"))))
+}
+
+fn check_unique(registered: &[&Descriptor]) -> Result<(), Error> {
+    for pair in registered.windows(2) {
+        if pair[0].name == pair[1].name {
+            return Err(Error::new(format!(
+                "two crates register a plugin named {}: {} {} and {} {}",
+                pair[0].name, pair[0].package, pair[0].version, pair[1].package, pair[1].version
+            ))
+            .hint("rename one in its register!, or link only one of them"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CPU: Descriptor = Descriptor {
+        name: "cpu",
+        version: "1.0.0",
+        help: "CPU",
+        package: "metrics-cpu",
+        families: &[],
+        new: |_| Err(Error::new("not made in this test")),
+    };
+
+    #[test]
+    fn a_plugin_that_did_not_register_is_named_with_the_line_to_add() {
+        let built = Some(Built { with: "cpu@1f,disk@2e", without: "" });
+        let error = check_registered(&[&CPU], built).unwrap_err().to_string();
+        assert!(error.contains("plugin disk,"), "{error}");
+        assert!(error.contains("use metrics_disk as _;"), "{error}");
+        assert!(!error.contains("metrics_cpu"), "{error}");
+        assert!(check_registered(&[&CPU], Some(Built { with: "cpu", without: "disk" })).is_ok());
+    }
+
+    #[test]
+    fn two_plugins_of_one_name_are_refused_by_both_packages() {
+        let other = Descriptor { package: "my-cpu", ..CPU };
+        let error = check_unique(&[&CPU, &other]).unwrap_err().to_string();
+        assert!(error.contains("metrics-cpu 1.0.0 and my-cpu 1.0.0"), "{error}");
+    }
+}

@@ -1,0 +1,76 @@
+//! What `GET /plugins` says of a plugin.
+
+use serde::Serialize;
+
+/// How a plugin came into the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Placement {
+    /// At link time.
+    Linked,
+    /// As a dynamic library, while the agent runs.
+    Loaded,
+}
+
+impl Placement {
+    /// The name, as in `GET /plugins`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Placement::Linked => "linked",
+            Placement::Loaded => "loaded",
+        }
+    }
+}
+
+/// How a plugin fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// Its last collection succeeded, or none was asked for yet.
+    Active,
+    /// Its last collection failed.
+    Failing,
+    /// A call into it has not returned by its deadline, and still has not.
+    Stuck,
+    /// It does not run; the error says why.
+    Refused,
+}
+
+impl State {
+    /// The name, as in `GET /plugins`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            State::Active => "active",
+            State::Failing => "failing",
+            State::Stuck => "stuck",
+            State::Refused => "refused",
+        }
+    }
+}
+
+/// One object of `GET /plugins`.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Status {
+    /// The plugin's name.
+    pub(crate) name: String,
+    /// Its crate's version.
+    pub(crate) version: String,
+    /// What it reads.
+    pub(crate) help: String,
+    /// Linked or loaded.
+    pub(crate) placement: Placement,
+    /// How it fares.
+    pub(crate) state: State,
+    /// The generation that brought its code.
+    pub(crate) generation: u64,
+    /// The library's file.
+    pub(crate) path: Option<String>,
+    /// How many samples its last good collection had.
+    pub(crate) samples: usize,
+    /// How long its last collection took.
+    pub(crate) last_collect_seconds: Option<f64>,
+    /// Why it is failing, stuck or refused.
+    pub(crate) error: Option<String>,
+    /// Since when it is in this state, in seconds since 1970.
+    pub(crate) since: f64,
+}

@@ -1,0 +1,214 @@
+//! The journal of reloads: what `PUT /plugins/reload` answers and `GET /reloads` lists.
+
+use serde::{Deserialize, Serialize};
+
+/// How a reload ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Nothing had changed, and nothing was done.
+    Unchanged,
+    /// The new code serves.
+    Committed,
+    /// The new image failed after the exec, and the old one serves again.
+    RolledBack,
+    /// The new code was not accepted: it did not build, or did not prove itself. Nothing has happened.
+    Refused,
+    /// The agent could not carry the reload out. The old code serves.
+    Failed,
+}
+
+impl Outcome {
+    /// All outcomes, in the order of their discriminants.
+    pub const ALL: [Outcome; 5] =
+        [Outcome::Unchanged, Outcome::Committed, Outcome::RolledBack, Outcome::Refused, Outcome::Failed];
+
+    /// The name, as in the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Unchanged => "unchanged",
+            Outcome::Committed => "committed",
+            Outcome::RolledBack => "rolled_back",
+            Outcome::Refused => "refused",
+            Outcome::Failed => "failed",
+        }
+    }
+
+    /// The HTTP status of the answer.
+    pub fn http_status(self) -> u16 {
+        match self {
+            Outcome::Unchanged | Outcome::Committed => 200,
+            Outcome::Refused => 422,
+            Outcome::RolledBack => 500,
+            Outcome::Failed => 503,
+        }
+    }
+}
+
+/// The account of one reload.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Journal {
+    /// Names it in `GET /reloads/<id>`.
+    pub id: String,
+    /// How it ended, or `running`.
+    #[serde(with = "outcome_or_running")]
+    pub outcome: Option<Outcome>,
+    /// The generation that serves now.
+    pub generation: u64,
+    /// When it began, in seconds since 1970.
+    pub started: f64,
+    /// Milliseconds from the end of the last request before to the first after; nothing where none was held up.
+    pub pause_ms: Option<f64>,
+    /// What was done, in order; the last one may still be under way.
+    pub steps: Vec<Step>,
+    /// What it did to the plugins.
+    pub plugins: PluginChanges,
+    /// What it did to the families.
+    pub families: FamilyChanges,
+    /// Why it did not end well: for a failed build the compiler's words.
+    pub error: Option<String>,
+}
+
+/// One step of a reload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its name: `build`, `stage`, `preflight`, `quiesce`, `exec`, `adopt`, `ready`.
+    pub step: String,
+    /// How long it took, or has taken so far, in milliseconds.
+    pub ms: f64,
+    /// What came of it.
+    pub detail: String,
+}
+
+/// Which plugins a reload added, replaced, removed, left or refused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PluginChanges {
+    /// Not there before.
+    pub added: Vec<String>,
+    /// There before with other code.
+    pub replaced: Vec<String>,
+    /// No longer there.
+    pub removed: Vec<String>,
+    /// As before.
+    pub unchanged: Vec<String>,
+    /// Not accepted, and why.
+    pub refused: Vec<RefusedPlugin>,
+}
+
+/// A plugin that was not accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefusedPlugin {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Which families appear, vanish, or change type or labels.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FamilyChanges {
+    /// Not there before.
+    pub added: Vec<String>,
+    /// No longer there.
+    pub removed: Vec<String>,
+    /// With another type or other labels.
+    pub changed: Vec<String>,
+}
+
+mod outcome_or_running {
+    use super::Outcome;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IntoDeserializer};
+
+    pub(super) fn serialize<S: Serializer>(outcome: &Option<Outcome>, to: S) -> Result<S::Ok, S::Error> {
+        match outcome {
+            Some(outcome) => outcome.serialize(to),
+            None => to.serialize_str("running"),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Outcome>, D::Error> {
+        let name = String::deserialize(from)?;
+        if name == "running" {
+            return Ok(None);
+        }
+        Outcome::deserialize(name.into_deserializer()).map(Some)
+    }
+}
+
+/// How many reloads are remembered.
+const REMEMBERED: usize = 50;
+
+/// The reloads of this process, the newest last. At most one of them runs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Journals(Vec<Journal>);
+
+impl Journals {
+    /// Begins a journal. The id is its number in this process.
+    pub fn begin(&mut self, generation: u64) -> String {
+        let number = self.0.last().and_then(|last| last.id.parse::<u64>().ok()).unwrap_or(0) + 1;
+        if self.0.len() >= REMEMBERED {
+            self.0.remove(0);
+        }
+        self.0.push(Journal {
+            id: number.to_string(),
+            outcome: None,
+            generation,
+            started: unix_seconds(),
+            pause_ms: None,
+            steps: Vec::new(),
+            plugins: PluginChanges::default(),
+            families: FamilyChanges::default(),
+            error: None,
+        });
+        number.to_string()
+    }
+
+    /// The reload of this id.
+    pub fn get(&self, id: &str) -> Option<&Journal> {
+        self.0.iter().find(|journal| journal.id == id)
+    }
+
+    /// The same, to write in.
+    pub fn get_mut(&mut self, id: &str) -> Option<&mut Journal> {
+        self.0.iter_mut().find(|journal| journal.id == id)
+    }
+
+    /// All of them, newest first.
+    pub fn newest_first(&self) -> Vec<Journal> {
+        self.0.iter().rev().cloned().collect()
+    }
+}
+
+/// Now, in seconds since 1970.
+pub fn unix_seconds() -> f64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_discriminants_are_the_places_in_all() {
+        for (at, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome as usize, at);
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.name());
+        }
+    }
+
+    #[test]
+    fn journals_are_numbered_bounded_and_survive_json() {
+        let mut journals = Journals::default();
+        for _ in 0..60 {
+            journals.begin(1);
+        }
+        journals.get_mut("60").unwrap().outcome = Some(Outcome::RolledBack);
+        let json = serde_json::to_string(&journals).unwrap();
+        let back: Journals = serde_json::from_str(&json).unwrap();
+        assert_eq!(back.newest_first().len(), REMEMBERED);
+        assert_eq!(back.get("60").unwrap().outcome, Some(Outcome::RolledBack));
+        assert_eq!(back.get("59").unwrap().outcome, None);
+        assert!(back.get("10").is_none());
+        assert!(json.contains(r#""outcome":"running""#));
+    }
+}

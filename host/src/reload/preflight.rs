@@ -1,0 +1,296 @@
+//! The preflight: the new artifact proves itself in a child process, before anything changes.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use relink_core::{Context, Error};
+use serde::{Deserialize, Serialize};
+use tokio::process::Command;
+use tokio::sync::watch;
+
+use super::child;
+use super::exec::Boot;
+use super::journal::{FamilyChanges, PluginChanges};
+use crate::agent::Agent;
+use crate::config::Config;
+use crate::counters::Counters;
+use crate::expose;
+use crate::http::Site;
+use crate::http::caller::Token;
+use crate::plugins::linked::Built;
+use crate::plugins::status::State;
+
+/// Tells an image to prove itself and end, in place of serving: the plugins to enable, as a JSON list or `null`.
+pub(crate) const ENV_PREFLIGHT: &str = "RELINK_PREFLIGHT";
+
+/// What an image says of itself: the preflight's answer on stdout, and what the running image compares it with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) plugins: BTreeMap<String, ReportedPlugin>,
+    /// The files whose plugin does not run, and why.
+    #[serde(default)]
+    pub(crate) refused_files: BTreeMap<String, String>,
+    /// Its answer to `GET /metrics`.
+    #[serde(default)]
+    pub(crate) metrics: String,
+    /// Its answer to `GET /-/ready`.
+    #[serde(default)]
+    pub(crate) ready: u16,
+}
+
+/// One plugin of a report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ReportedPlugin {
+    pub(crate) version: String,
+    /// The hash of its sources, where the executable knows it; of a library, its own.
+    pub(crate) source: Option<String>,
+    /// A library's file.
+    #[serde(default)]
+    pub(crate) path: Option<String>,
+    pub(crate) error: Option<String>,
+    /// Type and label names, by family.
+    pub(crate) families: BTreeMap<String, String>,
+}
+
+/// What `RELINK_PREFLIGHT` asks for, if it is set.
+pub(crate) fn asked_for() -> Option<String> {
+    std::env::var(ENV_PREFLIGHT).ok()
+}
+
+/// The new image's side: starts the plugins, asks itself for `/metrics` and `/-/ready`, and reports.
+pub(crate) fn prove(
+    built: Option<Built>,
+    mut config: Config,
+    enabled: &str,
+    boot: &'static Boot,
+) -> Result<String, Error> {
+    let enabled: Option<Vec<String>> = serde_json::from_str(enabled).context("reading RELINK_PREFLIGHT")?;
+    config.plugins.choose(enabled.clone());
+    let agent = Agent::new(built, config, Arc::new(Counters::first())).map_err(|failed| failed.error)?;
+    let agent = Arc::new(agent);
+    all_run(&agent, &enabled.unwrap_or_default())?;
+    // Nobody asks for it here, but serving would fail over it.
+    agent.config.reload.token_file.as_deref().map(Token::read).transpose()?;
+    crate::runtime()?.block_on(async {
+        let everything = agent.scheduler.everything();
+        agent.scheduler.collect(&everything, Instant::now() + agent.config.collect_timeout()).await;
+        let mut report = Report::of(&agent);
+        let client =
+            rocket::local::asynchronous::Client::untracked(crate::http::rocket(Site::to_prove(agent, boot)))
+                .await
+                .map_err(|error| Error::new(format!("Rocket does not start: {error}")))?;
+        report.ready = client.get("/-/ready").dispatch().await.status().code;
+        report.metrics = client.get("/metrics").dispatch().await.into_string().await.unwrap_or_default();
+        Ok(serde_json::to_string(&report)?)
+    })
+}
+
+/// Whether each plugin that a caller chose runs in this image; left out, it would vanish without a word.
+fn all_run(agent: &Agent, chosen: &[String]) -> Result<(), Error> {
+    let statuses = agent.scheduler.statuses();
+    for name in chosen {
+        match statuses.iter().find(|status| status.name == *name) {
+            None => {
+                let known: Vec<_> = statuses.iter().map(|status| status.name.as_str()).collect();
+                let error = Error::new(format!("unknown plugin {name:?}"));
+                return Err(error.hint(format!("the plugins of this agent are: {}", known.join(", "))));
+            }
+            Some(status) if status.state == State::Refused => {
+                let why = status.error.clone().unwrap_or_default();
+                return Err(Error::new(format!("plugin {name} does not run: {why}")));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+impl Report {
+    /// What this image is, for comparison. The plugins' errors are those of their last collection.
+    pub(crate) fn of(agent: &Agent) -> Self {
+        let (refused, running): (Vec<_>, Vec<_>) =
+            agent.scheduler.statuses().into_iter().partition(|status| status.state == State::Refused);
+        let libraries = agent.libraries();
+        let plugins = running
+            .into_iter()
+            .map(|status| {
+                let families = agent.scheduler.families_of(&status.name).iter();
+                let families = families.map(|family| {
+                    let labels = family.label_names().join(",");
+                    (family.name().to_owned(), format!("{:?} {{{labels}}}", family.kind()).to_lowercase())
+                });
+                let plugin = ReportedPlugin {
+                    version: status.version,
+                    source: match status.path {
+                        Some(_) => libraries.hash_of(&status.name).map(str::to_owned),
+                        None => agent.source_of(&status.name).map(str::to_owned),
+                    },
+                    path: status.path,
+                    error: status.error,
+                    families: families.collect(),
+                };
+                (status.name, plugin)
+            })
+            .collect();
+        let refused_files =
+            refused.into_iter().filter_map(|status| Some((status.path?, status.error?))).collect();
+        Report { plugins, refused_files, metrics: String::new(), ready: 0 }
+    }
+
+    /// What changes from `self` to `next`. A plugin whose sources are not known counts as replaced.
+    pub(crate) fn changes_to(&self, next: &Report) -> (PluginChanges, FamilyChanges) {
+        let mut plugins = PluginChanges::default();
+        for (name, new) in &next.plugins {
+            match self.plugins.get(name) {
+                None => plugins.added.push(name.clone()),
+                Some(old) if old.source.is_some() && old.source == new.source => {
+                    plugins.unchanged.push(name.clone())
+                }
+                Some(_) => plugins.replaced.push(name.clone()),
+            }
+        }
+        plugins.removed.extend(self.plugins.keys().filter(|name| !next.plugins.contains_key(*name)).cloned());
+        let (old, new) = (self.families(), next.families());
+        let mut families = FamilyChanges::default();
+        for (name, shape) in &new {
+            match old.get(name) {
+                None => families.added.push((*name).to_owned()),
+                Some(before) if before != shape => families.changed.push((*name).to_owned()),
+                Some(_) => {}
+            }
+        }
+        families
+            .removed
+            .extend(old.keys().filter(|name| !new.contains_key(*name)).map(|name| (*name).to_owned()));
+        (plugins, families)
+    }
+
+    fn families(&self) -> BTreeMap<&str, &str> {
+        let all = self.plugins.values().flat_map(|plugin| &plugin.families);
+        all.map(|(name, shape)| (name.as_str(), shape.as_str())).collect()
+    }
+
+    /// Why the image of this report must not take over from that of `now`, as pairs of plugin and reason; an error
+    /// where the reason is the image's and not a plugin's.
+    fn judge(&self, now: &Report) -> Result<Vec<(String, String)>, Error> {
+        let mut refused: Vec<_> = self
+            .plugins
+            .iter()
+            .filter(|(name, _)| now.plugins.get(*name).is_none_or(|plugin| plugin.error.is_none()))
+            .filter_map(|(name, plugin)| Some((name.clone(), plugin.error.clone()?)))
+            .collect();
+        // What serves now, from a file that has had other content since, would be lost.
+        let lost = now.plugins.iter().filter(|(name, _)| !self.plugins.contains_key(*name));
+        refused.extend(lost.filter_map(|(name, plugin)| {
+            Some((name.clone(), self.refused_files.get(plugin.path.as_ref()?)?.clone()))
+        }));
+        if !refused.is_empty() {
+            return Ok(refused);
+        }
+        if self.ready != 200 && now.plugins.values().any(|plugin| plugin.error.is_none()) {
+            return Err(Error::new(format!("the new image answers {} to GET /-/ready", self.ready)));
+        }
+        expose::validate(&self.metrics)
+            .map_err(|why| Error::new(format!("the new image's /metrics is broken: {why}")))?;
+        Ok(refused)
+    }
+}
+
+/// What the running image hears from a preflight.
+pub(crate) enum Verdict {
+    Proven(Report),
+    /// These plugins did not prove themselves.
+    Refused(Vec<(String, String)>),
+}
+
+/// The running image's side: runs the staged image as a child and judges its report.
+pub(crate) async fn preflight(
+    image: BorrowedFd<'_>,
+    arguments: &[OsString],
+    environment: &[(OsString, OsString)],
+    enabled: Option<&[String]>,
+    now: &Report,
+    limit: Duration,
+    stop: watch::Receiver<bool>,
+) -> Result<Verdict, Error> {
+    // The child opens the descriptor's file through /proc before its close-on-exec takes effect.
+    let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));
+    command.arg0("relink").args(arguments).env_clear().envs(environment.iter().cloned());
+    command.env(ENV_PREFLIGHT, serde_json::to_string(&enabled)?);
+    let mut lines = Vec::new();
+    let ended =
+        child::run(command, "the preflight of the new image", limit, stop, |line| lines.push(line)).await?;
+    if !ended.status.success() {
+        let words = ended.stderr.trim_end();
+        return Err(Error::new(format!("the new image failed its preflight ({})\n{words}", ended.status)));
+    }
+    let report: Report =
+        lines.iter().rev().find_map(|line| serde_json::from_str(line).ok()).ok_or_else(|| {
+            Error::new("the new image ended its preflight without a report; is it a relink agent?")
+        })?;
+    let refused = report.judge(now)?;
+    Ok(if refused.is_empty() { Verdict::Proven(report) } else { Verdict::Refused(refused) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(plugins: &[(&str, Option<&str>, Option<&str>)]) -> Report {
+        let plugins = plugins.iter().map(|(name, source, error)| {
+            let families = BTreeMap::from([(format!("{name}_info"), "gauge {}".to_owned())]);
+            let plugin = ReportedPlugin {
+                version: "1".into(),
+                source: source.map(str::to_owned),
+                path: None,
+                error: error.map(str::to_owned),
+                families,
+            };
+            ((*name).to_owned(), plugin)
+        });
+        let refused_files = BTreeMap::new();
+        Report { plugins: plugins.collect(), refused_files, metrics: "up 1\n".into(), ready: 200 }
+    }
+
+    #[test]
+    fn changes_are_told_plugin_by_plugin_and_family_by_family() {
+        let old = report(&[
+            ("a", Some("1"), None),
+            ("b", Some("1"), None),
+            ("c", None, None),
+            ("d", Some("1"), None),
+        ]);
+        let mut new = report(&[
+            ("a", Some("1"), None),
+            ("b", Some("2"), None),
+            ("c", None, None),
+            ("e", Some("1"), None),
+        ]);
+        if let Some(b) = new.plugins.get_mut("b") {
+            b.families = BTreeMap::from([("b_info".into(), "counter {}".into())]);
+        }
+        let (plugins, families) = old.changes_to(&new);
+        assert_eq!(plugins.added, ["e"]);
+        assert_eq!(plugins.replaced, ["b", "c"]);
+        assert_eq!(plugins.removed, ["d"]);
+        assert_eq!(plugins.unchanged, ["a"]);
+        assert_eq!(families.added, ["e_info"]);
+        assert_eq!(families.removed, ["d_info"]);
+        assert_eq!(families.changed, ["b_info"]);
+    }
+
+    #[test]
+    fn an_image_is_judged_by_what_works_now() {
+        let now = report(&[("a", None, None), ("b", None, Some("broken"))]);
+        assert!(report(&[("a", None, None), ("b", None, Some("still"))]).judge(&now).unwrap().is_empty());
+        let refused = report(&[("a", None, Some("oh"))]).judge(&now).unwrap();
+        assert_eq!(refused, [("a".to_owned(), "oh".to_owned())]);
+        assert_eq!(report(&[("new", None, Some("oh"))]).judge(&now).unwrap().len(), 1);
+        let mut broken = report(&[("a", None, None)]);
+        broken.metrics = "up{ 1\n".into();
+        assert!(broken.judge(&now).unwrap_err().message().contains("/metrics is broken"));
+    }
+}

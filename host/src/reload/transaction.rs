@@ -1,0 +1,317 @@
+//! The reload: one owner, one at a time, each step with a deadline and a way back.
+//!
+//! build → stage → preflight → quiesce → hand-over → exec. Up to the quiesce nothing has changed and serving goes on;
+//! a quiesce that fails is undone; after the exec the new image is watched by its [`trap`](super::trap) until it is
+//! ready. The answer to whoever asked is written by the image that survives.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use relink_core::{Context, Error};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::build::{self, Artifact};
+use super::exec::{Boot, Executable};
+use super::journal::{Journal, Journals, Outcome, RefusedPlugin};
+use super::preflight::{self, Report, Verdict};
+use super::stage::{self, Staged};
+use crate::agent::Agent;
+use crate::counters::Counted;
+use crate::plugins::dylib::Generations;
+use crate::serve::Server;
+use crate::systemd;
+
+/// What a caller may ask for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    /// Another set of plugins, from now on.
+    pub(crate) plugins: Option<Vec<String>>,
+    /// Re-exec even if nothing has changed.
+    pub(crate) force: bool,
+}
+
+/// Another reload runs; this is its step.
+#[derive(Debug)]
+pub(crate) struct Busy {
+    pub(crate) id: String,
+    pub(crate) step: String,
+}
+
+/// What the next image needs to go on as this one, beside sockets and history.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Carry {
+    pub(crate) journals: Journals,
+    pub(crate) counted: Counted,
+    /// The plugins that a reload chose.
+    pub(crate) chosen: Option<Vec<String>>,
+    /// How often each library was loaded.
+    pub(crate) library_generations: Generations,
+    /// The hash of the image that is handed over to.
+    pub(crate) hash: String,
+    /// The same two of the image that hands over, for when it comes back.
+    pub(super) before: (Option<Vec<String>>, String),
+}
+
+impl Carry {
+    /// What the image that handed over goes on with, when it has come back.
+    pub(crate) fn taken_back(self) -> Self {
+        let (chosen, hash) = self.before.clone();
+        Carry { chosen, hash, ..self }
+    }
+}
+
+/// Carries reloads out.
+pub(crate) struct Reloader {
+    pub(super) agent: Arc<Agent>,
+    pub(super) boot: &'static Boot,
+    pub(super) server: OnceLock<Arc<Server>>,
+    state: Mutex<State>,
+    /// The content hash of the running image.
+    pub(super) hash: OnceLock<String>,
+    pub(super) stop: watch::Sender<bool>,
+}
+
+pub(super) struct State {
+    pub(super) journals: Journals,
+    /// The id of the reload that runs, and when its present step began.
+    pub(super) running: Option<(String, Instant)>,
+}
+
+/// Why a reload ends without a new image.
+pub(super) struct Stop {
+    pub(super) outcome: Outcome,
+    pub(super) error: Option<Error>,
+    pub(super) refused: Vec<RefusedPlugin>,
+}
+
+impl Stop {
+    pub(super) fn with(outcome: Outcome, error: Error) -> Self {
+        Stop { outcome, error: Some(error), refused: Vec::new() }
+    }
+}
+
+/// An image that could take over: a staged artifact, or the running one once more.
+pub(super) struct Candidate {
+    pub(super) image: OwnedFd,
+    pub(super) hash: String,
+    pub(super) source: Option<Executable>,
+}
+
+impl Reloader {
+    pub(crate) fn new(agent: Arc<Agent>, boot: &'static Boot, journals: Journals, hash: String) -> Arc<Self> {
+        let known = OnceLock::new();
+        if !hash.is_empty() {
+            let _ = known.set(hash);
+        }
+        Arc::new(Reloader {
+            agent,
+            boot,
+            server: OnceLock::new(),
+            state: Mutex::new(State { journals, running: None }),
+            hash: known,
+            stop: watch::Sender::new(false),
+        })
+    }
+
+    /// The server needs Rocket, and Rocket's routes need the reloader, so the server comes last.
+    pub(crate) fn attach(&self, server: Arc<Server>) {
+        let _ = self.server.set(server);
+    }
+
+    /// Ends what a running reload waits for: the agent ends.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Begins a reload and returns its id. Its answer goes to the connections that are owed it.
+    pub(crate) fn start(self: &Arc<Self>, request: Request) -> Result<String, Busy> {
+        let id = {
+            let mut state = self.lock();
+            if let Some((id, _)) = &state.running {
+                let step = state.journals.get(id).and_then(|journal| journal.steps.last());
+                let step = step.map_or_else(String::new, |step| step.step.clone());
+                return Err(Busy { id: id.clone(), step });
+            }
+            let id = state.journals.begin(self.agent.counters.generation());
+            state.running = Some((id.clone(), Instant::now()));
+            // So that whoever is told that a reload runs is told its step.
+            state.enter(&id, "build");
+            id
+        };
+        tracing::info!(reload = id, plugins = ?request.plugins, force = request.force, "reload begins");
+        let reloader = Arc::clone(self);
+        let own_id = id.clone();
+        tokio::spawn(async move {
+            systemd::reloading();
+            // On success this process is another image by now.
+            let stop = match reloader.attempt(&own_id, &request).await {
+                Ok(outcome) => Stop { outcome, error: None, refused: Vec::new() },
+                Err(stop) => stop,
+            };
+            reloader.end(&own_id, stop).await;
+        });
+        Ok(id)
+    }
+
+    /// Returns how it ended in this image; after a commit by exec this process is another image.
+    async fn attempt(self: &Arc<Self>, id: &str, request: &Request) -> Result<Outcome, Stop> {
+        let chosen = request.plugins.clone().or_else(|| self.agent.chosen.clone());
+        let restart = request.force || chosen != self.agent.chosen || self.agent.config.changed_on_disk();
+        let refused = |error| Stop::with(Outcome::Refused, error);
+
+        if self.agent.config.reload.builder.is_some() {
+            // It will be wanted after the build, which leaves a core idle at its end.
+            let early = Arc::clone(self);
+            tokio::spawn(async move { early.own_hash().await });
+        }
+        let artifact = self.built(id, chosen.as_deref()).await.map_err(refused)?;
+        let said = match &artifact {
+            Some(Artifact { fresh: true, .. }) => "nothing to compile",
+            Some(_) => "built",
+            None => "no builder, and the executable on disk is the running one",
+        };
+        self.detail(id, said);
+
+        if let Some(artifact) = artifact {
+            self.step(id, "stage");
+            let candidate = self.staged(artifact).await.map_err(refused)?;
+            let same_code = candidate.hash == self.own_hash().await.map_err(refused)?;
+            self.detail(id, format!("sha256 {}", &candidate.hash[..12.min(candidate.hash.len())]));
+            if restart || !same_code {
+                return self.replace_image(id, candidate, chosen).await;
+            }
+        } else if restart {
+            let candidate = self.running_image().await.map_err(refused)?;
+            return self.replace_image(id, candidate, chosen).await;
+        }
+        self.replace_libraries(id, chosen).await
+    }
+
+    /// Another image, or this one anew: it proves itself and takes over.
+    async fn replace_image(
+        &self,
+        id: &str,
+        candidate: Candidate,
+        chosen: Option<Vec<String>>,
+    ) -> Result<Outcome, Stop> {
+        self.step(id, "preflight");
+        let now = Report::of(&self.agent);
+        let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+        let verdict = preflight::preflight(
+            candidate.image.as_fd(),
+            &arguments,
+            self.boot.env(),
+            chosen.as_deref(),
+            &now,
+            seconds(self.agent.config.reload.preflight_timeout),
+            self.stop.subscribe(),
+        );
+        let report = match verdict.await.map_err(|error| Stop::with(Outcome::Refused, error))? {
+            Verdict::Proven(report) => report,
+            Verdict::Refused(plugins) => {
+                let reasons: Vec<_> =
+                    plugins.iter().map(|(name, why)| format!("plugin {name}: {why}")).collect();
+                let plugins =
+                    plugins.into_iter().map(|(name, reason)| RefusedPlugin { name, reason }).collect();
+                let error = Some(Error::new(reasons.join("; ")));
+                return Err(Stop { outcome: Outcome::Refused, error, refused: plugins });
+            }
+        };
+        let (plugins, families) = now.changes_to(&report);
+        self.note(id, |journal| (journal.plugins, journal.families) = (plugins, families));
+        self.detail(id, format!("{} plugins proven", report.plugins.len()));
+        Err(self.take_the_leap(id, candidate, chosen).await)
+    }
+
+    /// The artifact of the builder, or the executable on disk if it is another; nothing when the running image is
+    /// the newest there is.
+    async fn built(&self, id: &str, chosen: Option<&[String]>) -> Result<Option<Artifact>, Error> {
+        let config = &self.agent.config;
+        let Some(builder) = &config.reload.builder else {
+            let on_disk = self.boot.executable();
+            // A file that is gone is a package upgrade half done, or a build that is linking.
+            let changed = on_disk.map(Executable::changed).transpose().map_err(|error| {
+                let path = on_disk.map(Executable::path).unwrap_or_default();
+                Error::from(error).context(format_args!("looking at {}", path.display()))
+            })?;
+            let path = on_disk.filter(|_| changed == Some(true)).map(Executable::path);
+            return Ok(path.map(|executable| Artifact { executable, fresh: false }));
+        };
+        let plugins = chosen.or(config.plugins.enabled.as_deref());
+        let limit = seconds(config.reload.build_timeout);
+        let progress = |words: String| self.detail(id, words);
+        build::build(builder, plugins, self.boot.env(), limit, self.stop.subscribe(), progress)
+            .await
+            .map(Some)
+    }
+
+    async fn staged(&self, artifact: Artifact) -> Result<Candidate, Error> {
+        let staged = tokio::task::spawn_blocking(move || Staged::new(&artifact.executable)).await??;
+        let image = staged.image().try_clone_to_owned().context("keeping the staged executable open")?;
+        Ok(Candidate { image, hash: staged.hash().to_owned(), source: Some(staged.source().clone()) })
+    }
+
+    pub(super) async fn running_image(&self) -> Result<Candidate, Error> {
+        let image = self.boot.image().try_clone_to_owned().context("opening the running image again")?;
+        Ok(Candidate { image, hash: self.own_hash().await?, source: self.boot.executable().cloned() })
+    }
+
+    async fn own_hash(&self) -> Result<String, Error> {
+        if let Some(hash) = self.hash.get() {
+            return Ok(hash.clone());
+        }
+        let image = self.boot.image().try_clone_to_owned()?;
+        let hash = tokio::task::spawn_blocking(move || stage::hash(image.as_fd())).await??;
+        Ok(self.hash.get_or_init(|| hash).clone())
+    }
+
+    async fn end(&self, id: &str, stop: Stop) {
+        let generation = self.agent.counters.generation();
+        self.agent.counters.reload_ended(stop.outcome);
+        let journal = {
+            let mut state = self.lock();
+            state.touch();
+            state.running = None;
+            let Some(journal) = state.journals.get_mut(id) else { return };
+            journal.outcome = Some(stop.outcome);
+            journal.generation = generation;
+            journal.error = stop.error.as_ref().map(ToString::to_string);
+            if !stop.refused.is_empty() {
+                journal.plugins.refused = stop.refused;
+            }
+            journal.clone()
+        };
+        tracing::info!(reload = id, outcome = stop.outcome.name(), error = journal.error, "reload ended");
+        systemd::ready();
+        self.agent.events.reload(&journal);
+        if let Some(server) = self.server.get() {
+            answer(server, &journal).await;
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends a journal to the connections that are owed it.
+pub(crate) async fn answer(server: &Server, journal: &Journal) {
+    let status = journal.outcome.map_or(500, Outcome::http_status);
+    let body = serde_json::to_string(journal).unwrap_or_default() + "\n";
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    server.answer(&journal.id, status, Bytes::from(body)).await;
+}
+
+pub(super) fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+/// Milliseconds with a resolution of a microsecond, as people like to read them.
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,113 @@
+//! One collector and what it needs between two collections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use relink_core::guard::{Failure, guarded};
+use relink_core::{Collector, Error, Facts, Samples};
+
+use crate::plugins::set::Plugin;
+use crate::store::snapshot::{Frame, Layout};
+
+/// A collector with its buffer and the layout of its last samples.
+pub(crate) struct Instance {
+    /// Nothing before the first use, and after a panic.
+    collector: Option<Box<dyn Collector>>,
+    samples: Samples,
+    layout: Option<Arc<Layout>>,
+}
+
+impl Instance {
+    /// An instance whose collector is made when it is first needed.
+    pub(crate) fn new(plugin: &Plugin, series: usize) -> Self {
+        Instance { collector: None, samples: Samples::new(plugin.families, series), layout: None }
+    }
+
+    /// Makes the collector now. The plugin's own error says that its options are bad; a panic is kept for later,
+    /// when the collection meets it again and the breaker deals with it.
+    pub(crate) fn make(&mut self, plugin: &Plugin) -> Result<(), Error> {
+        match self.made(plugin) {
+            Ok(_) | Err(Failure::Panicked(_)) => Ok(()),
+            Err(Failure::Said(error)) => Err(error),
+        }
+    }
+
+    /// Makes the collector and tries one collection, on a thread of its own and no longer than `limit`: how a library's
+    /// code proves itself before it serves. A call that does not return costs that thread.
+    pub(crate) fn proven(plugin: &Arc<Plugin>, series: usize, limit: Duration) -> Result<Instance, Error> {
+        let (done, wait) = std::sync::mpsc::sync_channel(1);
+        let plugin = Arc::clone(plugin);
+        std::thread::Builder::new().name("trial".to_owned()).spawn(move || {
+            let mut instance = Instance::new(&plugin, series);
+            let outcome = instance.collect(&plugin).map(drop);
+            // Nobody waits any more when the time is over; then the instance is dropped here.
+            let _ = done.send((instance, outcome));
+        })?;
+        let (mut instance, outcome) = wait.recv_timeout(limit).map_err(|_| {
+            Error::new(format!("its trial collection did not end in {} s", limit.as_secs_f64()))
+        })?;
+        match outcome {
+            Ok(()) => Ok(instance),
+            Err(Failure::Said(error) | Failure::Panicked(error)) => {
+                instance.retire();
+                Err(error.context("its trial collection"))
+            }
+        }
+    }
+
+    /// One collection.
+    pub(crate) fn collect(&mut self, plugin: &Plugin) -> Result<Frame, Failure> {
+        self.samples.clear();
+        self.made(plugin)?;
+        let Instance { collector: Some(collector), samples, .. } = self else { unreachable!("made above") };
+        if let Err(failure) = guarded(|| collector.collect(samples)) {
+            self.drop_if_panicked(&failure);
+            return Err(failure);
+        }
+        if let Some(fault) = self.samples.fault() {
+            return Err(Failure::Said(fault.clone()));
+        }
+        let layout = match &self.layout {
+            Some(layout) if self.samples.has_series_of(&layout.series) => Arc::clone(layout),
+            _ => {
+                let series = self.samples.series_set().map_err(Failure::Said)?;
+                Arc::clone(self.layout.insert(Arc::new(Layout::new(series))))
+            }
+        };
+        Ok(Frame { layout, values: self.samples.values().into() })
+    }
+
+    /// The facts for people.
+    pub(crate) fn facts(&mut self, plugin: &Plugin) -> Result<Facts, Failure> {
+        let collector = self.made(plugin)?;
+        let mut facts = Facts::default();
+        if let Err(failure) = guarded(|| collector.facts(&mut facts)) {
+            self.drop_if_panicked(&failure);
+            return Err(failure);
+        }
+        Ok(facts)
+    }
+
+    fn made(&mut self, plugin: &Plugin) -> Result<&mut Box<dyn Collector>, Failure> {
+        match self.collector {
+            Some(ref mut collector) => Ok(collector),
+            None => Ok(self.collector.insert(guarded(|| (plugin.new)(&plugin.options))?)),
+        }
+    }
+
+    fn drop_if_panicked(&mut self, failure: &Failure) {
+        if matches!(failure, Failure::Panicked(_)) {
+            self.retire();
+        }
+    }
+
+    /// Drops the collector. A panic in its `drop` harms nobody any more.
+    pub(crate) fn retire(&mut self) {
+        if let Some(collector) = self.collector.take() {
+            let _ = guarded(|| {
+                drop(collector);
+                Ok(())
+            });
+        }
+    }
+}

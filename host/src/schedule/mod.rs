@@ -1,0 +1,8 @@
+//! When plugins run, and that they can't hurt.
+
+pub(crate) mod breaker;
+pub(crate) mod collection;
+pub(crate) mod deadline;
+pub(crate) mod instance;
+pub(crate) mod own;
+pub(crate) mod slot;

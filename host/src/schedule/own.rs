@@ -1,0 +1,215 @@
+//! The agent's own families: how each collection went, and what the process costs.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use relink_core::{Error, Family, Samples, Source, registry};
+
+use crate::counters::Counters;
+use crate::reload::journal::Outcome;
+use crate::store::snapshot::{Frame, Layout, Reading};
+
+const COLLECTOR_DURATION: Family =
+    Family::gauge("node_scrape_collector_duration_seconds", "How long a plugin's collection took.")
+        .labels(&["collector"]);
+const COLLECTOR_SUCCESS: Family =
+    Family::gauge("node_scrape_collector_success", "Whether a plugin's collection succeeded.")
+        .labels(&["collector"]);
+const BUILD_INFO: Family =
+    Family::gauge("relink_build_info", "Which relink this is; always 1.").labels(&["version", "registry"]);
+const GENERATION: Family =
+    Family::gauge("relink_generation", "How often new code went live in this process, its start included.");
+const RELOADS: Family =
+    Family::counter("relink_reloads_total", "Reloads that ended, by outcome.").labels(&["outcome"]);
+const LAST_SUCCESS: Family = Family::gauge(
+    "relink_reload_last_success_timestamp_seconds",
+    "When a reload last ended well, in seconds since 1970; 0 before the first.",
+);
+const HISTORY_LOST: Family = Family::counter(
+    "relink_history_lost_total",
+    "How often an image started with an empty history because the one handed over could not be read.",
+);
+const REQUESTS_REFUSED: Family =
+    Family::counter("relink_requests_refused_total", "Requests to change the agent that were not allowed.");
+const RETIRED: Family = Family::gauge(
+    "relink_plugin_retired_bytes",
+    "Libraries that were replaced and stay mapped until the next re-exec.",
+);
+const CPU: Family = Family::counter(
+    "process_cpu_seconds_total",
+    "CPU time of the agent, user and system (/proc/self/stat, in ticks of 10 ms).",
+);
+const MAX_FDS: Family =
+    Family::gauge("process_max_fds", "How many descriptors the agent may have open (soft limit).");
+const OPEN_FDS: Family = Family::gauge("process_open_fds", "How many descriptors the agent has open.");
+const RESIDENT: Family = Family::gauge("process_resident_memory_bytes", "Resident memory of the agent.");
+const VIRTUAL: Family = Family::gauge("process_virtual_memory_bytes", "Virtual memory of the agent.");
+const VIRTUAL_MAX: Family = Family::gauge(
+    "process_virtual_memory_max_bytes",
+    "How much virtual memory the agent may have; -1 without a limit.",
+);
+const START_TIME: Family =
+    Family::gauge("process_start_time_seconds", "When the process started, in seconds since 1970.");
+
+/// No plugin may declare one of these.
+pub(crate) const FAMILIES: &[Family] = &[
+    COLLECTOR_DURATION,
+    COLLECTOR_SUCCESS,
+    BUILD_INFO,
+    GENERATION,
+    RELOADS,
+    LAST_SUCCESS,
+    HISTORY_LOST,
+    REQUESTS_REFUSED,
+    RETIRED,
+    CPU,
+    MAX_FDS,
+    OPEN_FDS,
+    RESIDENT,
+    VIRTUAL,
+    VIRTUAL_MAX,
+    START_TIME,
+];
+
+/// The name under which the agent's own reading stands in a snapshot. No plugin can have it: it has a space.
+pub(crate) const NAME: &str = "relink itself";
+
+/// Makes the agent's own reading.
+pub(crate) struct Own {
+    counters: Arc<Counters>,
+    process: Process,
+    samples: Samples,
+    layout: Option<Arc<Layout>>,
+}
+
+impl Own {
+    pub(crate) fn new(counters: Arc<Counters>) -> Self {
+        Own { counters, process: Process::new(), samples: Samples::new(FAMILIES, 10_000), layout: None }
+    }
+
+    /// The agent's own reading beside these of the plugins.
+    pub(crate) fn read(&mut self, readings: &[Reading]) -> Reading {
+        let began = Instant::now();
+        let out = &mut self.samples;
+        out.clear();
+        for reading in readings {
+            out.push(&COLLECTOR_DURATION, [reading.plugin], reading.duration.as_secs_f64());
+            out.push(&COLLECTOR_SUCCESS, [reading.plugin], f64::from(u8::from(reading.result.is_ok())));
+        }
+        out.push(&BUILD_INFO, [env!("CARGO_PKG_VERSION"), registry::NAME], 1.0);
+        let counted = self.counters.counted();
+        out.push(&GENERATION, [], counted.generation as f64);
+        for (outcome, count) in Outcome::ALL.iter().zip(&counted.reloads) {
+            out.push(&RELOADS, [outcome.name()], *count as f64);
+        }
+        out.push(&LAST_SUCCESS, [], counted.last_success);
+        out.push(&HISTORY_LOST, [], counted.history_lost as f64);
+        out.push(&REQUESTS_REFUSED, [], counted.requests_refused as f64);
+        out.push(&RETIRED, [], self.counters.retired_bytes() as f64);
+        // A system without /proc has no such samples, and nothing else is missing.
+        let _ = self.process.push(out);
+        Reading { plugin: NAME, duration: began.elapsed(), result: self.frame() }
+    }
+
+    fn frame(&mut self) -> Result<Frame, Error> {
+        let layout = match &self.layout {
+            Some(layout) if self.samples.has_series_of(&layout.series) => Arc::clone(layout),
+            _ => Arc::clone(self.layout.insert(Arc::new(Layout::new(self.samples.series_set()?)))),
+        };
+        Ok(Frame { layout, values: self.samples.values().into() })
+    }
+}
+
+/// Reads what the kernel says of this process, whatever `--path.procfs` says of the machine to look at.
+///
+/// That costs as much as all plugins together (listing the descriptors above all), so it is read once a second at
+/// most: CPU time comes in ticks of 10 ms anyway.
+struct Process {
+    stat: Source,
+    fixed: Option<Fixed>,
+    read: Option<(Instant, Usage)>,
+}
+
+/// What changes.
+#[derive(Clone, Copy)]
+struct Usage {
+    cpu: f64,
+    resident: f64,
+    mapped: f64,
+    open_fds: f64,
+}
+
+/// What stays the same while the image runs.
+struct Fixed {
+    max_fds: f64,
+    max_virtual: f64,
+    start: f64,
+}
+
+/// The kernel's USER_HZ, which is 100 on every architecture that Rust's std supports.
+const TICKS: f64 = 100.0;
+const PAGE: f64 = 4096.0;
+
+impl Process {
+    fn new() -> Self {
+        Process { stat: Source::new("/proc/self/stat"), fixed: None, read: None }
+    }
+
+    fn push(&mut self, out: &mut Samples) -> Result<(), Error> {
+        let usage = match self.read {
+            Some((when, usage)) if when.elapsed() < Duration::from_secs(1) => usage,
+            _ => {
+                let usage = self.usage()?;
+                self.read = Some((Instant::now(), usage));
+                usage
+            }
+        };
+        out.push(&CPU, [], usage.cpu);
+        out.push(&OPEN_FDS, [], usage.open_fds);
+        out.push(&RESIDENT, [], usage.resident);
+        out.push(&VIRTUAL, [], usage.mapped);
+        if let Some(fixed) = &self.fixed {
+            out.push(&MAX_FDS, [], fixed.max_fds);
+            out.push(&VIRTUAL_MAX, [], fixed.max_virtual);
+            out.push(&START_TIME, [], fixed.start);
+        }
+        Ok(())
+    }
+
+    fn usage(&mut self) -> Result<Usage, Error> {
+        let stat = self.stat.read()?;
+        // The second field is the name in brackets and may hold spaces; the third follows the last bracket.
+        let fields: Vec<&str> =
+            stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().collect();
+        let field = |number: usize| -> Result<f64, Error> {
+            let text = fields.get(number - 3).copied().unwrap_or_default();
+            Ok(text.parse::<f64>()?)
+        };
+        if self.fixed.is_none() {
+            self.fixed = Some(Fixed::read(field(22)?)?);
+        }
+        // One of the descriptors is the listing's own.
+        let open_fds = std::fs::read_dir("/proc/self/fd")?.count().saturating_sub(1) as f64;
+        let cpu = (field(14)? + field(15)?) / TICKS;
+        Ok(Usage { cpu, resident: field(24)? * PAGE, mapped: field(23)?, open_fds })
+    }
+}
+
+impl Fixed {
+    fn read(started: f64) -> Result<Self, Error> {
+        let limits = std::fs::read_to_string(Path::new("/proc/self/limits"))?;
+        let limit = |name: &str| {
+            let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            let soft = line.split_ascii_whitespace().next().unwrap_or_default();
+            soft.parse().unwrap_or(-1.0)
+        };
+        let stat = std::fs::read_to_string("/proc/stat")?;
+        let boot = stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap_or("0");
+        Ok(Fixed {
+            max_fds: limit("Max open files"),
+            max_virtual: limit("Max address space"),
+            start: boot.trim().parse::<f64>()? + started / TICKS,
+        })
+    }
+}

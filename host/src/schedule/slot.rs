@@ -1,0 +1,193 @@
+//! One plugin's place in the schedule: its instance, whether it runs, and how it fares.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use relink_core::guard::Failure;
+use relink_core::{Error, Facts};
+
+use super::breaker::Breaker;
+use super::collection::Walk;
+use super::instance::Instance;
+use crate::plugins::set::Plugin;
+use crate::plugins::status::{State, Status};
+use crate::store::snapshot::{Frame, Reading};
+
+pub(crate) struct Slot {
+    /// Tells this slot from others of its name, before and after it.
+    pub(crate) serial: u64,
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) work: Work,
+    pub(crate) facts: Facts,
+    state: State,
+    since: SystemTime,
+    error: Option<Error>,
+    breaker: Breaker,
+    samples: usize,
+    last_duration: Option<Duration>,
+}
+
+/// Whether the collector is at rest or in a call.
+pub(crate) enum Work {
+    Idle(Box<Instance>),
+    /// In a call since then; each walk named here wants the result, at that place of its readings.
+    Running {
+        since: Instant,
+        waiting: Waiting,
+    },
+}
+
+/// What a call brought; the facts only where they were asked for.
+pub(crate) struct Done {
+    pub(crate) facts: Option<Result<Facts, Failure>>,
+    pub(crate) frame: Result<Frame, Failure>,
+}
+
+/// The walks that wait for a call's reading, each with the place it has there.
+pub(crate) type Waiting = Vec<(Arc<Walk>, usize)>;
+
+impl Slot {
+    pub(crate) fn new(plugin: Arc<Plugin>, instance: Instance) -> Self {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        Slot {
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            plugin,
+            work: Work::Idle(Box::new(instance)),
+            facts: Facts::default(),
+            state: State::Active,
+            since: SystemTime::now(),
+            error: None,
+            breaker: Breaker::default(),
+            samples: 0,
+            last_duration: None,
+        }
+    }
+
+    /// Drops the collector of a slot that is out of use.
+    pub(crate) fn retire(self) {
+        if let Work::Idle(mut instance) = self.work {
+            instance.retire();
+        }
+    }
+
+    /// Why this plugin is not called now, if so: it is stuck in a call, or rests after a bad failure.
+    pub(crate) fn unavailable(&self, now: Instant) -> Option<Error> {
+        let error = self.error.clone()?;
+        if self.state == State::Stuck {
+            return Some(error);
+        }
+        self.breaker
+            .rests(now)
+            .map(|left| error.hint(format!("tried again in {:.0} s", left.as_secs_f64().ceil())))
+    }
+
+    /// Takes note of a finished call, and makes the reading of it for those who wait.
+    pub(crate) fn finish(
+        &mut self,
+        instance: Box<Instance>,
+        done: Done,
+        began: Instant,
+    ) -> (Reading, Waiting) {
+        let waiting = match std::mem::replace(&mut self.work, Work::Idle(instance)) {
+            Work::Running { waiting, .. } => waiting,
+            Work::Idle(_) => Waiting::new(),
+        };
+        match done.facts {
+            Some(Ok(facts)) => self.facts = facts,
+            Some(Err(Failure::Said(error) | Failure::Panicked(error))) => {
+                self.facts = Facts::default();
+                self.facts.push("facts", error.to_string());
+            }
+            None => {}
+        }
+        let now = Instant::now();
+        let duration = now.duration_since(began);
+        self.last_duration = Some(duration);
+        let was_stuck = self.state == State::Stuck;
+        let result = match done.frame {
+            Ok(frame) if was_stuck => {
+                let late = Error::new(format!(
+                    "a call returned after {:.1} s, past its deadline",
+                    duration.as_secs_f64()
+                ));
+                self.breaker.failed(now);
+                self.set(State::Failing, Some(late));
+                Ok(frame)
+            }
+            Ok(frame) => {
+                self.samples = frame.values.len();
+                self.breaker.succeeded();
+                self.set(State::Active, None);
+                Ok(frame)
+            }
+            Err(failure) => {
+                let error = match failure {
+                    Failure::Said(error) => error,
+                    Failure::Panicked(error) => {
+                        self.breaker.failed(now);
+                        error
+                    }
+                };
+                self.set(State::Failing, Some(error.clone()));
+                Err(error)
+            }
+        };
+        (Reading { plugin: self.plugin.name, duration, result }, waiting)
+    }
+
+    /// Marks a plugin whose call has not returned by a scrape's deadline.
+    pub(crate) fn missed(&mut self, now: Instant) -> Reading {
+        let (duration, error) = match &self.work {
+            Work::Running { since, .. } => {
+                let ran = now.duration_since(*since);
+                let error =
+                    Error::new(format!("has not answered for {:.1} s, past its deadline", ran.as_secs_f64()));
+                if self.state != State::Stuck {
+                    self.set(State::Stuck, Some(error.clone()));
+                    self.since -= ran;
+                }
+                (ran, error)
+            }
+            Work::Idle(_) => (Duration::ZERO, Error::new("the scrape's time was over before it was asked")),
+        };
+        Reading { plugin: self.plugin.name, duration, result: Err(error) }
+    }
+
+    fn set(&mut self, state: State, error: Option<Error>) {
+        if self.state != state {
+            self.state = state;
+            self.since = SystemTime::now();
+            match &error {
+                Some(error) => tracing::warn!(plugin = self.plugin.name, "{state:?}: {error}"),
+                None => tracing::info!(plugin = self.plugin.name, "active again"),
+            }
+        }
+        self.error = error;
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let stuck_for = match &self.work {
+            Work::Running { since, .. } if self.state == State::Stuck => Some(since.elapsed()),
+            _ => None,
+        };
+        let error = match stuck_for {
+            Some(ran) => Some(format!("has not answered for {:.1} s, past its deadline", ran.as_secs_f64())),
+            None => self.error.as_ref().map(ToString::to_string),
+        };
+        let since = self.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Status {
+            name: self.plugin.name.to_owned(),
+            version: self.plugin.version.to_owned(),
+            help: self.plugin.help.to_owned(),
+            placement: self.plugin.placement,
+            state: self.state,
+            generation: self.plugin.generation,
+            path: self.plugin.path.as_ref().map(|path| path.display().to_string()),
+            samples: self.samples,
+            last_collect_seconds: self.last_duration.map(|duration| duration.as_secs_f64()),
+            error,
+            since: since.as_secs_f64(),
+        }
+    }
+}

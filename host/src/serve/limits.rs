@@ -1,0 +1,116 @@
+//! How much of the agent a client may hold, and for how long.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+/// The `[limits]` table of `relink.toml`. Times are seconds, with fractions; sizes are bytes.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// From a request head's first byte to its last. A head that begins in one packet with the request before has
+    /// `idle_timeout` instead.
+    #[serde(deserialize_with = "seconds")]
+    pub(crate) header_timeout: Duration,
+    /// From the end of a request's head to the end of its body.
+    #[serde(deserialize_with = "seconds")]
+    pub(crate) body_timeout: Duration,
+    /// How long a connection may stay silent between two requests, or before its first.
+    #[serde(deserialize_with = "seconds")]
+    pub(crate) idle_timeout: Duration,
+    /// How long one write of a response may wait for a client that does not read.
+    #[serde(deserialize_with = "seconds")]
+    pub(crate) write_timeout: Duration,
+    /// The longest request body; it is held in memory whole.
+    pub(crate) max_body: usize,
+    /// The longest request head. Values below 8 KiB, hyper's smallest buffer, hold for the head but not for the buffer.
+    pub(crate) max_head: usize,
+    /// Connections open at once. Half of the process's limit of open files is a further bound.
+    pub(crate) max_connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            header_timeout: Duration::from_secs(5),
+            body_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(10),
+            max_body: 64 * 1024,
+            max_head: 16 * 1024,
+            max_connections: 256,
+        }
+    }
+}
+
+impl Limits {
+    /// `max_connections`, or less where the process may not open that many files: the other half is for plugins'
+    /// sources, logs and the reload.
+    pub(super) fn connections(&self) -> usize {
+        let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+        let half = open_files(&limits).map_or(usize::MAX, |files| files / 2);
+        self.max_connections.min(half).max(1)
+    }
+}
+
+/// The soft limit in `/proc/self/limits`, line `Max open files`; `None` when there is none or no such file.
+fn open_files(limits: &str) -> Option<usize> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    match Duration::try_from_secs_f64(seconds) {
+        // A day is longer than any client should be waited for, and far from what a timer can't count.
+        Ok(time) if !time.is_zero() && time <= Duration::from_secs(86_400) => Ok(time),
+        _ => {
+            Err(D::Error::custom(format!("{seconds} is not a time: expected seconds above 0, at most 86400")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_names_what_differs_from_the_defaults() {
+        let limits: Limits =
+            toml::from_str("header_timeout = 0.25\nidle_timeout = 5\nmax_body = 10").unwrap();
+        let expected = Limits {
+            header_timeout: Duration::from_millis(250),
+            idle_timeout: Duration::from_secs(5),
+            max_body: 10,
+            ..Limits::default()
+        };
+        assert_eq!(limits, expected);
+    }
+
+    #[test]
+    fn wrong_keys_and_times_are_refused() {
+        for (text, expected) in [
+            ("header_timeot = 1", "unknown field `header_timeot`"),
+            ("header_timeout = -1", "-1 is not a time"),
+            ("header_timeout = 0", "0 is not a time"),
+            ("idle_timeout = inf", "inf is not a time"),
+            ("idle_timeout = nan", "NaN is not a time"),
+            ("max_body = -1", "invalid value"),
+        ] {
+            let error = toml::from_str::<Limits>(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn open_files_bound_the_connections() {
+        let text = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                    Max open files            1024                 524288               files     \n";
+        assert_eq!(open_files(text), Some(1024));
+        assert_eq!(open_files("Max open files            unlimited unlimited files"), None);
+        assert_eq!(open_files(""), None);
+        let greedy = Limits { max_connections: usize::MAX, ..Limits::default() };
+        assert!(greedy.connections() < usize::MAX, "this process's own limit is read");
+        assert_eq!(Limits { max_connections: 0, ..Limits::default() }.connections(), 1);
+    }
+}

@@ -1,0 +1,42 @@
+//! The listening socket.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections that the kernel keeps while nobody accepts, as during a re-exec. With the usual 128 a burst in that
+/// pause is answered a second late, when the client's SYN is sent again. The kernel caps it at
+/// `net.core.somaxconn`, 4096 by default.
+const BACKLOG: i32 = 4096;
+
+/// Listens on `address`. The socket does not block and is closed on exec unless the reload says otherwise; there is
+/// one for the life of the agent (with `SO_REUSEPORT` a second one would lose what waits in the queue of the first).
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart must not wait for the connections of the agent before to leave TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_socket_listens_and_does_not_block() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_taken_address_is_an_error() {
+        let first = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let error = bind(first.local_addr().unwrap()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+}

@@ -1,0 +1,158 @@
+//! `relink run`: from a start, or from a hand-over, to serving; and to the end.
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use relink_core::{Context, Error};
+use rocket::local::asynchronous::Client;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::agent::{Agent, Past};
+use crate::arrival::Start;
+use crate::config::{Config, Print};
+use crate::counters::Counters;
+use crate::http::Site;
+use crate::http::caller::Token;
+use crate::plugins::linked::Built;
+use crate::reload::exec;
+use crate::reload::transaction::{self, Reloader, Request};
+use crate::serve::{self, HostPolicy, Quiesce, Server};
+use crate::store::history::History;
+use crate::{Failed, commands, systemd};
+
+/// How long requests in flight may take to end when the agent does.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Result<ExitCode, Failed> {
+    let carry = start.arrival.as_ref().map(|arrival| arrival.carry.clone()).unwrap_or_default();
+    let counters = Arc::new(Counters::starting_from(&carry.counted));
+    let history = match &start.arrival {
+        Some(arrival) => arrival.history(&config, &counters),
+        None => History::new(Duration::from_secs_f64(config.history.seconds), config.history.bytes),
+    };
+    let expected = config.listen;
+    let past =
+        Past { counters, history, chosen: carry.chosen, library_generations: carry.library_generations };
+    let agent = Arc::new(Agent::with_past(built, config, past)?);
+    let reloader = Reloader::new(Arc::clone(&agent), start.boot, carry.journals, carry.hash);
+    let runtime = crate::runtime()?;
+    let code = runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let quiesce = Quiesce::new();
+        let site = Site {
+            agent: Arc::clone(&agent),
+            reloader: Arc::clone(&reloader),
+            quiesce: quiesce.clone(),
+            token: agent.config.reload.token_file.as_deref().map(Token::read).transpose()?,
+        };
+        let rocket = Client::untracked(crate::http::rocket(site));
+        let client = rocket.await.map_err(|error| Error::new(format!("Rocket does not start: {error}")))?;
+        let listener = match &mut start.arrival {
+            Some(arrival) => arrival.listener(expected)?,
+            None => listener(&agent.config)?,
+        };
+        let hosts = HostPolicy::new(&agent.config.hosts);
+        let server = Server::new(listener, client, agent.config.limits.clone(), hosts, quiesce)?;
+        reloader.attach(Arc::clone(&server));
+        let finished = start.arrival.take().and_then(|arrival| arrival.complete(&server, &reloader));
+        start.boot.unblock_signals();
+        tokio::spawn(Arc::clone(&server).run());
+        eprintln!("listening on http://{}", server.local_addr()?);
+        systemd::ready();
+        if let Some(journal) = finished {
+            agent.events.reload(&journal);
+            transaction::answer(&server, &journal).await;
+        }
+        tokio::spawn(keep_history(Arc::clone(&agent)));
+        tokio::spawn(print_figures(Arc::clone(&agent)));
+        signals.serve(&reloader).await;
+        systemd::stopping();
+        reloader.stop();
+        server.shutdown(GRACE).await;
+        Ok(ExitCode::SUCCESS)
+    });
+    // A plugin that never returns, or a stdout that nobody reads, must not keep the process.
+    runtime.shutdown_background();
+    code
+}
+
+/// The socket that systemd holds for us, or one of our own.
+fn listener(config: &Config) -> Result<TcpListener, Error> {
+    if let Some(passed) = systemd::listener()? {
+        return Ok(passed);
+    }
+    serve::bind(config.listen).map_err(|error| {
+        let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
+        let error = Error::from(error).context(format_args!("listening on {}", config.listen));
+        if in_use {
+            error.hint("is another relink running there? --listen takes another address")
+        } else {
+            error
+        }
+    })
+}
+
+/// One collection at each tick, for the history and for those who listen to `/events`.
+async fn keep_history(agent: Arc<Agent>) {
+    if agent.config.history.interval == 0.0 {
+        return;
+    }
+    let interval = Duration::from_secs_f64(agent.config.history.interval);
+    let mut ticks =
+        tokio::time::interval_at((Instant::now() + agent.until_next_tick(interval)).into(), interval);
+    // A tick that came late is followed by the next one in time, not by a burst.
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        agent.record(interval).await;
+    }
+}
+
+/// Prints the figures once. Stdout may be a pipe that nobody reads, so a thread of its own writes there.
+pub(crate) async fn print_figures(agent: Arc<Agent>) {
+    if agent.config.print == Print::None {
+        return;
+    }
+    let text = agent.figures(agent.config.print).await;
+    let written = tokio::task::spawn_blocking(move || commands::say(&text)).await;
+    if let Ok(Err(error)) = written {
+        tracing::warn!("the figures could not be printed: {error}");
+    }
+}
+
+/// The signals that the agent acts on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Error> {
+        exec::note_the_end();
+        let on = |kind| signal(kind).context("installing signal handlers");
+        Ok(Signals {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+            hang_up: on(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns when the agent has to end. SIGHUP asks for a reload, as `PUT /plugins/reload` does.
+    async fn serve(&mut self, reloader: &Arc<Reloader>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    if let Err(busy) = reloader.start(Request::default()) {
+                        tracing::info!("SIGHUP: reload {} runs already, at step {}", busy.id, busy.step);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Which series a plugin has, in a form of its own: it outlives the image and the library whose descriptor named them.
+
+use relink_core::{Kind, SeriesSet};
+
+/// The series of one plugin, by place.
+#[derive(Default, PartialEq)]
+pub(super) struct SeriesTable {
+    pub(super) plugin: Box<str>,
+    pub(super) families: Vec<FamilyRow>,
+    pub(super) series: Vec<SeriesRow>,
+    /// All label values, one behind another.
+    pub(super) text: String,
+    /// Where each label value ends in the text.
+    pub(super) ends: Vec<u32>,
+}
+
+#[derive(PartialEq)]
+pub(super) struct FamilyRow {
+    pub(super) name: Box<str>,
+    pub(super) kind: Kind,
+    pub(super) labels: Box<[Box<str>]>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct SeriesRow {
+    pub(super) family: u32,
+    /// Where its label values begin among the ends.
+    pub(super) first: u32,
+}
+
+impl SeriesTable {
+    pub(super) fn new(plugin: &str, set: &SeriesSet) -> Self {
+        let families = set.families().iter().map(|family| FamilyRow {
+            name: family.name().into(),
+            kind: family.kind(),
+            labels: family.label_names().iter().map(|&name| name.into()).collect(),
+        });
+        let mut table =
+            SeriesTable { plugin: plugin.into(), families: families.collect(), ..SeriesTable::default() };
+        for place in 0..set.len() {
+            table.push(set.family_of(place).0 as u32, set.labels_of(place));
+        }
+        table
+    }
+
+    pub(super) fn push<'a>(&mut self, family: u32, labels: impl Iterator<Item = &'a str>) {
+        self.series.push(SeriesRow { family, first: self.ends.len() as u32 });
+        for label in labels {
+            self.text.push_str(label);
+            self.ends.push(self.text.len() as u32);
+        }
+    }
+
+    pub(super) fn plugin(&self) -> &str {
+        &self.plugin
+    }
+
+    /// How many series there are.
+    pub(super) fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// About how much memory the table takes.
+    pub(super) fn bytes(&self) -> usize {
+        let families = self.families.iter().map(|family| {
+            let labels = family.labels.iter().map(|label| label.len() + size_of::<Box<str>>());
+            size_of::<FamilyRow>() + family.name.len() + labels.sum::<usize>()
+        });
+        size_of::<Self>()
+            + self.plugin.len()
+            + families.sum::<usize>()
+            + self.series.len() * size_of::<SeriesRow>()
+            + self.text.len()
+            + self.ends.len() * size_of::<u32>()
+    }
+
+    /// The places of a family's series that have all of these labels, ascending.
+    pub(super) fn places(&self, family: &str, labels: &[(&str, &str)]) -> Vec<usize> {
+        let Some(index) = self.families.iter().position(|row| &*row.name == family) else {
+            return Vec::new();
+        };
+        let has = |place: usize, (name, value): &(&str, &str)| {
+            self.label_pairs(place).any(|(known, found)| known == *name && found == *value)
+        };
+        (0..self.len())
+            .filter(|&place| self.series[place].family as usize == index)
+            .filter(|&place| labels.iter().all(|label| has(place, label)))
+            .collect()
+    }
+
+    pub(super) fn kind(&self, place: usize) -> Kind {
+        self.family(place).kind
+    }
+
+    pub(super) fn labels(&self, place: usize) -> Vec<(String, String)> {
+        self.label_pairs(place).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    pub(super) fn label_pairs(&self, place: usize) -> impl Iterator<Item = (&str, &str)> {
+        let first = self.series[place].first as usize;
+        self.family(place).labels.iter().enumerate().map(move |(at, name)| (&**name, self.value(first + at)))
+    }
+
+    fn family(&self, place: usize) -> &FamilyRow {
+        &self.families[self.series[place].family as usize]
+    }
+
+    fn value(&self, at: usize) -> &str {
+        let start = if at == 0 { 0 } else { self.ends[at - 1] as usize };
+        &self.text[start..self.ends[at] as usize]
+    }
+}

@@ -1,0 +1,257 @@
+use std::time::{Instant, SystemTime};
+
+use relink_core::{Error, Family, Samples};
+
+use super::*;
+use crate::store::snapshot::{Frame, Reading};
+
+const BUSY: Family = Family::counter("busy_seconds_total", "Busy.").labels(&["cpu", "mode"]);
+const LOAD: Family = Family::gauge("load", "Load.");
+const FAMILIES: &[Family] = &[BUSY, LOAD];
+const SPAN: Duration = Duration::from_secs(600);
+const START: u64 = 1_700_000_000_000;
+
+fn layout(cpus: usize) -> Arc<Layout> {
+    let mut samples = Samples::new(FAMILIES, 1_000_000);
+    samples.push(&LOAD, [], 0.0);
+    for cpu in 0..cpus {
+        for mode in ["idle", "user"] {
+            samples.push(&BUSY, [&cpu.to_string(), mode], 0.0);
+        }
+    }
+    Arc::new(Layout::new(samples.series_set().unwrap()))
+}
+
+/// A snapshot `second` seconds after the start, in which the load is `second` and a cpu's ticks go up by 97.
+fn snapshot(layouts: &[(&'static str, &Arc<Layout>)], second: u64) -> Snapshot {
+    let reading = |(plugin, layout): &(&'static str, &Arc<Layout>)| {
+        let ticks = |at: usize| ((1000 * at) as u64 + 97 * second) as f64 / 100.0;
+        let values =
+            (0..layout.series.len()).map(|at| if at == 0 { second as f64 } else { ticks(at) }).collect();
+        let result = Ok(Frame { layout: Arc::clone(layout), values });
+        Reading { plugin, duration: Duration::ZERO, result }
+    };
+    let mut snapshot = Snapshot::new(layouts.iter().map(reading).collect());
+    let failed = Err(Error::new("failed"));
+    snapshot.readings.push(Reading { plugin: "failing", duration: Duration::ZERO, result: failed });
+    snapshot.taken = SystemTime::UNIX_EPOCH + Duration::from_millis(START + 1000 * second);
+    snapshot
+}
+
+fn filled(seconds: u64, layout: &Arc<Layout>) -> History {
+    let mut history = History::new(SPAN, 1 << 20);
+    (0..seconds).for_each(|second| history.push(&snapshot(&[("cpu", layout)], second)));
+    history
+}
+
+fn points(history: &History, since: Since) -> Vec<(u64, f64)> {
+    history.series("load", &[], since).into_iter().flat_map(|series| series.points).collect()
+}
+
+#[test]
+fn series_come_back_with_labels_and_points() {
+    let history = filled(200, &layout(2));
+    let all: Vec<_> = (0..200).map(|second| (START + 1000 * second, second as f64)).collect();
+    assert_eq!(points(&history, Since::Start), all);
+    assert_eq!(points(&history, Since::Time(START + 100_000)), all[101..]);
+    assert_eq!(points(&history, Since::Id(150)), all[150..]);
+    assert_eq!(points(&history, Since::Id(history.last_id())), []);
+    assert_eq!((history.last_id(), history.len()), (200, 200));
+
+    let user = history.series("busy_seconds_total", &[("mode", "user")], Since::Start);
+    let labels = |cpu: &str| vec![("cpu".to_owned(), cpu.to_owned()), ("mode".to_owned(), "user".to_owned())];
+    assert_eq!(
+        user.iter().map(|series| series.labels.clone()).collect::<Vec<_>>(),
+        [labels("0"), labels("1")]
+    );
+    assert!(user.iter().all(|series| series.kind == Kind::Counter && series.points.len() == 200));
+    assert_eq!(user[1].points[199], (START + 199_000, (4000 + 97 * 199) as f64 / 100.0));
+    let one = history.series("busy_seconds_total", &[("mode", "idle"), ("cpu", "1")], Since::Start);
+    assert_eq!(one.len(), 1);
+    assert!(history.series("busy_seconds_total", &[("mode", "nice")], Since::Start).is_empty());
+    assert!(history.series("load", &[("mode", "user")], Since::Start).is_empty());
+    assert!(history.series("other", &[], Since::Start).is_empty());
+}
+
+#[test]
+fn plugins_and_series_may_come_and_go() {
+    let (small, large) = (layout(1), layout(2));
+    let mut history = History::new(SPAN, 1 << 20);
+    for second in 0..150 {
+        match second % 3 {
+            0 => history.push(&snapshot(&[("cpu", &small)], second)),
+            1 => history.push(&snapshot(&[("cpu", &large)], second)),
+            _ => history.push(&snapshot(&[], second)),
+        }
+    }
+    let decoded = History::decode(&history.encode(), SPAN, 1 << 20).unwrap();
+    for history in [history, decoded] {
+        let busy = history.series("busy_seconds_total", &[("mode", "idle")], Since::Start);
+        assert_eq!(busy.iter().map(|series| series.points.len()).collect::<Vec<_>>(), [100, 50]);
+        let seconds = points(&history, Since::Start).into_iter().map(|(_, value)| value);
+        let expected: Vec<f64> = (0..150).filter(|second| second % 3 != 2).map(f64::from).collect();
+        let mut seconds: Vec<f64> = seconds.collect();
+        seconds.sort_by(f64::total_cmp);
+        assert_eq!(seconds, expected);
+    }
+}
+
+#[test]
+fn a_decoded_history_is_the_same_and_goes_on() {
+    let before = layout(3);
+    for seconds in [0, 1, 59, 60, 61, 100] {
+        let history = filled(seconds, &before);
+        let encoded = history.encode();
+        let mut decoded = History::decode(&encoded, SPAN, 1 << 20).unwrap();
+        assert_eq!(decoded.encode(), encoded);
+        assert_eq!(decoded.last_id(), seconds);
+        for family in ["load", "busy_seconds_total"] {
+            let [a, b] = [&history, &decoded].map(|history| history.series(family, &[], Since::Start));
+            assert_eq!(a, b);
+        }
+        // The next image makes layouts of its own; the same series continue in the same columns.
+        let after = layout(3);
+        (seconds..seconds + 70).for_each(|second| decoded.push(&snapshot(&[("cpu", &after)], second)));
+        assert_eq!(decoded.last_id(), seconds + 70);
+        assert_eq!(points(&decoded, Since::Start).len() as u64, seconds + 70);
+        assert_eq!(decoded.latest.len(), 1);
+        let tables: std::collections::HashSet<_> = (decoded.chunks.iter().chain([&decoded.open]))
+            .flat_map(|chunk| chunk.blocks.iter().map(|block| Arc::as_ptr(&block.table)))
+            .collect();
+        assert_eq!(tables.len(), 1);
+    }
+}
+
+#[test]
+fn many_reloads_do_not_leave_short_chunks() {
+    let mut history = History::new(SPAN, 1 << 20);
+    for second in 0..180 {
+        history.push(&snapshot(&[("cpu", &layout(1))], second));
+        history = History::decode(&history.encode(), SPAN, 1 << 20).unwrap();
+    }
+    assert_eq!((history.len(), history.chunks.len()), (180, 3));
+}
+
+#[test]
+fn what_is_older_than_the_span_goes() {
+    let history = filled(5000, &layout(1));
+    let oldest = points(&history, Since::Start)[0].1;
+    assert!((4300.0..4400.0).contains(&oldest), "{oldest}");
+    // A clock that jumps, forth and back.
+    let mut history = filled(130, &layout(1));
+    history.push(&snapshot(&[("cpu", &layout(1))], 1_000_000));
+    history.push(&snapshot(&[("cpu", &layout(1))], 130));
+    history.push(&snapshot(&[("cpu", &layout(1))], 131));
+    assert!(history.len() <= 3, "{}", history.len());
+    // Rare snapshots: the open chunk is bounded too.
+    let mut history = History::new(SPAN, 1 << 20);
+    (0..200).for_each(|minute| history.push(&snapshot(&[("cpu", &layout(1))], 60 * minute)));
+    assert!((10..=14).contains(&history.len()), "{}", history.len());
+}
+
+#[test]
+fn memory_is_bounded_and_counted() {
+    for (cpus, budget) in [(1, 20_000), (100, 100_000), (10_000, 100_000), (1, 0)] {
+        let layouts = [layout(cpus), layout(cpus + 1)];
+        let mut history = History::new(SPAN, budget);
+        for second in 0..300 {
+            history.push(&snapshot(&[("cpu", &layouts[usize::from(second % 7 == 0)])], second));
+            assert!(history.bytes() <= budget, "{} of {budget}", history.bytes());
+        }
+        assert_eq!(history.is_empty(), cpus == 10_000 || budget == 0, "{cpus}");
+        // What is counted is what is there, and nothing is left when all is gone.
+        let chunks: usize = history.chunks.iter().chain([&history.open]).map(Chunk::bytes).sum();
+        assert_eq!(history.chunk_bytes, chunks);
+        (0..CHUNK as u64).for_each(|second| history.push(&snapshot(&[], 1_000_000 + second)));
+        assert_eq!((history.table_bytes, history.latest.len()), (0, 0));
+    }
+}
+
+#[test]
+fn ten_minutes_of_a_usual_machine_are_small() {
+    // One series in four changes from second to second.
+    let layout = layout(200);
+    let mut history = History::new(SPAN, 4 << 20);
+    for second in 0..600 {
+        let mut snapshot = snapshot(&[("cpu", &layout)], second);
+        let frame = snapshot.readings[0].result.as_mut().unwrap();
+        frame.values =
+            frame.values.iter().enumerate().map(|(at, &v)| if at % 4 == 0 { v } else { 5.25 }).collect();
+        history.push(&snapshot);
+    }
+    let raw = 600 * 8 * layout.series.len();
+    assert!(history.encode().len() * 12 < raw, "{} of {raw}", history.encode().len());
+}
+
+#[test]
+fn damaged_bytes_are_refused_and_never_harm() {
+    let encoded = filled(70, &layout(2)).encode();
+    let decode = |bytes: &[u8]| History::decode(bytes, SPAN, 1 << 20);
+    assert!(decode(b"").err().unwrap().contains("format"));
+    assert!(decode(b"RLH2...").err().unwrap().contains("format"));
+    assert!(History::decode(&encoded, SPAN, encoded.len() - 1).err().unwrap().contains("budget"));
+    for end in 0..encoded.len() {
+        assert!(decode(&encoded[..end]).is_err(), "cut at {end}");
+    }
+    let mut longer = encoded.clone();
+    longer.push(0);
+    assert!(decode(&longer).err().unwrap().contains("damaged"));
+    let mut state = 99_u64;
+    let mut random = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as usize
+    };
+    let try_all = |bytes: &[u8]| {
+        if let Ok(mut history) = decode(bytes) {
+            assert!(history.bytes() <= 1 << 20);
+            points(&history, Since::Start);
+            history.series("busy_seconds_total", &[("mode", "user")], Since::Id(1));
+            history.push(&snapshot(&[("cpu", &layout(2))], 70));
+            history.encode();
+        }
+    };
+    for bit in 0..8 * encoded.len() {
+        let mut flipped = encoded.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        try_all(&flipped);
+    }
+    for _ in 0..5000 {
+        let mut garbled = encoded.clone();
+        for _ in 0..1 + random() % 8 {
+            let at = random() % garbled.len();
+            garbled[at] = random() as u8;
+        }
+        try_all(&garbled);
+        let mut noise: Vec<u8> = (0..random() % 300).map(|_| random() as u8).collect();
+        noise.splice(..0, *b"RLH1");
+        try_all(&noise);
+    }
+}
+
+/// `cargo test -p relink-host --release measure_history -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn measure_history() {
+    let layout = layout(200);
+    let snapshots: Vec<_> = (0..600).map(|second| snapshot(&[("cpu", &layout)], second)).collect();
+    let mut history = History::new(SPAN, 4 << 20);
+    let mut slowest = Duration::ZERO;
+    let start = Instant::now();
+    for snapshot in &snapshots {
+        let start = Instant::now();
+        history.push(snapshot);
+        slowest = slowest.max(start.elapsed());
+    }
+    println!("{} series: 600 pushes {:?}, the slowest {slowest:?}", layout.series.len(), start.elapsed());
+    let start = Instant::now();
+    let encoded = history.encode();
+    println!("{} bytes in memory, encoded {} in {:?}", history.bytes(), encoded.len(), start.elapsed());
+    let start = Instant::now();
+    History::decode(&encoded, SPAN, 4 << 20).unwrap();
+    println!("decoded in {:?}", start.elapsed());
+    let start = Instant::now();
+    let found = history.series("busy_seconds_total", &[("mode", "user")], Since::Start);
+    println!("{} series queried in {:?}", found.len(), start.elapsed());
+}

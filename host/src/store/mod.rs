@@ -1,0 +1,4 @@
+//! What the plugins said: the snapshot of one collection, and the recent ones.
+
+pub mod history;
+pub mod snapshot;

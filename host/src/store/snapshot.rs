@@ -1,0 +1,70 @@
+//! What all plugins said in one collection.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use relink_core::{Error, SeriesSet};
+
+use crate::expose::text::Lines;
+
+/// One collection: a reading a plugin, immutable once made, shared by all who asked for it.
+pub struct Snapshot {
+    /// When the collection ended.
+    pub taken: SystemTime,
+    /// The readings, sorted by plugin name; the agent's own stands last.
+    pub readings: Vec<Reading>,
+    /// The bodies of the exposition formats, made when the first scrape asks for them. See
+    /// [`Format`](crate::expose::Format).
+    pub(crate) bodies: [OnceLock<Bytes>; 4],
+}
+
+impl Snapshot {
+    /// A snapshot of these readings, taken now.
+    pub fn new(readings: Vec<Reading>) -> Self {
+        Snapshot { taken: SystemTime::now(), readings, bodies: Default::default() }
+    }
+
+    /// The reading of a plugin.
+    pub fn reading(&self, plugin: &str) -> Option<&Reading> {
+        self.readings.iter().find(|reading| reading.plugin == plugin)
+    }
+}
+
+/// What one plugin said in one collection.
+#[derive(Clone)]
+pub struct Reading {
+    /// The plugin's name.
+    pub plugin: &'static str,
+    /// How long it took.
+    pub duration: Duration,
+    /// Its samples, or why there are none.
+    pub result: Result<Frame, Error>,
+}
+
+/// Samples: the series and a value for each.
+#[derive(Clone)]
+pub struct Frame {
+    /// Which series, shared by all frames that have the same.
+    pub layout: Arc<Layout>,
+    /// The values, by place: see [`SeriesSet::places`].
+    pub values: Arc<[f64]>,
+}
+
+/// A plugin's series, with the text that stands in front of each value.
+///
+/// Series seldom change from one collection to the next. Names, labels and their escapes are therefore rendered
+/// once for a layout, and a scrape only puts the numbers in between.
+pub struct Layout {
+    /// The series.
+    pub series: SeriesSet,
+    pub(crate) prometheus: OnceLock<Lines>,
+    pub(crate) openmetrics: OnceLock<Lines>,
+}
+
+impl Layout {
+    /// The layout of these series.
+    pub fn new(series: SeriesSet) -> Self {
+        Layout { series, prometheus: OnceLock::new(), openmetrics: OnceLock::new() }
+    }
+}

@@ -1,0 +1,23 @@
+//! An agent that was built with two plugins and a third left out, but into which the linker took only one.
+
+use std::process::ExitCode;
+
+use relink_core::{Collector, Error, Options, Samples, register_linked};
+
+struct Seen;
+
+impl Collector for Seen {
+    fn collect(&mut self, _: &mut Samples) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+register_linked! { name: "seen", help: "Is linked", families: [], new: |_: &Options| Ok(Seen) }
+
+fn main() -> ExitCode {
+    // As `app/build.rs` tells it; `GHOST` has it forgotten.
+    match std::env::var_os("GHOST") {
+        Some(_) => relink_host::main_with("ghost-of-disk@1f2e,seen", "left"),
+        None => relink_host::main_with("seen@1f2e", "left"),
+    }
+}
