@@ -1,0 +1,9 @@
+//! relink: a system-metrics agent made of plugins that can be reloaded while it runs.
+
+mod plugins;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    relink_host::main_with(env!("RELINK_PLUGINS"), env!("RELINK_PLUGINS_OFF"))
+}

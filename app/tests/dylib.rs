@@ -1,0 +1,257 @@
+//! The plugins of this workspace, loaded as libraries: as cargo makes them of the very crates that are linked in.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use relink_testkit::{Agent, absent};
+use serde_json::{Value, json};
+use support::{Folder, here};
+
+/// Builds a plugin crate as a library.
+fn built(mut cargo: Command, plugin: &str, profile: &str, target: &Path) -> PathBuf {
+    cargo.args(["rustc", "--quiet", "--locked", "--lib", "--crate-type", "cdylib", "--profile", profile]);
+    cargo.args(["--package", &format!("metrics-{plugin}"), "--target-dir"]).arg(target);
+    let ended = cargo.current_dir(here("..")).output().expect("cargo is installed");
+    assert!(ended.status.success(), "{cargo:?}: {}", String::from_utf8_lossy(&ended.stderr));
+    let folder = if profile == "dev" { "debug" } else { profile };
+    target.join(folder).join(format!("libmetrics_{plugin}.so"))
+}
+
+/// The folder of artifacts that these tests were built into.
+fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
+}
+
+/// A folder `plugins` with cpu and disk, in a folder with this configuration.
+fn with_libraries(toml: &str) -> Folder {
+    static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+    let libraries = BUILT.get_or_init(|| {
+        ["cpu", "disk"].map(|plugin| built(Command::new(env!("CARGO")), plugin, profile, target())).to_vec()
+    });
+    let folder = Folder::new(toml);
+    fs::create_dir(folder.path("plugins")).unwrap();
+    for library in libraries {
+        fs::copy(library, folder.path("plugins").join(library.file_name().unwrap())).unwrap();
+    }
+    folder
+}
+
+/// Two plugins, however many are linked in. Further keys of `[plugins]` may follow.
+const TOML: &str = "print = \"none\"\n[history]\ninterval = 0\n[plugins]\nenabled = [\"cpu\", \"disk\"]\n";
+
+/// The arguments for the machine of files.
+fn machine() -> Vec<String> {
+    let at = |name: &str| here("tests/fixtures/machine").join(name).display().to_string();
+    ["procfs", "sysfs", "rootfs"]
+        .into_iter()
+        .zip([at("proc"), at("sys"), at("root")])
+        .flat_map(|(path, at)| [format!("--path.{path}"), at])
+        .collect()
+}
+
+fn start(folder: &Folder, arguments: &[&str]) -> Agent {
+    let machine = machine();
+    folder.start(&machine.iter().map(String::as_str).chain(arguments.iter().copied()).collect::<Vec<_>>())
+}
+
+/// The exposition without what differs from one scrape to the next: times, and how full this machine's disks are.
+fn exposition(agent: &Agent) -> Vec<String> {
+    let text = agent.get("/metrics").text();
+    let varies = ["node_scrape_collector_duration_seconds", "process_"];
+    let masked = ["size_bytes", "free_bytes", "avail_bytes", "files", "files_free"]
+        .map(|name| format!("node_filesystem_{name}{{"));
+    text.split_inclusive('\n')
+        .filter(|line| !varies.iter().any(|name| line.contains(name)))
+        .map(|line| match line.rsplit_once(' ') {
+            Some((series, _)) if masked.iter().any(|name| series.starts_with(name)) => series.to_owned(),
+            _ => line.to_owned(),
+        })
+        .collect()
+}
+
+/// The first place where two expositions differ.
+fn assert_same(expected: &[String], found: &[String]) {
+    for (expected, found) in expected.iter().zip(found) {
+        assert_eq!(expected, found);
+    }
+    assert_eq!(expected.len(), found.len());
+}
+
+#[test]
+fn linked_and_loaded_say_the_same_byte_for_byte() {
+    let linked = Folder::new(TOML);
+    let loaded = with_libraries(&format!("{TOML}prefer = \"loaded\"\n"));
+    let (linked, loaded) = (start(&linked, &[]), start(&loaded, &["--plugin-dir", "plugins"]));
+    for name in ["cpu", "disk"] {
+        assert_eq!(linked.plugin(name)["placement"], "linked");
+        let plugin = loaded.plugin(name);
+        assert_eq!(
+            (&plugin["placement"], &plugin["state"]),
+            (&json!("loaded"), &json!("active")),
+            "{plugin}"
+        );
+    }
+    let (expected, found) = (exposition(&linked), exposition(&loaded));
+    for name in ["node_cpu_seconds_total{", "node_disk_info{", "node_filesystem_readonly{"] {
+        assert!(expected.iter().any(|line| line.starts_with(name)), "{name}");
+    }
+    assert_same(&expected, &found);
+    // Also what is said to people and to programs.
+    for name in ["cpu", "disk"] {
+        let of = |agent: &Agent| {
+            let mut plugin = agent.get(&format!("/plugins/{name}")).json();
+            for varies in ["placement", "path", "last_collect_seconds", "since"] {
+                plugin.as_object_mut().unwrap().remove(varies);
+            }
+            plugin
+        };
+        assert_eq!(of(&linked), of(&loaded));
+    }
+}
+
+#[test]
+fn a_plugin_that_is_linked_and_loaded_is_refused_with_both_places() {
+    let folder = with_libraries(TOML);
+    let agent = start(&folder, &["--plugin-dir", "plugins"]);
+    assert_eq!(agent.plugin("cpu")["placement"], "linked");
+    let file = agent.plugin("libmetrics_cpu.so");
+    assert_eq!((&file["state"], &file["placement"]), (&json!("refused"), &json!("loaded")), "{file}");
+    let error = file["error"].as_str().unwrap();
+    for words in
+        ["plugin cpu is linked in", "plugins/libmetrics_cpu.so", "prefer = \"loaded\"", "remove the file"]
+    {
+        assert!(error.contains(words), "{error}");
+    }
+    // Told, and no fault of this reload's.
+    assert_eq!(agent.put("/plugins/reload").json()["outcome"], "unchanged");
+
+    let folder = with_libraries(&format!("{TOML}prefer = \"loaded\"\ndir = \"plugins\"\n"));
+    let agent = start(&folder, &[]);
+    assert_eq!(agent.plugin("cpu")["placement"], "loaded");
+    let plugins = agent.get("/plugins").json()["plugins"].as_array().unwrap().clone();
+    let running = plugins.iter().filter(|plugin| plugin["state"] == "active").count();
+    assert_eq!(running, 2, "the linked ones do not run beside them");
+    // Without its library the linked plugin runs again.
+    fs::remove_file(folder.path("plugins/libmetrics_cpu.so")).unwrap();
+    let journal = agent.put("/plugins/reload").json();
+    assert_eq!(journal["outcome"], "committed", "{journal}");
+    assert_eq!(journal["plugins"]["replaced"], json!(["cpu"]), "{journal}");
+    let cpu = agent.plugin("cpu");
+    assert_eq!((&cpu["placement"], &cpu["state"]), (&json!("linked"), &json!("active")), "{cpu}");
+    assert!(agent.sample("node_cpu_online{cpu=\"0\"}").is_some());
+    assert_eq!(agent.plugin("disk")["placement"], "loaded", "{journal}");
+}
+
+#[test]
+fn folders_are_named_on_the_command_line_or_in_the_configuration_one_or_more() {
+    let one = "prefer = \"loaded\"\ndir = \"plugins\"\n";
+    let two = "prefer = \"loaded\"\ndir = [\"plugins\", \"more\"]\n";
+    let loaded = |agent: &Agent| {
+        let placements = ["cpu", "disk"].map(|name| agent.plugin(name)["placement"].clone());
+        assert_eq!(placements, ["loaded", "loaded"]);
+        agent.plugin("disk")["path"].as_str().unwrap().to_owned()
+    };
+    let folder = with_libraries(&format!("{TOML}{one}"));
+    assert!(loaded(&start(&folder, &[])).ends_with("plugins/libmetrics_disk.so"));
+
+    let apart = |toml: &str| {
+        let folder = with_libraries(&format!("{TOML}{toml}"));
+        fs::create_dir(folder.path("more")).unwrap();
+        fs::rename(folder.path("plugins/libmetrics_disk.so"), folder.path("more/libmetrics_disk.so"))
+            .unwrap();
+        folder
+    };
+    let folder = apart(two);
+    assert!(loaded(&start(&folder, &[])).ends_with("more/libmetrics_disk.so"));
+    let folder = apart("prefer = \"loaded\"\n");
+    loaded(&start(&folder, &["--plugin-dir", "plugins", "--plugin-dir", "more"]));
+
+    let folder = Folder::new("[plugins]\ndir = 7\n");
+    let ended = folder.run(&["check"]);
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("expected a folder or a list of folders"), "{}", ended.stderr);
+}
+
+#[test]
+fn check_and_plugins_judge_the_libraries_too() {
+    let folder = with_libraries(&format!("{TOML}prefer = \"loaded\"\n"));
+    let list = || {
+        let ended = folder.run(&["plugins", "--json", "--plugin-dir", "plugins"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        serde_json::from_str::<Value>(&ended.stdout).unwrap()
+    };
+    let all = list();
+    let cpu = all.as_array().unwrap().iter().find(|plugin| plugin["name"] == "cpu").unwrap().clone();
+    assert_eq!((&cpu["placement"], &cpu["state"]), (&json!("loaded"), &json!("active")));
+    assert_eq!(folder.run(&["check", "--plugin-dir", "plugins"]).code, Some(0));
+
+    folder.write("plugins/junk.so", "junk");
+    let all = list();
+    let junk = all.as_array().unwrap().iter().find(|plugin| plugin["name"] == "junk.so").unwrap().clone();
+    assert_eq!(junk["state"], "refused");
+    let ended = folder.run(&["check", "--plugin-dir", "plugins"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert!(ended.stdout.contains("junk.so: refused: "), "{}", ended.stdout);
+
+    fs::remove_file(folder.path("plugins/junk.so")).unwrap();
+    // What the configuration leaves out is in order.
+    folder.write("relink.toml", "[plugins]\nprefer = \"loaded\"\nenabled = [\"cpu\"]\n");
+    let ended = folder.run(&["check", "--plugin-dir", "plugins"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    let ended = folder.run(&["check", "--plugin-dir", "nowhere"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert!(ended.stdout.contains("nowhere"), "{}", ended.stdout);
+}
+
+#[test]
+fn libraries_of_another_compiler_load_in_each_profile() {
+    let version = |program: &str, arguments: &[&str]| {
+        let ended = Command::new(program).args(arguments).current_dir(here("..")).output().ok()?;
+        ended.status.success().then(|| String::from_utf8(ended.stdout).unwrap())
+    };
+    let own = version("rustc", &["--version"]).expect("rustc is installed");
+    let nightly = version("rustup", &["run", "nightly", "rustc", "--version"]);
+    let Some(nightly) = nightly.filter(|nightly| *nightly != own) else {
+        return absent(
+            "libraries of another compiler",
+            "no nightly toolchain; rustup toolchain install nightly",
+        );
+    };
+    // Kept between runs, as it takes its time.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("other-compiler");
+    for profile in ["dev", "release"] {
+        let folder = Folder::new(&format!("{TOML}prefer = \"loaded\"\n"));
+        fs::create_dir(folder.path("plugins")).unwrap();
+        let mut cargo = Command::new("rustup");
+        // This test was started by the cargo of its own toolchain, which says so in these.
+        for name in
+            ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "RUSTDOC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"]
+        {
+            cargo.env_remove(name);
+        }
+        cargo.args(["run", "nightly", "cargo"]);
+        let library = built(cargo, "cpu", profile, &target);
+        let comment = fs::read(&library).unwrap();
+        let release = nightly.split_whitespace().nth(1).unwrap();
+        assert!(
+            comment.windows(release.len()).any(|bytes| bytes == release.as_bytes()),
+            "{} is made by {nightly}",
+            library.display()
+        );
+        fs::copy(&library, folder.path("plugins/libmetrics_cpu.so")).unwrap();
+        let agent = start(&folder, &["--plugin-dir", "plugins"]);
+        let plugin = agent.plugin("cpu");
+        assert_eq!(
+            (&plugin["placement"], &plugin["state"]),
+            (&json!("loaded"), &json!("active")),
+            "{plugin}"
+        );
+        assert_same(&exposition(&start(&Folder::new(TOML), &[])), &exposition(&agent));
+    }
+}

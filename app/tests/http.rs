@@ -1,0 +1,235 @@
+//! Each route of the executable, over a socket.
+
+mod support;
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use relink_testkit::{Agent, Answer, promtool};
+use support::Folder;
+
+/// These tests look at two plugins, however many are linked in.
+const QUIET: &str = "print = \"none\"\n[history]\ninterval = 0\n[plugins]\nenabled = [\"cpu\", \"disk\"]\n";
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPEN: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores";
+
+fn agent() -> (Folder, Agent) {
+    let folder = Folder::new(QUIET);
+    let agent = folder.start(&[]);
+    (folder, agent)
+}
+
+/// The collectors that an exposition tells of.
+fn collectors(answer: &Answer) -> Vec<String> {
+    let text = answer.text();
+    let lines =
+        text.lines().filter_map(|line| line.strip_prefix("node_scrape_collector_success{collector=\""));
+    lines.map(|line| line.split('"').next().unwrap().to_owned()).collect()
+}
+
+/// An error has a status, words and, where there is one, what to do about it.
+fn is_error(answer: &Answer, status: u16, words: &str) {
+    assert_eq!(answer.status, status, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let json = answer.json();
+    assert!(json["error"].as_str().is_some_and(|error| error.contains(words)), "{words:?} in {json}");
+    assert!(json["hint"].is_string(), "{json}");
+}
+
+#[test]
+fn metrics_in_each_format() {
+    let (_folder, agent) = agent();
+    let accept = |accept: &str| agent.get_with("/metrics", &[("Accept", accept)]);
+    for answer in [agent.get("/metrics"), accept("*/*"), accept("text/plain"), accept("text/html, image/png")]
+    {
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(TEXT)));
+        assert!(!answer.text().contains("# EOF"));
+        promtool(&answer.text());
+    }
+    let prometheus =
+        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1";
+    for accept_header in ["application/openmetrics-text;version=1.0.0", prometheus] {
+        let answer = accept(accept_header);
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(OPEN)), "{accept_header}");
+        let text = answer.text();
+        assert!(text.ends_with("\n# EOF\n") && text.matches("# EOF").count() == 1, "{text}");
+        assert!(text.contains("# TYPE node_cpu_seconds counter\n"), "the family of a counter has no _total");
+        assert!(text.contains("\nnode_cpu_seconds_total{"), "its samples have");
+    }
+    let vary = agent.get("/metrics").header("vary").unwrap_or_default().to_ascii_lowercase();
+    assert!(vary.contains("accept") && vary.contains("accept-encoding"), "{vary}");
+}
+
+#[test]
+fn metrics_are_compressed_for_those_who_ask() {
+    let (_folder, agent) = agent();
+    let packed = agent.get_with("/metrics", &[("Accept-Encoding", "gzip")]);
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    assert_eq!(packed.header("content-length"), Some(packed.body.len().to_string().as_str()));
+    let mut gzip =
+        Command::new("gzip").arg("-dc").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = gzip.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || std::io::Write::write_all(&mut stdin, &packed.body));
+    let mut text = String::new();
+    gzip.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(gzip.wait().unwrap().success());
+    promtool(&text);
+    assert!(text.contains("\nnode_cpu_seconds_total{"), "{text}");
+    for refusing in ["gzip;q=0", "identity", "br"] {
+        let plain = agent.get_with("/metrics", &[("Accept-Encoding", refusing)]);
+        assert_eq!(plain.header("content-encoding"), None, "{refusing}");
+    }
+}
+
+#[test]
+fn metrics_of_some_plugins() {
+    let (_folder, agent) = agent();
+    assert_eq!(collectors(&agent.get("/metrics")), ["cpu", "disk"]);
+    for (query, expected) in [
+        ("collect[]=cpu", &["cpu"][..]),
+        ("collect%5B%5D=disk", &["disk"]),
+        ("collect[]=disk&collect%5b%5d=cpu", &["cpu", "disk"]),
+        ("exclude[]=cpu", &["disk"]),
+        ("exclude%5B%5D=d%69sk", &["cpu"]),
+        ("collect[]=cpu&exclude[]=cpu", &[]),
+        ("other=1", &["cpu", "disk"]),
+    ] {
+        let answer = agent.get(&format!("/metrics?{query}"));
+        assert_eq!(answer.status, 200, "{query}");
+        assert_eq!(collectors(&answer), expected, "{query}");
+        promtool(&answer.text());
+    }
+    assert!(!agent.get("/metrics?exclude[]=cpu").text().contains("node_cpu_"));
+    for query in ["collect[]=gpu", "exclude[]=gpu", "collect[]=", "collect[]=CPU", "collect[]=%ff"] {
+        let answer = agent.get(&format!("/metrics?{query}"));
+        is_error(&answer, 400, "unknown plugin");
+        assert!(answer.text().contains("cpu, disk"), "{}", answer.text());
+    }
+}
+
+#[test]
+fn heads_have_the_headers_of_the_answer_and_no_body() {
+    let (_folder, agent) = agent();
+    let mut connection = agent.connect();
+    for path in ["/", "/metrics", "/plugins", "/plugins/cpu", "/reloads", "/-/healthy", "/-/ready"] {
+        let head = connection.request("HEAD", path, &[], &[]).unwrap();
+        let get = connection.get(path).unwrap();
+        assert_eq!((head.status, get.status), (200, 200), "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+        assert!(get.header("content-length").is_some() && head.header("content-length").is_some(), "{path}");
+    }
+}
+
+#[test]
+fn plugins_tell_how_they_fare() {
+    let (_folder, agent) = agent();
+    assert_eq!(agent.get("/metrics").status, 200);
+    let list = agent.get("/plugins");
+    assert_eq!(list.header("content-type"), Some("application/json"));
+    assert_eq!(list.header("cache-control"), Some("no-store"));
+    let list = list.json();
+    assert_eq!(list["generation"], 1);
+    let running = list["plugins"].as_array().unwrap().iter().filter(|plugin| plugin["state"] == "active");
+    assert_eq!(running.map(|plugin| plugin["name"].clone()).collect::<Vec<_>>(), ["cpu", "disk"]);
+
+    let cpu = agent.get("/plugins/cpu").json();
+    for (key, value) in [("name", "cpu"), ("placement", "linked"), ("state", "active"), ("version", "0.1.0")]
+    {
+        assert_eq!(cpu[key], value, "{cpu}");
+    }
+    assert!(cpu["samples"].as_u64().unwrap() > 0 && cpu["last_collect_seconds"].as_f64().unwrap() > 0.0);
+    assert!(cpu["error"].is_null() && cpu["path"].is_null(), "{cpu}");
+    let seconds = &cpu["families"].as_array().unwrap()[0];
+    assert_eq!(
+        (&seconds["name"], &seconds["unit"]),
+        (&"node_cpu_seconds_total".into(), &"seconds".into()),
+        "{seconds}"
+    );
+    for path in ["/plugins/gpu", "/plugins/CPU", "/plugins/%2e%2e", "/plugins/%ff"] {
+        let missing = agent.get(path);
+        is_error(&missing, 404, "there is no plugin");
+        assert!(missing.text().contains("cpu, disk"), "{}", missing.text());
+    }
+}
+
+#[test]
+fn the_other_routes() {
+    let (_folder, agent) = agent();
+    assert_eq!(agent.get("/reloads").json(), serde_json::json!({"reloads": []}));
+    is_error(&agent.get("/reloads/1"), 404, "no reload");
+    assert_eq!((agent.get("/-/healthy").status, agent.get("/-/ready").status), (200, 200));
+    let page = agent.get("/");
+    assert!(page.header("content-type").unwrap().starts_with("text/html"));
+    assert!(page.text().contains("/metrics") && page.text().contains("cpu"), "{}", page.text());
+}
+
+#[test]
+fn not_ready_says_why() {
+    let folder = Folder::new(QUIET);
+    let nowhere = folder.path("nowhere").display().to_string();
+    let agent = folder.start(&["--path.procfs", &nowhere]);
+    assert_eq!(agent.get("/metrics").status, 200);
+    is_error(&agent.get("/-/ready"), 503, "plugin cpu: ");
+    assert_eq!(agent.get("/-/healthy").status, 200, "it is alive, and a restart would not help");
+}
+
+#[test]
+fn paths_and_methods_that_do_not_exist() {
+    let (_folder, agent) = agent();
+    for path in ["/metric", "/metrics/x", "/plugins/cpu/x", "/-/", "/favicon.ico", "/..", "/%00"] {
+        let missing = agent.get(path);
+        is_error(&missing, 404, "");
+        assert!(missing.text().contains("/metrics"), "the routes are listed: {}", missing.text());
+    }
+    for (method, path, allow) in [
+        ("POST", "/metrics", "GET, HEAD"),
+        ("DELETE", "/plugins/cpu", "GET, HEAD"),
+        ("GET", "/plugins/reload", "PUT"),
+        ("POST", "/plugins/reload", "PUT"),
+        ("PUT", "/-/ready", "GET, HEAD"),
+        ("PATCH", "/", "GET, HEAD"),
+        ("OPTIONS", "/metrics", "GET, HEAD"),
+    ] {
+        let answer = agent.request(method, path, &[], &[]);
+        is_error(&answer, 405, path);
+        assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
+    }
+    for method in ["TRACE", "CONNECT", "BREW"] {
+        let answer = agent.request(method, "/metrics", &[], &[]);
+        assert!([400, 405].contains(&answer.status), "{method}: {}", answer.status);
+    }
+}
+
+#[test]
+fn events_stream_samples() {
+    let folder = Folder::new("print = \"none\"\n[history]\ninterval = 0.1\n");
+    let agent = folder.start(&[]);
+    let mut stream = agent.connect();
+    stream.send(b"GET /events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n").unwrap();
+    let mut head = Vec::new();
+    loop {
+        let line = stream.line().unwrap().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        head.push(line);
+    }
+    assert!(head[0].starts_with("http/1.1 200"), "{head:?}");
+    assert!(head.iter().any(|line| line.starts_with("content-type: text/event-stream")), "{head:?}");
+    let mut text = String::new();
+    while text.matches("event:samples").count() < 3 || !text.ends_with("\n\n") {
+        text += &String::from_utf8(stream.chunk().unwrap().expect("the stream goes on")).unwrap();
+    }
+    let events: Vec<_> = text.split("\n\n").filter(|event| event.contains("event:samples")).collect();
+    let field = |event: &str, name: &str| {
+        let line = event.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+        line.unwrap_or_else(|| panic!("no {name} in {event}")).to_owned()
+    };
+    let ids: Vec<u64> = events.iter().map(|event| field(event, "id").parse().unwrap()).collect();
+    assert!(ids.windows(2).all(|pair| pair[1] == pair[0] + 1), "{ids:?}");
+    for event in events {
+        let data: serde_json::Value = serde_json::from_str(&field(event, "data")).unwrap();
+        assert_eq!(data["plugins"][0]["name"], "cpu", "{data}");
+    }
+}

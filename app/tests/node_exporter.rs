@@ -1,0 +1,196 @@
+//! The agent beside a real node_exporter on one machine: the same families, types and label names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+
+use relink_testkit::{Agent, Connection, installed, skip, until};
+
+/// node_exporter's collectors that relink has, in its plugins of whatever name.
+const COLLECTORS: &[&str] = &[
+    "arp",
+    "conntrack",
+    "cpu",
+    "cpu.info",
+    "cpufreq",
+    "diskstats",
+    "entropy",
+    "filefd",
+    "filesystem",
+    "hwmon",
+    "interrupts",
+    "loadavg",
+    "meminfo",
+    "netclass",
+    "netdev",
+    "netstat",
+    "powersupplyclass",
+    "pressure",
+    "processes",
+    "schedstat",
+    "sockstat",
+    "softnet",
+    "stat",
+    "tcpstat",
+    "thermal_zone",
+    "time",
+    "udp_queues",
+    "uname",
+    "vmstat",
+];
+
+/// What those need that is off by default here as well.
+const OPTIONS: &str = "\
+[plugins.cpu]
+info = true
+[plugins.netstat]
+tcp_states = true
+[plugins.processes]
+states = true
+[plugins.stat]
+interrupts = true
+";
+
+/// Families that may differ, and why. A name that ends in * stands for all that begin so.
+const DIFFERENCES: &[(&str, &str)] = &[
+    ("node_exporter_*", "is about node_exporter itself"),
+    ("node_time_clocksource_*", "does not change while a machine is up, and no dashboard asks for it"),
+    ("node_time_zone_offset_seconds", "is a setting of the reader, and no dashboard asks for it"),
+    ("node_cpu_online", "later versions of node_exporter than 1.5 have it"),
+    ("node_disk_info", "later versions of node_exporter than 1.5 have the label rotational"),
+    (
+        "node_filesystem_*",
+        "later versions of node_exporter than 1.5 have the label device_error, and mount_info",
+    ),
+    ("node_netstat_TcpExt_TCPOFOQueue", "later versions of node_exporter than 1.5 have it"),
+    ("node_netstat_TcpExt_TCPRcvQDrop", "later versions of node_exporter than 1.5 have it"),
+    ("node_netstat_Tcp_MaxConn", "dashboards ask for it, node_exporter shows it only when told to"),
+    ("node_network_info", "later versions of node_exporter than 1.5 have the label adminstate"),
+    ("node_pressure_irq_stalled_seconds_total", "later versions of node_exporter than 1.5 have it"),
+    ("node_power_supply_info", "relink always has all labels, node_exporter only those with a value"),
+    ("node_softnet_backlog_len", "later versions of node_exporter than 1.5 have it"),
+    ("node_softnet_flow_limit_count_total", "later versions of node_exporter than 1.5 have it"),
+    ("node_softnet_received_rps_total", "later versions of node_exporter than 1.5 have it"),
+];
+
+/// What a page says of a family: its type, and the lists of label names that its samples have.
+type Families = BTreeMap<String, (String, BTreeSet<Vec<String>>)>;
+
+/// A running node_exporter, killed when this is dropped.
+struct NodeExporter {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl NodeExporter {
+    fn start(executable: &std::path::Path) -> Self {
+        // It does not tell which port it got for :0, so one is looked for that is free now.
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let address = free.expect("a free port");
+        let mut command = Command::new(executable);
+        command.arg(format!("--web.listen-address={address}")).arg("--collector.disable-defaults");
+        command.args(COLLECTORS.iter().map(|collector| format!("--collector.{collector}")));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
+        NodeExporter { child, address }
+    }
+
+    fn metrics(&self) -> String {
+        until("node_exporter answers", || {
+            let answer = Connection::open(self.address).and_then(|mut connection| connection.get("/metrics"));
+            Some(answer.ok()?.text())
+        })
+    }
+}
+
+impl Drop for NodeExporter {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The families whose names begin with `node_`.
+fn families(page: &str) -> Families {
+    let mut families = Families::new();
+    for line in page.lines() {
+        if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+            families.insert(name.to_owned(), (kind.to_owned(), BTreeSet::new()));
+        } else if !line.starts_with('#') {
+            let name_end = line.find(['{', ' ']).unwrap_or(line.len());
+            let labels = labels(&line[name_end..]);
+            // Summaries, of which only node_exporter itself has some, have samples with other names.
+            if let Some((_, seen)) = families.get_mut(&line[..name_end]) {
+                seen.insert(labels);
+            }
+        }
+    }
+    families.retain(|name, _| name.starts_with("node_"));
+    families
+}
+
+/// The label names of what follows a sample's name, sorted.
+fn labels(rest: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut name = String::new();
+    let (mut quoted, mut escaped) = (false, false);
+    for c in rest.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = quoted,
+            '"' => quoted = !quoted,
+            _ if quoted => {}
+            '=' => names.push(std::mem::take(&mut name)),
+            '{' | ',' => name.clear(),
+            '}' | ' ' => break,
+            c => name.push(c),
+        }
+    }
+    names.sort();
+    names
+}
+
+/// The reason why this family may differ.
+fn excuse(family: &str) -> Option<&'static str> {
+    let is_it = |name: &str| match name.strip_suffix('*') {
+        Some(beginning) => family.starts_with(beginning),
+        None => family == name,
+    };
+    DIFFERENCES.iter().find(|(name, _)| is_it(name)).map(|(_, reason)| *reason)
+}
+
+#[test]
+fn families_are_those_of_node_exporter() {
+    let found = ["node_exporter", "prometheus-node-exporter"].into_iter().find_map(installed);
+    let Some(executable) = found else {
+        return skip("comparing /metrics with node_exporter", "node_exporter is not installed");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("relink.toml");
+    std::fs::write(&config, OPTIONS).unwrap();
+    let theirs = NodeExporter::start(&executable);
+    let ours = Agent::start(env!("CARGO_BIN_EXE_relink"), &["--config", config.to_str().unwrap()]);
+    let (ours, theirs) = (families(&ours.get("/metrics").text()), families(&theirs.metrics()));
+    assert!(theirs.len() > 100, "node_exporter shows families: {theirs:?}");
+
+    let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    let mut unexcused = Vec::new();
+    for name in names {
+        let (our, their) = (ours.get(name), theirs.get(name));
+        if our == their {
+            continue;
+        }
+        match excuse(name) {
+            Some(reason) => println!("{name}: {reason}"),
+            None => unexcused.push(format!("{name}: relink {our:?}, node_exporter {their:?}")),
+        }
+    }
+    assert!(unexcused.is_empty(), "families differ without a reason:\n{}", unexcused.join("\n"));
+}
+
+#[test]
+fn label_names_are_read_from_any_sample() {
+    let names = |rest: &str| labels(rest).join(" ");
+    assert_eq!(names(" 1"), "");
+    assert_eq!(names(r#"{b="x\"y,z=",a=""} 1"#), "a b");
+}
