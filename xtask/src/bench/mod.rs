@@ -1,0 +1,107 @@
+//! `cargo xtask bench`: this agent beside its peers, on this machine, in one run. A file a section.
+
+mod libraries;
+mod load;
+mod process;
+mod reload;
+mod scrape;
+mod scratch;
+mod table;
+
+use crate::args::Section;
+use crate::failure::{Doing, Result};
+use crate::{build, cargo};
+
+/// Runs the sections and prints their tables as Markdown on stdout.
+pub(crate) fn perform(sections: &[Section]) -> Result<()> {
+    let agent = release()?;
+    let config = agent.with_file_name("relink-bench.toml");
+    for section in sections {
+        let tables = match section {
+            Section::Scrape => {
+                let measure = |work| scrape::measure(&agent, work, &config);
+                vec![measure(&scrape::CPU_AND_DISK)?, measure(&scrape::SIX)?]
+            }
+            Section::Reload => vec![reload::measure(&agent)?],
+        };
+        tables.iter().for_each(|table| println!("{table}"));
+    }
+    Ok(())
+}
+
+/// The agent as `cargo build --release` makes it.
+fn release() -> Result<std::path::PathBuf> {
+    let mut command = cargo::command(&["build", "--release", "--package", build::AGENT]);
+    build::run_watched(&mut command).map(|built| built.file)
+}
+
+fn milliseconds(time: std::time::Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// The middle value; of an even number of values, the lower of the two.
+fn median(values: &mut [f64]) -> f64 {
+    percentile(values, 50)
+}
+
+/// The smallest value that `percent` of all values do not exceed. Not a number if there is no value.
+fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let rank = (values.len() * percent).div_ceil(100);
+    values.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}
+
+/// Today in UTC, as 2026-11-23.
+fn today() -> Result<String> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).doing("the clock")?;
+    Ok(date(now.as_secs() / 86_400))
+}
+
+/// The date so many days after 1970-01-01.
+fn date(mut days: u64) -> String {
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let mut year = 1970;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    format!("{year}-{month:02}-{:02}", days + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_right_around_leap_days() {
+        for (days, expected) in [
+            (0, "1970-01-01"),
+            (58, "1970-02-28"),
+            (11_016, "2000-02-29"),
+            (19_782, "2024-02-29"),
+            (19_783, "2024-03-01"),
+            (20_453, "2025-12-31"),
+            (20_454, "2026-01-01"),
+        ] {
+            assert_eq!(date(days), expected);
+        }
+    }
+
+    #[test]
+    fn percentiles_are_values_that_were_measured() {
+        let mut values = [5.0, 1.0, 3.0, 2.0, 4.0];
+        assert_eq!(median(&mut values), 3.0);
+        assert_eq!(percentile(&mut values, 99), 5.0);
+        assert_eq!(median(&mut [2.0, 1.0]), 1.0);
+        assert!(median(&mut []).is_nan());
+    }
+}

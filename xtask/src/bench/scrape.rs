@@ -1,0 +1,211 @@
+//! What a scrape costs: this agent beside node_exporter, doing the same work.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::load::{Client, rate};
+use super::process::Server;
+use super::table::{Bar, Row, Table};
+use super::{median, milliseconds, percentile, today};
+use crate::failure::{Doing, Result};
+
+const PEER: &str = "prometheus-node-exporter";
+/// Rounds in which both sides take turns, so that what else the machine does hits both.
+const ROUNDS: usize = 5;
+const SCRAPES_A_ROUND: u32 = 400;
+const SECONDS_AT_ONE_A_SECOND: u32 = 20;
+const SECONDS_AT_REST: u32 = 10;
+const STARTS: usize = 15;
+const PHASE: Duration = Duration::from_secs(1);
+
+/// What both sides collect.
+pub(super) struct Work {
+    plugins: &'static [&'static str],
+    /// The same, as node_exporter calls it.
+    collectors: &'static [&'static str],
+    /// The share of node_exporter's CPU time that a scrape may take, back to back.
+    cpu: f64,
+}
+
+/// What the README's first table compares.
+pub(super) const CPU_AND_DISK: Work =
+    Work { plugins: &["cpu", "disk"], collectors: &["cpu", "filesystem", "diskstats"], cpu: 1.0 / 8.0 };
+
+/// What a small installation collects.
+pub(super) const SIX: Work = Work {
+    plugins: &["cpu", "disk", "load", "mem", "net"],
+    collectors: &["cpu", "filesystem", "diskstats", "loadavg", "meminfo", "netdev", "netclass"],
+    cpu: 1.0 / 10.0,
+};
+
+/// One of the two programs.
+struct Side {
+    program: PathBuf,
+    args: Vec<String>,
+}
+
+impl Side {
+    fn start(&self) -> Result<Server> {
+        Server::start(&self.program, |address| {
+            self.args.iter().map(|arg| arg.replace("ADDRESS", address)).collect()
+        })
+    }
+}
+
+/// A figure of each side, in the order in which the sides are given.
+type Figures = Vec<f64>;
+
+/// Measures everything, with the peer if it is installed. `config` is where the agent's configuration is written.
+pub(super) fn measure(agent: &Path, work: &Work, config: &Path) -> Result<Table> {
+    let enabled = format!("[plugins]\nenabled = {:?}\n", work.plugins);
+    std::fs::write(config, enabled).doing(format_args!("writing {}", config.display()))?;
+    let mut sides = vec![Side { program: agent.to_owned(), args: agent_args(config) }];
+    let peer = on_path(PEER);
+    sides.extend(peer.clone().map(|program| Side { program, args: peer_args(work) }));
+
+    let mut rows = Vec::new();
+    let mut row = |what: &str, unit, figures: Figures, bar| {
+        eprintln!("  {what}: {figures:.3?} {unit}");
+        rows.push(Row { what: what.into(), unit, own: figures[0], peer: figures.get(1).copied(), bar });
+    };
+    row("start to first 200", "ms", starts(&sides)?, Bar::Below(10.0));
+    let servers: Vec<Server> = sides.iter().map(Side::start).collect::<Result<_>>()?;
+    row("resident memory after 1,000 scrapes", "MiB", memory(&servers)?, Bar::Below(10.0));
+    let [cpu, p50, p99] = back_to_back(&servers)?;
+    row("CPU per scrape, back to back", "ms", cpu, Bar::AtMost(work.cpu));
+    row("latency p50", "ms", p50, Bar::AtMost(1.0 / 5.0));
+    row("latency p99", "ms", p99, Bar::None);
+    row("CPU per scrape, one with gzip a second", "ms", one_a_second(&servers)?, Bar::AtMost(1.0 / 5.0));
+    row("CPU a second, at rest", "ms", at_rest(&servers)?, Bar::None);
+    for (connections, bar) in [(1, Bar::None), (8, Bar::None), (64, Bar::AtLeast(10.0))] {
+        let plural = if connections == 1 { "" } else { "s" };
+        let what = format!("requests/s, {connections} connection{plural}");
+        row(&what, "", rates(&servers, connections)?, bar);
+    }
+    Ok(Table {
+        title: format!(
+            "Scrapes of {}, {}, {} CPUs, medians.",
+            work.plugins.join(", "),
+            today()?,
+            std::thread::available_parallelism().map_or(1, usize::from)
+        ),
+        peer: "node_exporter",
+        rows,
+        notes: notes(work, peer.is_some()),
+    })
+}
+
+fn notes(work: &Work, peer: bool) -> Vec<String> {
+    if peer {
+        vec![format!(
+            "node_exporter runs with the collectors {} only, and without its limit of 40 requests at a time.",
+            work.collectors.join(", ")
+        )]
+    } else {
+        vec![format!("Not measured for want of a peer: all ratios ({PEER} is not on PATH).")]
+    }
+}
+
+fn agent_args(config: &Path) -> Vec<String> {
+    let config = config.display().to_string();
+    ["run", "--listen", "ADDRESS", "--print", "none", "--config", &config].map(str::to_owned).to_vec()
+}
+
+fn peer_args(work: &Work) -> Vec<String> {
+    let fixed = [
+        "--collector.disable-defaults",
+        "--web.max-requests=0",
+        "--log.level=error",
+        "--web.listen-address=ADDRESS",
+    ];
+    let collectors = work.collectors.iter().map(|name| format!("--collector.{name}"));
+    fixed.into_iter().map(str::to_owned).chain(collectors).collect()
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+fn starts(sides: &[Side]) -> Result<Figures> {
+    let mut times = vec![Vec::new(); sides.len()];
+    for _ in 0..STARTS {
+        for (side, times) in sides.iter().zip(&mut times) {
+            times.push(milliseconds(side.start()?.started_in));
+        }
+    }
+    Ok(times.iter_mut().map(|times| median(times)).collect())
+}
+
+fn memory(servers: &[Server]) -> Result<Figures> {
+    servers
+        .iter()
+        .map(|server| {
+            let mut client = Client::new(&server.url)?;
+            for _ in 0..1000 {
+                client.scrape("")?;
+            }
+            server.resident()
+        })
+        .collect()
+}
+
+/// CPU a scrape, and the latency's p50 and p99, over one connection.
+fn back_to_back(servers: &[Server]) -> Result<[Figures; 3]> {
+    let mut clients: Vec<Client> =
+        servers.iter().map(|server| Client::new(&server.url)).collect::<Result<_>>()?;
+    let mut cpu = vec![Vec::new(); servers.len()];
+    let mut latency = vec![Vec::new(); servers.len()];
+    for _ in 0..ROUNDS {
+        for (side, (server, client)) in servers.iter().zip(&mut clients).enumerate() {
+            let before = server.cpu()?;
+            for _ in 0..SCRAPES_A_ROUND {
+                latency[side].push(milliseconds(client.scrape("")?));
+            }
+            cpu[side].push(milliseconds(server.cpu()? - before) / f64::from(SCRAPES_A_ROUND));
+        }
+    }
+    Ok([
+        cpu.iter_mut().map(|values| median(values)).collect(),
+        latency.iter_mut().map(|values| median(values)).collect(),
+        latency.iter_mut().map(|values| percentile(values, 99)).collect(),
+    ])
+}
+
+/// CPU a scrape when the caches are cold: what a real Prometheus sees. The sides take turns within each second.
+fn one_a_second(servers: &[Server]) -> Result<Figures> {
+    let mut clients: Vec<Client> =
+        servers.iter().map(|server| Client::new(&server.url)).collect::<Result<_>>()?;
+    let before: Vec<Duration> = servers.iter().map(Server::cpu).collect::<Result<_>>()?;
+    let pause = Duration::from_secs(1) / u32::try_from(servers.len()).unwrap_or(1);
+    let mut next = Instant::now();
+    for _ in 0..SECONDS_AT_ONE_A_SECOND {
+        for client in &mut clients {
+            client.scrape("Accept-Encoding: gzip\r\n")?;
+            next += pause;
+            // sleep: the pace is what is measured.
+            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
+    }
+    let used = servers.iter().zip(before).map(|(server, before)| Ok(server.cpu()? - before));
+    used.map(|used: Result<Duration>| Ok(milliseconds(used?) / f64::from(SECONDS_AT_ONE_A_SECOND))).collect()
+}
+
+/// What a second costs in which nobody asks. It is a part of the figure for one scrape a second.
+fn at_rest(servers: &[Server]) -> Result<Figures> {
+    let before: Vec<Duration> = servers.iter().map(Server::cpu).collect::<Result<_>>()?;
+    // sleep: the time is what is measured.
+    std::thread::sleep(Duration::from_secs(u64::from(SECONDS_AT_REST)));
+    let used = servers.iter().zip(before).map(|(server, before)| Ok(server.cpu()? - before));
+    used.map(|used: Result<Duration>| Ok(milliseconds(used?) / f64::from(SECONDS_AT_REST))).collect()
+}
+
+fn rates(servers: &[Server], connections: usize) -> Result<Figures> {
+    let mut rates = vec![Vec::new(); servers.len()];
+    for _ in 0..3 {
+        for (server, rates) in servers.iter().zip(&mut rates) {
+            rates.push(rate(&server.url, connections, PHASE)?);
+        }
+    }
+    Ok(rates.iter_mut().map(|rates| median(rates)).collect())
+}

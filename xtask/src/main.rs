@@ -1,0 +1,54 @@
+//! The project's own commands, as `cargo xtask <command>`. A file a command; nothing here is part of the agent, and
+//! nothing of the workspace is imported, so that these commands build when the rest does not.
+
+mod args;
+mod bench;
+mod build;
+mod cargo;
+mod ci;
+mod failure;
+mod http;
+mod journal;
+mod plugin;
+mod progress;
+mod reload;
+mod run;
+mod shell;
+mod test;
+mod tidy;
+mod watch;
+mod workspace;
+
+use std::process::ExitCode;
+
+use args::Task;
+use failure::Result;
+
+fn main() -> ExitCode {
+    match args::parse(std::env::args_os().skip(1)).and_then(perform) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.report();
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<()> {
+    match task {
+        Task::Help => {
+            print!("{}", args::HELP);
+            Ok(())
+        }
+        Task::Run { selection, dylib: false, agent_args } => run::perform(&selection, &agent_args),
+        Task::Run { selection, dylib: true, agent_args } => run::perform_loaded(&selection, &agent_args),
+        Task::Build { selection, format } => build::perform(&selection, format),
+        Task::Plugin(task) => plugin::perform(task),
+        Task::Reload(request) => reload::perform(&request),
+        Task::Watch(request) => watch::perform(&request),
+        Task::Test { filter } => test::perform(&filter),
+        Task::Tidy => tidy::perform(),
+        Task::Ci => ci::perform(),
+        Task::Bench(sections) => bench::perform(&sections),
+    }
+}

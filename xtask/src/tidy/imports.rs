@@ -1,0 +1,88 @@
+//! Which member of the workspace may depend on which: `metrics-* → relink-core ← relink-host ← relink → metrics-*`.
+
+use crate::build::AGENT;
+use crate::workspace::{PLUGIN_PREFIX, Package, Workspace};
+
+const CORE: &str = "relink-core";
+const HOST: &str = "relink-host";
+const TESTKIT: &str = "relink-testkit";
+
+pub(super) fn problems(workspace: &Workspace) -> Vec<String> {
+    workspace.packages.iter().flat_map(|package| of_package(workspace, package)).collect()
+}
+
+fn of_package(workspace: &Workspace, package: &Package) -> Vec<String> {
+    let manifest = workspace.shown(&package.folder.join("Cargo.toml"));
+    let local = package.dependencies.iter().filter(|dependency| dependency.local);
+    local
+        .filter(|dependency| !may_depend(&package.name, &dependency.name, &dependency.kind))
+        .map(|dependency| {
+            format!(
+                "{manifest}: {} may not depend on {}; {}",
+                package.name,
+                dependency.name,
+                rule(&package.name)
+            )
+        })
+        .collect()
+}
+
+fn may_depend(from: &str, to: &str, kind: &str) -> bool {
+    let dev = kind == "dev";
+    match from {
+        HOST => to == CORE || (dev && to == TESTKIT),
+        AGENT => to == HOST || to.starts_with(PLUGIN_PREFIX) || (dev && to == TESTKIT),
+        plugin if plugin.starts_with(PLUGIN_PREFIX) => to == CORE,
+        _ => false,
+    }
+}
+
+fn rule(from: &str) -> &'static str {
+    match from {
+        CORE => "the contract stands alone",
+        HOST => "the engine knows the contract, and no plugin by name",
+        AGENT => "the executable links the engine and the plugins, nothing else",
+        plugin if plugin.starts_with(PLUGIN_PREFIX) => "a plugin knows the contract only",
+        "xtask" => "these commands must build when the rest does not",
+        _ => "a new member needs a line in xtask/src/tidy/imports.rs",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::tests::example;
+
+    #[test]
+    fn the_arrows_point_one_way() {
+        for (from, to, kind, allowed) in [
+            ("metrics-cpu", "relink-core", "normal", true),
+            ("metrics-cpu", "relink-core", "dev", true),
+            ("metrics-cpu", "relink-host", "dev", false),
+            ("metrics-cpu", "metrics-disk", "normal", false),
+            ("relink-core", "relink-host", "normal", false),
+            ("relink-host", "relink-core", "normal", true),
+            ("relink-host", "relink-testkit", "dev", true),
+            ("relink-host", "relink-testkit", "normal", false),
+            ("relink-host", "metrics-cpu", "dev", false),
+            ("relink", "metrics-gpu", "normal", true),
+            ("relink", "relink-core", "normal", false),
+            ("xtask", "relink-core", "normal", false),
+        ] {
+            assert_eq!(may_depend(from, to, kind), allowed, "{from} → {to} ({kind})");
+        }
+    }
+
+    #[test]
+    fn a_wrong_arrow_names_the_manifest() {
+        let mut workspace = example();
+        assert_eq!(problems(&workspace), [""; 0]);
+        workspace.packages[0].dependencies[0].name = "relink-host".into();
+        assert_eq!(
+            problems(&workspace),
+            [
+                "metrics-disk/Cargo.toml: metrics-disk may not depend on relink-host; a plugin knows the contract only"
+            ]
+        );
+    }
+}
