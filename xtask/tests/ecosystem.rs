@@ -114,7 +114,7 @@ fn a_plugin_from_outside_is_linked_and_taken_out_again() {
     fs::write(plugin.join("Cargo.toml"), manifest).unwrap();
     let refused = ended(&folder, &add);
     assert!(!refused.0 && refused.2.contains("does not depend on relink-core"), "{refused:?}");
-    run(&folder, &["cargo", "metadata", "--offline", "--format-version", "1"]);
+    run(&folder, &["cargo", "update", "--workspace", "--offline"]);
     assert_eq!(changes(&folder), "", "what is refused is taken back");
 
     fs::write(plugin.join("Cargo.toml"), format!("{manifest}relink-core = {{ path = {core:?} }}\n")).unwrap();

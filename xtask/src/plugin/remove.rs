@@ -10,6 +10,7 @@ use crate::build::AGENT;
 use crate::failure::{Doing, Failure, Result};
 use crate::tidy::PLUGIN_LIST;
 use crate::workspace::{self, Workspace};
+use crate::{cargo, shell};
 
 /// Takes the plugin out of the agent, and its crate out of the workspace.
 pub(super) fn perform(name: &str, force: bool) -> Result<()> {
@@ -30,8 +31,9 @@ pub(super) fn perform(name: &str, force: bool) -> Result<()> {
     if let Some(folder) = &folder {
         fs::remove_dir_all(folder).doing(format_args!("removing {}", folder.display()))?;
     }
-    // Cargo takes the package out of Cargo.lock; the next build would do so too.
-    workspace::metadata(&["--offline"])?;
+    // Takes the package out of Cargo.lock, as the next build would. Unlike `cargo metadata` this needs no crate that
+    // is not downloaded, and so far only those of this platform may be.
+    shell::run(&mut cargo::command(&["update", "--workspace", "--offline", "--quiet"]))?;
     println!("{package} is removed");
     Ok(())
 }
