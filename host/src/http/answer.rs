@@ -64,7 +64,7 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
 }
 
 /// The routes that exist, for answers that say so.
-const ROUTES: [(&str, &str); 10] = [
+const ROUTES: [(&str, &str); 11] = [
     ("/", "GET, HEAD"),
     ("/metrics", "GET, HEAD"),
     ("/plugins", "GET, HEAD"),
@@ -72,7 +72,8 @@ const ROUTES: [(&str, &str); 10] = [
     ("/plugins/<name>", "GET, HEAD"),
     ("/reloads", "GET, HEAD"),
     ("/reloads/<id>", "GET, HEAD"),
-    ("/events", "GET"),
+    ("/events", "GET, HEAD"),
+    ("/history", "GET, HEAD"),
     ("/-/healthy", "GET, HEAD"),
     ("/-/ready", "GET, HEAD"),
 ];

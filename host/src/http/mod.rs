@@ -3,6 +3,7 @@
 mod answer;
 pub(crate) mod caller;
 mod events;
+mod history;
 mod owner;
 mod plugins;
 mod query;
@@ -55,5 +56,6 @@ pub(crate) fn rocket(site: Site) -> Rocket<Build> {
         .mount("/", status::routes())
         .mount("/", reload::routes())
         .mount("/", events::routes())
+        .mount("/", history::routes())
         .register("/", answer::catchers())
 }
