@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use relink_core::registry;
+use tokio::sync::watch;
 
 use crate::config::{Config, Print};
 use crate::counters::Counters;
@@ -30,8 +31,8 @@ pub(crate) struct Agent {
     built: Option<Built>,
     history: Mutex<History>,
     libraries: Mutex<Libraries>,
-    /// The last scrape of all plugins that is not in the history yet.
-    scraped: Mutex<Option<Arc<Snapshot>>>,
+    /// The last scrape of all plugins.
+    scraped: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
 /// What an image takes over from the one before.
@@ -83,7 +84,7 @@ impl Agent {
             built,
             history: Mutex::new(history),
             libraries: Mutex::new(libraries),
-            scraped: Mutex::new(None),
+            scraped: watch::Sender::new(None),
         })
     }
 
@@ -124,23 +125,32 @@ impl Agent {
         age.and_then(|age| interval.checked_sub(age)).unwrap_or(Duration::ZERO)
     }
 
-    /// Takes note of a scrape of all plugins: the history need not ask them again so soon.
+    /// Takes note of a scrape of all plugins, which may serve the history as well.
     pub(crate) fn was_scraped(&self, snapshot: Arc<Snapshot>) {
-        *self.scraped.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot);
+        self.scraped.send_replace(Some(snapshot));
     }
 
-    /// One snapshot for the history and the event streams: that of the last scrape, if it is of all plugins and not
-    /// long ago; else a collection of its own.
-    pub(crate) async fn record(&self, interval: Duration) {
-        let scraped = self.scraped.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let recent = scraped.filter(|snapshot| snapshot.taken.elapsed().is_ok_and(|age| age < interval / 2));
-        let snapshot = match recent {
-            Some(snapshot) => snapshot,
-            None => {
-                let deadline = Instant::now() + self.config.collect_timeout().min(interval);
-                self.scheduler.collect(&self.scheduler.everything(), deadline).await
+    /// A scrape of all plugins that comes when the next snapshot is nearly due: it serves for that one.
+    pub(crate) async fn timely_scrape(&self, interval: Duration) -> Arc<Snapshot> {
+        let mut scraped = self.scraped.subscribe();
+        loop {
+            // The sender is this agent's own, so this can't fail.
+            let _ = scraped.changed().await;
+            let snapshot = scraped.borrow_and_update().clone();
+            if let Some(snapshot) = snapshot.filter(|_| self.until_next_tick(interval) < interval / 2) {
+                return snapshot;
             }
-        };
+        }
+    }
+
+    /// A collection for the history and the event streams.
+    pub(crate) async fn collect_and_record(&self, interval: Duration) {
+        let deadline = Instant::now() + self.config.collect_timeout().min(interval);
+        self.record(self.scheduler.collect(&self.scheduler.everything(), deadline).await);
+    }
+
+    /// Puts a snapshot into the history, and tells the event streams.
+    pub(crate) fn record(&self, snapshot: Arc<Snapshot>) {
         let (id, is_kept) = {
             let mut history = self.history();
             history.push(&snapshot);

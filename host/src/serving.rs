@@ -95,7 +95,9 @@ fn listener(config: &Config) -> Result<TcpListener, Error> {
     })
 }
 
-/// One collection at each tick, for the history and for those who listen to `/events`.
+/// One snapshot at each tick, for the history and for those who listen to `/events`: a collection of its own, unless a
+/// scrape comes at about that time. Then the tick waits a moment longer for the next scrape than the interval, so that an
+/// agent that is scraped as often as it keeps history collects once and not twice, whichever of the two is a little late.
 async fn keep_history(agent: Arc<Agent>) {
     if agent.config.history.interval == 0.0 {
         return;
@@ -106,8 +108,13 @@ async fn keep_history(agent: Arc<Agent>) {
     // A tick that came late is followed by the next one in time, not by a burst.
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
-        ticks.tick().await;
-        agent.record(interval).await;
+        tokio::select! {
+            _ = ticks.tick() => agent.collect_and_record(interval).await,
+            snapshot = agent.timely_scrape(interval) => {
+                agent.record(snapshot);
+                ticks.reset_after(interval + interval / 4);
+            }
+        }
     }
 }
 
