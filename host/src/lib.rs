@@ -19,6 +19,7 @@ mod counters;
 mod events;
 pub mod expose;
 mod http;
+mod memory;
 mod plugins;
 #[doc(hidden)]
 pub mod reload;

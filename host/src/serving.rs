@@ -27,6 +27,7 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Result<ExitCode, Failed> {
+    crate::memory::give_back();
     let carry = start.arrival.as_ref().map(|arrival| arrival.carry.clone()).unwrap_or_default();
     let counters = Arc::new(Counters::starting_from(&carry.counted));
     let history = match &start.arrival {
