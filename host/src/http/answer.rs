@@ -64,7 +64,7 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
 }
 
 /// The routes that exist, for answers that say so.
-const ROUTES: [(&str, &str); 11] = [
+const ROUTES: [(&str, &str); 12] = [
     ("/", "GET, HEAD"),
     ("/metrics", "GET, HEAD"),
     ("/plugins", "GET, HEAD"),
@@ -74,6 +74,7 @@ const ROUTES: [(&str, &str); 11] = [
     ("/reloads/<id>", "GET, HEAD"),
     ("/events", "GET, HEAD"),
     ("/history", "GET, HEAD"),
+    ("/plot/<family>.svg", "GET, HEAD"),
     ("/-/healthy", "GET, HEAD"),
     ("/-/ready", "GET, HEAD"),
 ];

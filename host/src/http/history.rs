@@ -38,6 +38,19 @@ impl Question {
     }
 }
 
+impl Question {
+    /// How far back, where that is said.
+    pub(super) fn seconds(&self) -> Option<f64> {
+        self.seconds
+    }
+
+    /// The same, so far back where it does not say.
+    pub(super) fn or_seconds(mut self, seconds: f64) -> Self {
+        self.seconds.get_or_insert(seconds);
+        self
+    }
+}
+
 fn positive_seconds(request: &Request<'_>) -> Result<Option<f64>, Refusal> {
     let Some(text) = single(request, "seconds")? else { return Ok(None) };
     match text.parse::<f64>() {

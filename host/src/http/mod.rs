@@ -5,6 +5,7 @@ pub(crate) mod caller;
 mod events;
 mod history;
 mod owner;
+mod plot;
 mod plugins;
 mod query;
 mod reload;
@@ -57,5 +58,6 @@ pub(crate) fn rocket(site: Site) -> Rocket<Build> {
         .mount("/", reload::routes())
         .mount("/", events::routes())
         .mount("/", history::routes())
+        .mount("/", plot::routes())
         .register("/", answer::catchers())
 }
