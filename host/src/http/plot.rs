@@ -8,8 +8,9 @@ use rocket::response::{self, Responder, Response};
 use rocket::{Request, Route, State, get, routes};
 
 use super::Site;
-use super::answer::Refusal;
+use super::answer::{ErrorBody, Refusal};
 use super::history::{Question, look_up};
+use super::openapi::Label;
 use crate::expose::plot::{self, Picture};
 
 /// How many seconds are drawn where the request does not say.
@@ -20,7 +21,7 @@ const SECONDS: f64 = 600.0;
 const POLICY: &str = "default-src 'none'; style-src 'sha256-qHkwea89CObtLW3Vc7JockKan1rmYllUJiNxXSQpsLc='; frame-ancestors 'self'; sandbox";
 
 /// Which part of the past; an error names what the request can't mean.
-struct Wanted(Result<Question, Refusal>);
+pub(super) struct Wanted(Result<Question, Refusal>);
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Wanted {
@@ -32,7 +33,7 @@ impl<'r> FromRequest<'r> for Wanted {
 }
 
 /// An SVG file.
-struct Svg(String);
+pub(super) struct Svg(String);
 
 impl<'r> Responder<'r, 'static> for Svg {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
@@ -45,8 +46,25 @@ impl<'r> Responder<'r, 'static> for Svg {
     }
 }
 
+/// The recent past of one family as a picture.
+///
+/// Counters are drawn as their rates per second. Of more than twelve series the largest are drawn, and the picture
+/// says so.
+#[utoipa::path(
+    params(
+        ("file" = String, Path, pattern = r"^[^/]+\.svg$", example = "relink_generation.svg", description = "The family's name and `.svg`."),
+        ("label" = Option<Vec<Label>>, Query, explode, description = "Only series that have this label, as `name=value`; repeatable, and all have to match."),
+        ("seconds" = Option<f64>, Query, exclusive_minimum = 0.0, description = "How far back; 600 when absent."),
+    ),
+    responses(
+        (status = 200, description = "The picture.", body = String, content_type = "image/svg+xml"),
+        (status = 400, description = "A parameter is unknown, or not what it can be; or these are more than 1048576 points.", body = ErrorBody),
+        (status = 404, description = "There is no such family, or the history is off.", body = ErrorBody),
+        (status = 500, description = "The picture could not be drawn.", body = ErrorBody),
+    )
+)]
 #[get("/plot/<file>")]
-fn picture(file: &str, wanted: Wanted, site: &State<Site>) -> Result<Svg, Refusal> {
+pub(super) fn picture(file: &str, wanted: Wanted, site: &State<Site>) -> Result<Svg, Refusal> {
     let Some(family) = file.strip_suffix(".svg") else {
         let hint = format!("say /plot/{file}.svg");
         return Err(Refusal::new(Status::NotFound, format!("{file:?} is no picture"), hint));
