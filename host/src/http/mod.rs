@@ -4,7 +4,9 @@ mod answer;
 pub(crate) mod caller;
 mod events;
 mod history;
+mod openapi;
 mod owner;
+mod plot;
 mod plugins;
 mod query;
 mod reload;
@@ -49,13 +51,18 @@ pub(crate) fn rocket(site: Site) -> Rocket<Build> {
         ident: Ident::try_new("relink").unwrap_or_else(|_| Ident::none()),
         ..Config::release_default()
     };
-    rocket::custom(config)
-        .manage(site)
+    routed(rocket::custom(config).manage(site))
+}
+
+fn routed(rocket: Rocket<Build>) -> Rocket<Build> {
+    rocket
         .mount("/", scrape::routes())
         .mount("/", plugins::routes())
         .mount("/", status::routes())
         .mount("/", reload::routes())
         .mount("/", events::routes())
         .mount("/", history::routes())
+        .mount("/", plot::routes())
+        .mount("/", openapi::routes())
         .register("/", answer::catchers())
 }

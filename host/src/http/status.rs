@@ -7,15 +7,24 @@ use rocket::response::content::RawHtml;
 use rocket::{Route, State, get, routes};
 
 use super::Site;
-use super::answer::Refusal;
+use super::answer::{ErrorBody, Refusal};
 
+/// Whether the process serves; a restart would help when it does not.
+#[utoipa::path(responses((status = 200, description = "It does.", body = String, content_type = "text/plain")))]
 #[get("/-/healthy")]
-fn healthy() -> &'static str {
+pub(super) fn healthy() -> &'static str {
     "relink is healthy.\n"
 }
 
+/// Whether the agent should get traffic.
+#[utoipa::path(
+    responses(
+        (status = 200, description = "It should.", body = String, content_type = "text/plain"),
+        (status = 503, description = "No plugin works, and why; or no connection is free.", body = ErrorBody),
+    )
+)]
 #[get("/-/ready")]
-fn ready(site: &State<Site>) -> Result<&'static str, Refusal> {
+pub(super) fn ready(site: &State<Site>) -> Result<&'static str, Refusal> {
     let reasons = site.agent.not_ready();
     if reasons.is_empty() {
         return Ok("relink is ready.\n");
@@ -23,8 +32,10 @@ fn ready(site: &State<Site>) -> Result<&'static str, Refusal> {
     Err(Refusal::new(Status::ServiceUnavailable, reasons.join("; "), "see GET /plugins"))
 }
 
+/// A page for people.
+#[utoipa::path(responses((status = 200, description = "The page.", body = String, content_type = "text/html")))]
 #[get("/")]
-fn page(site: &State<Site>) -> RawHtml<String> {
+pub(super) fn page(site: &State<Site>) -> RawHtml<String> {
     let mut rows = String::new();
     for plugin in site.agent.scheduler.statuses() {
         let said = plugin.error.as_deref().unwrap_or(&plugin.help);
