@@ -35,6 +35,7 @@ pub mod abi;
 mod collector;
 mod descriptor;
 mod error;
+mod exposition;
 #[doc(hidden)]
 pub mod guard;
 mod metric;
@@ -49,6 +50,7 @@ pub mod testing;
 pub use collector::{Collector, Facts};
 pub use descriptor::{Descriptor, Factory};
 pub use error::{Context, Error};
+pub use exposition::{Claims, Exposition, Expositions, RuntimeFamily, RuntimeKind, RuntimeSample, Texts};
 pub use metric::{Family, Kind};
 pub use options::{Options, Paths};
 #[doc(hidden)]

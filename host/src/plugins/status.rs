@@ -69,7 +69,7 @@ pub(crate) struct Status {
     pub(crate) samples: usize,
     /// How long its last collection took.
     pub(crate) last_collect_seconds: Option<f64>,
-    /// Why it is failing, stuck or refused.
+    /// Why it is failing, stuck or refused; of an active one what it had to leave out.
     pub(crate) error: Option<String>,
     /// Since when it is in this state, in seconds since 1970.
     pub(crate) since: f64,

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use relink_core::{Error, Facts};
+use relink_core::{Claims, Error, Facts};
 use tokio::sync::watch;
 
 use super::instance::Instance;
 use super::own::Own;
+use super::sideload;
 use super::slot::{Done, Slot, Work};
 use crate::Failed;
 use crate::counters::Counters;
@@ -48,6 +49,8 @@ struct Schedule {
     queue: VecDeque<Arc<Walk>>,
     /// How often plugins were put in or taken out.
     change: u64,
+    /// The names of the declared families, made anew by each change.
+    claims: Arc<Claims>,
     /// Which thread walks. One that finds another number here has been relieved and ends.
     walker: u64,
     /// Since when the walking thread is inside a plugin.
@@ -87,6 +90,7 @@ struct Next {
     serial: u64,
     plugin: Arc<Plugin>,
     instance: Box<Instance>,
+    claims: Arc<Claims>,
 }
 
 impl Scheduler {
@@ -100,6 +104,7 @@ impl Scheduler {
             slots.insert(plugin.name, Slot::new(Arc::new(plugin), instance));
         }
         let schedule = Schedule {
+            claims: sideload::claims(&slots),
             slots,
             leaving: Vec::new(),
             refused: set.refused,
@@ -123,8 +128,8 @@ impl Scheduler {
     pub(crate) fn put(&self, plugin: Arc<Plugin>, instance: Instance) {
         let old = {
             let mut schedule = self.shared.lock();
-            schedule.change += 1;
             let old = schedule.slots.insert(plugin.name, Slot::new(plugin, instance));
+            schedule.changed();
             old.and_then(|old| schedule.let_go(old))
         };
         if let Some(old) = old {
@@ -136,8 +141,8 @@ impl Scheduler {
     pub(crate) fn take(&self, name: &str) {
         let old = {
             let mut schedule = self.shared.lock();
-            schedule.change += 1;
             let old = schedule.slots.remove(name);
+            schedule.changed();
             old.and_then(|old| schedule.let_go(old))
         };
         if let Some(old) = old {
@@ -304,7 +309,7 @@ impl Shared {
                 whole.iter().for_each(|walk| self.publish(walk));
                 schedule = self.lock();
             }
-            let Some(Next { task, name, serial, plugin, mut instance }) = next else {
+            let Some(Next { task, name, serial, plugin, mut instance, claims }) = next else {
                 if schedule.queue.is_empty() && schedule.walker == number {
                     schedule = self.queued.wait(schedule).unwrap_or_else(PoisonError::into_inner);
                 }
@@ -313,7 +318,9 @@ impl Shared {
             drop(schedule);
             let began = Instant::now();
             let facts = (task == Task::CollectWithFacts).then(|| instance.facts(&plugin));
-            let done = Done { facts, frame: instance.collect(&plugin) };
+            instance.set_claims(&claims);
+            let frame = instance.collect(&plugin);
+            let done = Done { facts, frame, left_out: instance.left_out() };
             schedule = self.lock();
             let (whole, gone) = schedule.finish(number, name, serial, instance, done, began);
             if !whole.is_empty() || gone.is_some() {
@@ -357,6 +364,7 @@ impl Shared {
     }
 
     fn snapshot(&self, mut readings: Vec<Reading>) -> Arc<Snapshot> {
+        sideload::settle(&mut readings);
         let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).read(&readings);
         readings.push(own);
         Arc::new(Snapshot::new(readings))
@@ -396,7 +404,8 @@ impl Schedule {
                     if let Work::Idle(instance) = std::mem::replace(work, running) {
                         self.inside_since = Some(now);
                         let (serial, plugin) = (slot.serial, Arc::clone(&slot.plugin));
-                        return (Some(Next { task: walk.task, name, serial, plugin, instance }), whole);
+                        let (task, claims) = (walk.task, Arc::clone(&self.claims));
+                        return (Some(Next { task, name, serial, plugin, instance, claims }), whole);
                     }
                 }
             }
@@ -438,6 +447,12 @@ impl Schedule {
             }
         }
         (whole, gone)
+    }
+
+    /// Takes note that a plugin was put in or taken out.
+    fn changed(&mut self) {
+        self.change += 1;
+        self.claims = sideload::claims(&self.slots);
     }
 
     /// Gives a replaced slot back if nothing is in flight; else it stays among those that leave.
