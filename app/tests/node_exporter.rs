@@ -218,7 +218,7 @@ fn families_are_those_of_node_exporter() {
     let (ours, theirs) = (ours.get("/metrics").text(), theirs.metrics());
     let [our_texts, their_texts] = [&ours, &theirs].map(|page| side_loaded(page));
     assert_eq!(our_texts, their_texts, "the text files are shown alike");
-    assert_eq!(our_texts.len(), 13 + 5, "{our_texts:?}");
+    assert_eq!(our_texts.len(), 21, "{our_texts:?}");
     let (ours, theirs) = (families(&ours), families(&theirs));
     assert!(theirs.len() > 100, "node_exporter shows families: {theirs:?}");
 

@@ -31,6 +31,11 @@
 //! An executable that says `use metrics_load as _;` has the plugin linked in. [`Collector`] tells the life of a
 //! collector and what the host promises.
 
+/// The guide for authors, so that its code is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide.md")]
+pub struct Guide;
+
 pub mod abi;
 mod collector;
 mod descriptor;

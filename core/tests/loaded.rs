@@ -18,7 +18,7 @@ fn library() -> Library {
     })
 }
 
-fn create(options: &serde_json::Value) -> Result<Instance, Answer> {
+fn create(options: &serde_json::Value) -> Result<Instance, Box<Answer>> {
     library().create(&Paths::default(), &options.to_string(), 1000)
 }
 

@@ -102,7 +102,7 @@ impl Library {
     }
 
     /// Makes an instance, or says why there is none.
-    pub(crate) fn create(self, paths: &Paths, options: &str, series: usize) -> Result<Instance, Answer> {
+    pub(crate) fn create(self, paths: &Paths, options: &str, series: usize) -> Result<Instance, Box<Answer>> {
         let [procfs, sysfs, rootfs] =
             [&paths.procfs, &paths.sysfs, &paths.rootfs].map(|path| path.to_string_lossy());
         let settings = Settings {
@@ -117,7 +117,7 @@ impl Library {
         // SAFETY: all four are valid for the call.
         let answer =
             Answer::of(|sink| unsafe { (self.table.create)(self.table, &settings, sink, &mut pointer) });
-        if answer.status == abi::OK { Ok(Instance { library: self, pointer }) } else { Err(answer) }
+        if answer.status == abi::OK { Ok(Instance { library: self, pointer }) } else { Err(Box::new(answer)) }
     }
 }
 

@@ -114,7 +114,8 @@ fn lines(samples: &Samples) -> Result<String, Error> {
     }
     for family in set.expositions().families() {
         for sample in family.samples() {
-            let labels = if sample.labels.is_empty() { String::new() } else { format!("{{{}}}", sample.labels) };
+            let labels =
+                if sample.labels.is_empty() { String::new() } else { format!("{{{}}}", sample.labels) };
             let _ = writeln!(text, "{}{}{labels} {}", family.name(), sample.suffix, sample.value);
         }
     }
