@@ -188,7 +188,7 @@ mod tests {
             ("a 1\n# TYPE a gauge\n", "line 2: a header behind"),
             ("# TYPE a gauge\n# TYPE a gauge\n", "line 2: a header that stands there twice"),
             ("# TYPE a thing\n", "unknown type"),
-            ("# TYPE a summary\na_sum 1\na_bucket 1\na_count 1\n", "not in one piece"),
+            ("# TYPE a summary\na_sum 1\nb 1\na_count 1\na{quantile=\"1\"} 1\n", "not in one piece"),
             ("# EOF\n", "expected # HELP"),
         ] {
             let error = validate(text).unwrap_err();

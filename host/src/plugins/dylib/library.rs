@@ -199,8 +199,8 @@ impl Loaded {
 impl Collector for Loaded {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         let instance = self.instance;
-        // SAFETY: `instance` came from `create`, and `&mut self` keeps other calls away.
         self.texts.begin();
+        // SAFETY: `instance` came from `create`, and `&mut self` keeps other calls away.
         call(Into::Samples(out, &mut self.texts), |sink| unsafe { (self.table.0.collect)(instance, sink) })
     }
 
