@@ -19,7 +19,9 @@
 #define RELINK_MAJOR 1
 
 // Raised by each addition.
-#define RELINK_MINOR 0
+//
+// 1.1: RelinkSink.exposition and RelinkSink.warning.
+#define RELINK_MINOR 1
 
 // A call succeeded.
 #define RELINK_OK 0
@@ -103,6 +105,17 @@ typedef struct RelinkSink {
     void (*fact)(void *context, struct RelinkText name, struct RelinkText value);
     // Why the call fails: what happened, and what to do about it (may be empty).
     void (*error)(void *context, struct RelinkText message, struct RelinkText hint);
+    // Since 1.1, during `collect`. Families that are known only now: a text in the Prometheus format, and where it comes
+    // from. The agent judges it as a whole, beside the families of all plugins and the texts before. RELINK_OK: its samples
+    // are taken. RELINK_FAILED: none of them is, and `reason`, which may be null, gets the words why; they stay valid until
+    // the next call of a function of the sink. The same text at the same place of the next collection is not judged
+    // anew.
+    int32_t (*exposition)(void *context,
+                          struct RelinkText source,
+                          struct RelinkText text,
+                          struct RelinkText *reason);
+    // Since 1.1, during `collect`. What could not be read while the rest could: shown to the operator.
+    void (*warning)(void *context, struct RelinkText message);
 } RelinkSink;
 
 // What a library says of its plugin.

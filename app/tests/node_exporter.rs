@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use relink_testkit::{Agent, Connection, installed, skip, until};
@@ -32,12 +33,34 @@ const COLLECTORS: &[&str] = &[
     "softnet",
     "stat",
     "tcpstat",
+    "textfile",
     "thermal_zone",
     "time",
+    "timex",
     "udp_queues",
     "uname",
     "vmstat",
 ];
+
+/// What both are given as a text file: each type, labels, and families with and without type and help.
+const TEXT: &str = "\
+# HELP node_backup_ok Whether the last backup succeeded.
+# TYPE node_backup_ok gauge
+node_backup_ok{job=\"home\",target=\"disk \\\"1\\\"\"} 1
+node_backup_ok{target=\"tape\",job=\"mail\"} 0
+# TYPE node_backup_runs_total counter
+node_backup_runs_total 17
+# TYPE node_backup_seconds histogram
+node_backup_seconds_bucket{le=\"60.0\"} 1
+node_backup_seconds_bucket{le=\"1000000\"} 2
+node_backup_seconds_sum 4711.5
+node_backup_seconds_count 3
+# TYPE node_backup_size_bytes summary
+node_backup_size_bytes{quantile=\"0.50\"} 1e9
+node_backup_size_bytes_sum 3e9
+node_backup_size_bytes_count 3
+node_backup_note 1
+";
 
 /// What those need that is off by default here as well.
 const OPTIONS: &str = "\
@@ -83,13 +106,14 @@ struct NodeExporter {
 }
 
 impl NodeExporter {
-    fn start(executable: &std::path::Path) -> Self {
+    fn start(executable: &Path, texts: &Path) -> Self {
         // It does not tell which port it got for :0, so one is looked for that is free now.
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = free.expect("a free port");
         let mut command = Command::new(executable);
         command.arg(format!("--web.listen-address={address}")).arg("--collector.disable-defaults");
         command.args(COLLECTORS.iter().map(|collector| format!("--collector.{collector}")));
+        command.arg(format!("--collector.textfile.directory={}", texts.display()));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
         NodeExporter { child, address }
@@ -150,6 +174,23 @@ fn labels(rest: &str) -> Vec<String> {
     names
 }
 
+/// The lines of the text files and of the collector itself, sorted, without HELP. Numbers are compared as such.
+fn side_loaded(page: &str) -> Vec<(String, Option<u64>)> {
+    let lines = page.lines().map(|line| line.strip_prefix("# TYPE ").unwrap_or(line));
+    let lines = lines.filter(|line| line.starts_with("node_backup_") || line.starts_with("node_textfile_"));
+    let mut lines: Vec<_> = lines
+        .map(|line| {
+            let (series, value) = line.rsplit_once(' ').unwrap_or((line, ""));
+            match value.parse::<f64>() {
+                Ok(value) => (series.to_owned(), Some(value.to_bits())),
+                Err(_) => (line.to_owned(), None),
+            }
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
 /// The reason why this family may differ.
 fn excuse(family: &str) -> Option<&'static str> {
     let is_it = |name: &str| match name.strip_suffix('*') {
@@ -167,10 +208,18 @@ fn families_are_those_of_node_exporter() {
     };
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("relink.toml");
-    std::fs::write(&config, OPTIONS).unwrap();
-    let theirs = NodeExporter::start(&executable);
+    let texts = folder.path().join("texts");
+    std::fs::create_dir(&texts).unwrap();
+    std::fs::write(texts.join("backup.prom"), TEXT).unwrap();
+    std::fs::write(texts.join("broken.prom"), "node_broken one\n").unwrap();
+    std::fs::write(&config, format!("{OPTIONS}[plugins.textfile]\ndirectory = {texts:?}\n")).unwrap();
+    let theirs = NodeExporter::start(&executable, &texts);
     let ours = Agent::start(env!("CARGO_BIN_EXE_relink"), &["--config", config.to_str().unwrap()]);
-    let (ours, theirs) = (families(&ours.get("/metrics").text()), families(&theirs.metrics()));
+    let (ours, theirs) = (ours.get("/metrics").text(), theirs.metrics());
+    let [our_texts, their_texts] = [&ours, &theirs].map(|page| side_loaded(page));
+    assert_eq!(our_texts, their_texts, "the text files are shown alike");
+    assert_eq!(our_texts.len(), 21, "{our_texts:?}");
+    let (ours, theirs) = (families(&ours), families(&theirs));
     assert!(theirs.len() > 100, "node_exporter shows families: {theirs:?}");
 
     let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();

@@ -2,7 +2,9 @@
 //!
 //! `cargo build -p relink-core --example simple_plugin`
 
-use relink_core::{Collector, Error, Facts, Family, Options, Samples, register};
+use std::sync::Arc;
+
+use relink_core::{Collector, Error, Exposition, Facts, Family, Options, Samples, register};
 use serde::Deserialize;
 
 const CALLS: Family = Family::counter("simple_calls_total", "Collections of this instance.");
@@ -17,11 +19,13 @@ struct Settings {
     /// Bytes that the instance holds, so that one that is not freed is noticed.
     ballast: usize,
     fault: Option<Fault>,
+    /// A text in the Prometheus format to hand on.
+    exposition: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { texts: vec!["hello".into()], ballast: 0, fault: None }
+        Settings { texts: vec!["hello".into()], ballast: 0, fault: None, exposition: None }
     }
 }
 
@@ -73,6 +77,12 @@ impl Collector for Simple {
         out.push(&CALLS, [], self.calls as f64);
         for text in &self.settings.texts {
             out.push(&TEXTS, [text], text.len() as f64);
+        }
+        if let Some(text) = &self.settings.exposition {
+            let text = Arc::new(Exposition::parse("the option", text.as_bytes(), 100)?);
+            if let Err(why) = out.push_exposition(&text) {
+                out.warn(why.to_string());
+            }
         }
         match self.settings.fault {
             Some(Fault::FailCollect) => return Err(Error::new("reading device: gone").hint("bring it back")),

@@ -32,6 +32,7 @@ use crate::Error;
 
 #[cfg(feature = "testing")]
 pub use driven::Driven;
+pub(crate) use export::Relay;
 #[doc(hidden)]
 pub use export::export;
 
@@ -40,7 +41,9 @@ pub const MAGIC: [u8; 8] = *b"relinkPL";
 /// Raised by a change that an older agent or library could not bear.
 pub const MAJOR: u32 = 1;
 /// Raised by each addition.
-pub const MINOR: u32 = 0;
+///
+/// 1.1: [`Sink::exposition`] and [`Sink::warning`].
+pub const MINOR: u32 = 1;
 /// What the exported function's name begins with; the crate's name follows.
 pub const ENTRY_PREFIX: &str = "relink_plugin_v1_";
 /// The section that holds the stamp.
@@ -180,6 +183,15 @@ pub struct Sink {
     pub fact: unsafe extern "C" fn(context: *mut c_void, name: Text, value: Text),
     /// Why the call fails: what happened, and what to do about it (may be empty).
     pub error: unsafe extern "C" fn(context: *mut c_void, message: Text, hint: Text),
+    /// Since 1.1, during `collect`. Families that are known only now: a text in the Prometheus format, and where it comes
+    /// from. The agent judges it as a whole, beside the families of all plugins and the texts before. [`OK`]: its samples
+    /// are taken. [`FAILED`]: none of them is, and `reason`, which may be null, gets the words why; they stay valid until
+    /// the next call of a function of the sink. The same text at the same place of the next collection is not judged
+    /// anew.
+    pub exposition:
+        unsafe extern "C" fn(context: *mut c_void, source: Text, text: Text, reason: *mut Text) -> i32,
+    /// Since 1.1, during `collect`. What could not be read while the rest could: shown to the operator.
+    pub warning: unsafe extern "C" fn(context: *mut c_void, message: Text),
 }
 
 // The layout is a promise. A change that moves one of these breaks every library that is out there.
@@ -200,7 +212,8 @@ const _: () = {
             && offset_of!(Settings, series) == 72
             && size_of::<Settings>() == 80
     );
-    assert!(offset_of!(Sink, sample) == 16 && offset_of!(Sink, error) == 32 && size_of::<Sink>() == 40);
+    assert!(offset_of!(Sink, sample) == 16 && offset_of!(Sink, error) == 32);
+    assert!(offset_of!(Sink, exposition) == 40 && offset_of!(Sink, warning) == 48 && size_of::<Sink>() == 56);
 };
 
 impl Text {

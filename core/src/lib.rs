@@ -31,10 +31,16 @@
 //! An executable that says `use metrics_load as _;` has the plugin linked in. [`Collector`] tells the life of a
 //! collector and what the host promises.
 
+/// The guide for authors, so that its code is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide.md")]
+pub struct Guide;
+
 pub mod abi;
 mod collector;
 mod descriptor;
 mod error;
+mod exposition;
 #[doc(hidden)]
 pub mod guard;
 mod metric;
@@ -49,6 +55,7 @@ pub mod testing;
 pub use collector::{Collector, Facts};
 pub use descriptor::{Descriptor, Factory};
 pub use error::{Context, Error};
+pub use exposition::{Claims, Exposition, Expositions, RuntimeFamily, RuntimeKind, RuntimeSample, Texts};
 pub use metric::{Family, Kind};
 pub use options::{Options, Paths};
 #[doc(hidden)]

@@ -1,9 +1,16 @@
 //! What a collector writes into: the samples of one collection.
 
-use crate::{Error, Family, Kind};
+use std::sync::Arc;
+
+use crate::exposition::SideLoad;
+use crate::{Claims, Error, Exposition, Expositions, Family, Kind};
 
 /// Ends each label value. No UTF-8 text holds this byte, so two different lists of values never look alike.
 const END: u8 = 0xff;
+
+/// So many warnings of a collection are kept, and so many bytes of each.
+const WARNINGS: usize = 20;
+const WARNING: usize = 1000;
 
 /// The samples of one collection of one plugin.
 ///
@@ -18,6 +25,10 @@ pub struct Samples {
     last_family: usize,
     limit: usize,
     fault: Option<Error>,
+    side: SideLoad,
+    warnings: Vec<String>,
+    /// In a library: the agent that judges its texts.
+    relay: Option<crate::abi::Relay>,
 }
 
 /// One series: which family, and where its label values end in the shared buffer.
@@ -38,6 +49,9 @@ impl Samples {
             last_family: 0,
             limit,
             fault: None,
+            side: SideLoad::default(),
+            warnings: Vec::new(),
+            relay: None,
         }
     }
 
@@ -76,8 +90,7 @@ impl Samples {
             return self.fail(|| format!("a sample of the counter {} with the value {value}", family.name()));
         }
         let label_bytes = labels.iter().map(|label| label.len() + 1).sum::<usize>();
-        if self.values.len() >= self.limit || self.labels.len() + label_bytes > self.limit.saturating_mul(256)
-        {
+        if self.len() >= self.limit || self.labels.len() + label_bytes > self.limit.saturating_mul(256) {
             let limit = self.limit;
             return self.fail(|| {
                 format!("more than {limit} series, or more than {limit} times 256 bytes of label values; raise [collect] series, or emit fewer")
@@ -92,22 +105,72 @@ impl Samples {
         self.values.push(value);
     }
 
-    /// How many samples there are.
+    /// Adds the families of a text that is none of this plugin's making, such as a file that an operator's script has
+    /// written. Unlike declared families they are known only now, so the host judges each text beside all others:
+    ///
+    /// - an error says why this text is left out, and is no fault of the collection: its other samples are shown;
+    /// - left out is a text with a name that some plugin or the agent has declared, with another type or help for a
+    ///   family of a text pushed before, with a series that one of those has, or with more series than there is room for.
+    ///
+    /// Push the same `Arc` again while its source is unchanged: that costs next to nothing. The samples are not kept in
+    /// the history.
+    pub fn push_exposition(&mut self, text: &Arc<Exposition>) -> Result<(), Error> {
+        if let Some(relay) = &self.relay {
+            return relay.exposition(text);
+        }
+        let room = self.limit.saturating_sub(self.len());
+        self.side.push(text, self.families, room)
+    }
+
+    /// Tells the operator of a part that could not be read while the rest could: shown as the plugin's error in
+    /// `GET /plugins`, and logged when it changes. The collection counts as a success.
+    pub fn warn(&mut self, what: impl Into<String>) {
+        let mut what = what.into();
+        if what.len() > WARNING {
+            what.truncate(what.floor_char_boundary(WARNING));
+            what.push('…');
+        }
+        if self.warnings.len() < WARNINGS {
+            self.warnings.push(what);
+        }
+    }
+
+    /// What was warned of in this collection.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// How many samples there may be.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// What no text may bring, for those that are pushed from now on.
+    pub fn set_claims(&mut self, claims: &Arc<Claims>) {
+        self.side.set_claims(claims);
+    }
+
+    /// Sends texts to the agent, for the time of a call over the C interface.
+    pub(crate) fn set_relay(&mut self, relay: Option<crate::abi::Relay>) {
+        self.relay = relay;
+    }
+
+    /// How many samples there are, those of texts included.
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.values.len() + self.side.series
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.len() == 0
     }
 
-    /// The values, in the order in which they were pushed.
+    /// The values of declared families, in the order in which they were pushed.
     pub fn values(&self) -> &[f64] {
         &self.values
     }
 
-    /// Hands out each sample as it was pushed: the family's place, its label values, the value.
+    /// Hands out each sample of a declared family as it was pushed: the family's place, its label values, the value.
     pub(crate) fn each(&self, mut one: impl FnMut(usize, &mut dyn Iterator<Item = &str>, f64)) {
         let mut start = 0;
         for (series, value) in self.series.iter().zip(&self.values) {
@@ -124,6 +187,8 @@ impl Samples {
         self.values.clear();
         self.last_family = 0;
         self.fault = None;
+        self.side.clear();
+        self.warnings.clear();
     }
 
     /// The first mistake of this collection.
@@ -136,7 +201,7 @@ impl Samples {
     /// The series of a machine seldom change from one collection to the next, so this comparison of two buffers
     /// is what the host pays in place of sorting and checking them anew.
     pub fn has_series_of(&self, set: &SeriesSet) -> bool {
-        self.series == set.series && self.labels == set.labels
+        self.series == set.series && self.labels == set.labels && self.side.is(&set.expositions)
     }
 
     /// The series of these samples, sorted by family; an error if one stands there twice.
@@ -146,6 +211,7 @@ impl Samples {
             series: self.series.clone(),
             labels: self.labels.clone(),
             order: Vec::new(),
+            expositions: self.side.merged(),
         };
         set.sorted()
     }
@@ -176,6 +242,7 @@ pub struct SeriesSet {
     series: Vec<Series>,
     labels: Vec<u8>,
     order: Vec<u32>,
+    expositions: Expositions,
 }
 
 impl SeriesSet {
@@ -205,7 +272,7 @@ impl SeriesSet {
         Ok(self)
     }
 
-    /// How many series there are.
+    /// How many series of declared families there are.
     pub fn len(&self) -> usize {
         self.series.len()
     }
@@ -213,6 +280,11 @@ impl SeriesSet {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.series.is_empty()
+    }
+
+    /// The families that are known only at run time, with their samples: until a text changes, their values do not.
+    pub fn expositions(&self) -> &Expositions {
+        &self.expositions
     }
 
     /// The families that the plugin declared.

@@ -61,7 +61,7 @@ fn c_lays_the_structs_out_as_rust_does() {
         }
         FamilyTable { name, help, labels, label_count, kind }
         Settings { size, options, procfs, sysfs, rootfs, series }
-        Sink { size, context, sample, fact, error }
+        Sink { size, context, sample, fact, error, exposition, warning }
     };
     assert_eq!(in_c.lines().collect::<Vec<_>>(), in_rust);
 }
@@ -161,6 +161,56 @@ unsafe extern "C" fn count_sample(context: *mut c_void, _: usize, _: *const Text
 
 unsafe extern "C" fn ignore(_: *mut c_void, _: Text, _: Text) {}
 
+unsafe extern "C" fn refuse(_: *mut c_void, _: Text, _: Text, _: *mut Text) -> i32 {
+    FAILED
+}
+
+unsafe extern "C" fn drop_warning(_: *mut c_void, _: Text) {}
+
+/// The sink of version 1.0.
+#[repr(C)]
+struct FirstSink {
+    size: usize,
+    context: *mut c_void,
+    sample: unsafe extern "C" fn(*mut c_void, usize, *const Text, usize, f64),
+    fact: unsafe extern "C" fn(*mut c_void, Text, Text),
+    error: unsafe extern "C" fn(*mut c_void, Text, Text),
+}
+
+#[test]
+fn a_library_does_without_what_an_agent_of_an_older_minor_lacks() {
+    let path = simple_plugin().expect("cargo builds the library");
+    let table = Library::open(&path, "simple_plugin").expect("the library opens").table;
+    let mut samples = 0_usize;
+    // On the heap, so that a checker of memory sees a look behind its end.
+    let sink = Box::new(FirstSink {
+        size: size_of::<FirstSink>(),
+        context: (&raw mut samples).cast(),
+        sample: count_sample,
+        fact: ignore,
+        error: ignore,
+    });
+    let sink: *const Sink = (&raw const *sink).cast();
+    let nothing = Text::of("");
+    let settings = Settings {
+        size: size_of::<Settings>(),
+        // It has a text to hand on, and warns that this agent can't take it: both are of 1.1.
+        options: Text::of(r#"{"texts": [], "exposition": "a 1\n"}"#),
+        procfs: nothing,
+        sysfs: nothing,
+        rootfs: nothing,
+        series: 10,
+    };
+    let mut instance = null_mut();
+    // SAFETY: the table is this library's, and settings and sink are valid for the calls.
+    unsafe {
+        assert_eq!((table.create)(table, &settings, sink, &mut instance), OK);
+        assert_eq!((table.collect)(instance, sink), OK);
+        (table.destroy)(instance);
+    }
+    assert_eq!(samples, 1);
+}
+
 #[test]
 fn a_library_works_with_an_agent_of_a_newer_minor() {
     let path = simple_plugin().expect("cargo builds the library");
@@ -176,6 +226,8 @@ fn a_library_works_with_an_agent_of_a_newer_minor() {
             sample: count_sample,
             fact: ignore,
             error: ignore,
+            exposition: refuse,
+            warning: drop_warning,
         },
         more,
     };

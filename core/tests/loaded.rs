@@ -18,7 +18,7 @@ fn library() -> Library {
     })
 }
 
-fn create(options: &serde_json::Value) -> Result<Instance, Answer> {
+fn create(options: &serde_json::Value) -> Result<Instance, Box<Answer>> {
     library().create(&Paths::default(), &options.to_string(), 1000)
 }
 
@@ -81,7 +81,7 @@ fn what_an_instance_can_not_be_made_of_is_told() {
     assert_eq!(status, FAILED);
     assert_eq!(
         message,
-        "[plugins.simple]: unknown field `colour`, expected one of `texts`, `ballast`, `fault`"
+        "[plugins.simple]: unknown field `colour`, expected one of `texts`, `ballast`, `fault`, `exposition`"
     );
     for broken in ["", "no JSON", "[]", "{\"texts\":"] {
         let answer = library().create(&Paths::default(), broken, 1000).err().expect("a refusal");
@@ -112,6 +112,22 @@ fn samples_that_break_the_rules_are_an_error_and_none_is_passed_on() {
         assert_eq!(status, FAILED, "{fault}");
         assert!(message.contains(words), "{fault}: {message}");
     }
+}
+
+#[test]
+fn a_text_is_judged_by_the_agent_while_the_plugin_collects() {
+    let mut instance =
+        create(&json!({"texts": [], "exposition": "a{y=\"\",x=\"1\"} 1\n"})).expect("an instance");
+    for _ in 0..2 {
+        let answer = instance.collect();
+        let text = "# TYPE a untyped\na{x=\"1\"} 1\n".to_owned();
+        assert_eq!(answer.expositions, [("the option".to_owned(), text)]);
+        assert_eq!((answer.status, answer.warnings.len()), (OK, 0));
+    }
+    let mut instance = create(&json!({"texts": [], "exposition": "taken 1\n"})).expect("an instance");
+    let answer = instance.collect();
+    assert_eq!((answer.status, answer.samples.len(), answer.expositions.len()), (OK, 1, 0));
+    assert_eq!(answer.warnings, ["taken is somebody else's"]);
 }
 
 #[test]

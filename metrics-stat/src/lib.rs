@@ -6,6 +6,8 @@
 mod families;
 mod interrupts;
 mod stat;
+#[cfg(target_os = "linux")]
+mod timex;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,7 +20,7 @@ use stat::{parse_file_nr, parse_stat};
 
 register! {
     name: "stat",
-    help: "Clock, boot time, interrupts, processes, open files, kernel",
+    help: "Clock, its discipline, boot time, interrupts, processes, open files, kernel",
     families: [
         BOOT_TIME,
         TIME,
@@ -31,6 +33,23 @@ register! {
         FILES_MAXIMUM,
         UNAME,
         INTERRUPTS_BY_CPU,
+        TIMEX_SYNC_STATUS,
+        TIMEX_OFFSET,
+        TIMEX_FREQUENCY,
+        TIMEX_MAX_ERROR,
+        TIMEX_ESTIMATED_ERROR,
+        TIMEX_STATUS,
+        TIMEX_LOOP_CONSTANT,
+        TIMEX_TICK,
+        TIMEX_PPS_FREQUENCY,
+        TIMEX_PPS_JITTER,
+        TIMEX_PPS_SHIFT,
+        TIMEX_PPS_STABILITY,
+        TIMEX_PPS_JITTERS,
+        TIMEX_PPS_CALIBRATIONS,
+        TIMEX_PPS_ERRORS,
+        TIMEX_PPS_STABILITIES,
+        TIMEX_TAI_OFFSET,
     ],
     new: |options: &Options| Machine::new(options),
 }
@@ -73,7 +92,10 @@ impl Collector for Machine {
         }
         out.push(&TIME, [], now());
         #[cfg(target_os = "linux")]
-        push_uname(out);
+        {
+            push_uname(out);
+            timex::collect(out)?;
+        }
         match &mut self.interrupts {
             Some(interrupts) => interrupts.collect(out),
             None => Ok(()),

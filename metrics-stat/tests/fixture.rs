@@ -56,7 +56,7 @@ fn a_whole_machine() {
 fn a_kernel_without_sysctl_has_no_number_of_files() {
     let text = render(&Tree::new().file("proc/stat", STAT), "stat", "{}").unwrap();
     assert!(!text.contains("filefd"), "{text}");
-    assert_eq!(text.lines().count(), 8);
+    assert_eq!(text.lines().filter(|line| !line.starts_with("node_timex_")).count(), 8);
 }
 
 #[test]

@@ -41,6 +41,10 @@ pub(crate) struct Answer {
     pub(crate) facts: Vec<(String, String)>,
     /// Message and hint of each error.
     pub(crate) errors: Vec<(String, String)>,
+    /// Source and text of each exposition that was taken.
+    pub(crate) expositions: Vec<(String, String)>,
+    /// What was left out.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A family of a table.
@@ -98,7 +102,7 @@ impl Library {
     }
 
     /// Makes an instance, or says why there is none.
-    pub(crate) fn create(self, paths: &Paths, options: &str, series: usize) -> Result<Instance, Answer> {
+    pub(crate) fn create(self, paths: &Paths, options: &str, series: usize) -> Result<Instance, Box<Answer>> {
         let [procfs, sysfs, rootfs] =
             [&paths.procfs, &paths.sysfs, &paths.rootfs].map(|path| path.to_string_lossy());
         let settings = Settings {
@@ -113,7 +117,7 @@ impl Library {
         // SAFETY: all four are valid for the call.
         let answer =
             Answer::of(|sink| unsafe { (self.table.create)(self.table, &settings, sink, &mut pointer) });
-        if answer.status == abi::OK { Ok(Instance { library: self, pointer }) } else { Err(answer) }
+        if answer.status == abi::OK { Ok(Instance { library: self, pointer }) } else { Err(Box::new(answer)) }
     }
 }
 
@@ -144,7 +148,8 @@ impl Answer {
     fn of(call: impl FnOnce(*const Sink) -> i32) -> Self {
         let mut answer = Answer::default();
         let context = (&raw mut answer).cast();
-        let status = call(&Sink { size: size_of::<Sink>(), context, sample, fact, error });
+        let status =
+            call(&Sink { size: size_of::<Sink>(), context, sample, fact, error, exposition, warning });
         Answer { status, ..answer }
     }
 }
@@ -171,6 +176,26 @@ unsafe extern "C" fn error(context: *mut c_void, message: Text, hint: Text) {
     // SAFETY: as in `sample`.
     let answer = unsafe { &mut *context.cast::<Answer>() };
     answer.errors.push((words(message), words(hint)));
+}
+
+/// Takes what has no family `taken`.
+unsafe extern "C" fn exposition(context: *mut c_void, source: Text, text: Text, reason: *mut Text) -> i32 {
+    // SAFETY: as in `sample`.
+    let answer = unsafe { &mut *context.cast::<Answer>() };
+    let text = words(text);
+    if text.contains("taken") {
+        // SAFETY: a plugin of ours passes a place for the reason.
+        unsafe { reason.write(Text::of("taken is somebody else's")) };
+        return abi::FAILED;
+    }
+    answer.expositions.push((words(source), text));
+    abi::OK
+}
+
+unsafe extern "C" fn warning(context: *mut c_void, message: Text) {
+    // SAFETY: as in `sample`.
+    let answer = unsafe { &mut *context.cast::<Answer>() };
+    answer.warnings.push(words(message));
 }
 
 /// A text of a library, which is valid for the call that we are in.

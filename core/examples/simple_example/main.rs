@@ -10,7 +10,7 @@ use std::ffi::c_void;
 use std::path::Path;
 use std::ptr::{null, null_mut};
 
-use relink_core::abi::{OK, PluginTable, Settings, Sink, Text};
+use relink_core::abi::{FAILED, OK, PluginTable, Settings, Sink, Text};
 use relink_core::{Context, Error, Paths};
 
 const OPTIONS: &str = r#"{"texts": ["hello", "good morning"]}"#;
@@ -37,7 +37,19 @@ fn through_the_raw_library(path: &Path) -> Result<(), Error> {
         println!("    family {family} {labels:?} = {value}");
     }
     unsafe extern "C" fn ignore(_: *mut c_void, _: Text, _: Text) {}
-    let sink = Sink { size: size_of::<Sink>(), context: null_mut(), sample, fact: ignore, error: ignore };
+    unsafe extern "C" fn refuse(_: *mut c_void, _: Text, _: Text, _: *mut Text) -> i32 {
+        FAILED
+    }
+    unsafe extern "C" fn warning(_: *mut c_void, _: Text) {}
+    let sink = Sink {
+        size: size_of::<Sink>(),
+        context: null_mut(),
+        sample,
+        fact: ignore,
+        error: ignore,
+        exposition: refuse,
+        warning,
+    };
     let nowhere = Text { data: null(), length: 0 };
     let settings = Settings {
         size: size_of::<Settings>(),

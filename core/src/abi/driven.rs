@@ -5,17 +5,21 @@
 use std::ffi::c_void;
 
 use super::*;
+use crate::exposition::Texts;
 use crate::{Descriptor, Paths, Samples};
 
 /// A plugin of this executable behind its C interface, driven as the agent drives a loaded one: for tests.
 pub struct Driven {
     table: *const PluginTable,
     instance: *mut c_void,
+    texts: Texts,
 }
 
 /// Where a call of [`Driven`] puts what the plugin says.
 struct Caught<'a> {
     samples: &'a mut Samples,
+    texts: &'a mut Texts,
+    reason: String,
     error: Option<Error>,
 }
 
@@ -40,9 +44,9 @@ impl Driven {
             series,
         };
         let table = export(plugin);
-        let mut driven = Driven { table, instance: std::ptr::null_mut() };
+        let mut driven = Driven { table, instance: std::ptr::null_mut(), texts: Texts::default() };
         let place = &raw mut driven.instance;
-        call(&mut Samples::new(plugin.families, 0), |sink| {
+        call(&mut Samples::new(plugin.families, 0), &mut Texts::default(), |sink| {
             // SAFETY: the table is `export`'s; settings, sink and place are valid for the call.
             unsafe { ((*table).create)(table, &settings, sink, place) }
         })?;
@@ -52,7 +56,7 @@ impl Driven {
     /// One collection; `out` is of the plugin's families.
     pub fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         // SAFETY: the table is `export`'s, the instance its `create`'s and in no other call, the sink valid for this one.
-        call(out, |sink| unsafe { ((*self.table).collect)(self.instance, sink) })
+        call(out, &mut self.texts, |sink| unsafe { ((*self.table).collect)(self.instance, sink) })
     }
 }
 
@@ -66,11 +70,23 @@ impl Drop for Driven {
 }
 
 /// Calls with a sink that writes into `samples`, and turns the status into a result.
-fn call(samples: &mut Samples, entry: impl FnOnce(*const Sink) -> i32) -> Result<(), Error> {
-    let mut caught = Caught { samples, error: None };
+fn call(
+    samples: &mut Samples,
+    texts: &mut Texts,
+    entry: impl FnOnce(*const Sink) -> i32,
+) -> Result<(), Error> {
+    texts.begin();
+    let mut caught = Caught { samples, texts, reason: String::new(), error: None };
     let context = (&raw mut caught).cast();
-    let sink =
-        Sink { size: size_of::<Sink>(), context, sample: catch_sample, fact: catch_fact, error: catch_error };
+    let sink = Sink {
+        size: size_of::<Sink>(),
+        context,
+        sample: catch_sample,
+        fact: catch_fact,
+        error: catch_error,
+        exposition: catch_exposition,
+        warning: catch_warning,
+    };
     match entry(&sink) {
         OK => Ok(()),
         status => Err(caught.error.unwrap_or_else(|| Error::new(format!("status {status} without a word")))),
@@ -93,6 +109,31 @@ unsafe extern "C" fn catch_sample(
     let labels: Vec<_> = labels.iter().map(|label| unsafe { label.lossy() }).collect();
     let labels: Vec<&str> = labels.iter().map(AsRef::as_ref).collect();
     caught.samples.push_index(family, &labels, value);
+}
+
+unsafe extern "C" fn catch_exposition(
+    context: *mut c_void,
+    source: Text,
+    text: Text,
+    reason: *mut Text,
+) -> i32 {
+    // SAFETY: `call` passed a `Caught`, and the library texts and a place for the reason, all valid for this call.
+    unsafe {
+        let caught = &mut *context.cast::<Caught>();
+        match caught.texts.push(&source.lossy(), text.bytes(), caught.samples) {
+            Ok(()) => OK,
+            Err(why) => {
+                caught.reason = why.to_string();
+                reason.write(Text::of(&caught.reason));
+                FAILED
+            }
+        }
+    }
+}
+
+unsafe extern "C" fn catch_warning(context: *mut c_void, message: Text) {
+    // SAFETY: as above.
+    unsafe { (*context.cast::<Caught>()).samples.warn(message.lossy()) }
 }
 
 unsafe extern "C" fn catch_fact(_: *mut c_void, _: Text, _: Text) {}

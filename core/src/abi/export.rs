@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use super::*;
 use crate::guard::{Failure, guarded};
-use crate::{Collector, Context, Descriptor, Facts, Kind, Options, Paths, Samples};
+use crate::{Collector, Context, Descriptor, Exposition, Facts, Kind, Options, Paths, Samples};
 
 /// A table with what its functions need behind it.
 #[repr(C)]
@@ -66,14 +66,50 @@ pub fn export(plugin: &'static Descriptor) -> *const PluginTable {
     std::ptr::from_ref(exported).cast()
 }
 
-/// The agent's sink, for the time of a call.
-struct Out<'a>(&'a Sink, PhantomData<*mut ()>);
+/// The agent's sink, for the time of a call. An older agent's is shorter, so there is no reference to all of it.
+#[derive(Clone, Copy)]
+struct Out<'a>(*const Sink, PhantomData<&'a ()>);
+
+/// A field of a sink, or nothing where the agent is too old to have it.
+macro_rules! newer {
+    ($out:expr, $field:ident) => {{
+        let end = std::mem::offset_of!(Sink, $field) + size_of::<usize>();
+        // SAFETY: the sink is valid, and each has its size; the field is read only within that.
+        unsafe { ((*$out.0).size >= end).then(|| (*$out.0).$field) }
+    }};
+}
 
 impl Out<'_> {
     fn error(&self, error: &Error) {
         let (message, hint) = (Text::of(error.message()), Text::of(error.advice().unwrap_or_default()));
         // SAFETY: the sink is valid for this call, and so are the texts.
-        unsafe { (self.0.error)(self.0.context, message, hint) }
+        unsafe { ((*self.0).error)((*self.0).context, message, hint) }
+    }
+
+    /// An agent of 1.0 is told nothing.
+    fn warnings(&self, warnings: &[String]) {
+        let Some(warning) = newer!(self, warning) else { return };
+        for message in warnings {
+            // SAFETY: the sink is valid for this call, and so is the text.
+            unsafe { warning((*self.0).context, Text::of(message)) }
+        }
+    }
+
+    fn exposition(&self, text: &Exposition) -> Result<(), Error> {
+        let Some(exposition) = newer!(self, exposition) else {
+            return Err(Error::new("this agent takes no families at run time")
+                .hint("it speaks the plugin interface 1.0; 1.1 is needed, so use a newer relink"));
+        };
+        let (source, whole) = (Text::of(text.source()), Text::of(text.text()));
+        let mut reason = Text::of("");
+        // SAFETY: the sink is valid for this call, and so are the texts; the reason is copied before the sink is used
+        // again.
+        unsafe {
+            match exposition((*self.0).context, source, whole, &mut reason) {
+                OK => Ok(()),
+                _ => Err(Error::new(reason.lossy())),
+            }
+        }
     }
 
     /// Reports an outcome in the words of the interface.
@@ -96,8 +132,20 @@ impl Out<'_> {
 ///
 /// `sink` is valid for `'a`.
 unsafe fn out<'a>(sink: *const Sink) -> Out<'a> {
-    // SAFETY: the caller's promise.
-    Out(unsafe { &*sink }, PhantomData)
+    Out(sink, PhantomData)
+}
+
+/// Passes the texts that a collector pushes on to the agent while `collect` runs: only there is known what the other
+/// plugins have.
+pub(crate) struct Relay(Out<'static>);
+
+// SAFETY: it is set and taken away within one call of `collect`, on that thread; between the calls there is none.
+unsafe impl Send for Relay {}
+
+impl Relay {
+    pub(crate) fn exposition(&self, text: &Exposition) -> Result<(), Error> {
+        self.0.exposition(text)
+    }
 }
 
 unsafe extern "C" fn create(
@@ -133,17 +181,21 @@ unsafe extern "C" fn collect(instance: *mut c_void, sink: *const Sink) -> i32 {
     let (instance, out) = unsafe { (&mut *instance.cast::<Instance>(), out(sink)) };
     let samples = &mut instance.samples;
     samples.clear();
+    // SAFETY: the sink is valid for this call, at whose end the relay is taken away.
+    samples.set_relay(Some(Relay(unsafe { self::out(sink) })));
     let outcome = guarded(|| {
         instance.collector.collect(samples)?;
         samples.fault().map_or(Ok(()), |fault| Err(fault.clone()))
     });
+    samples.set_relay(None);
     if outcome.is_ok() {
+        out.warnings(samples.warnings());
         let mut labels = Vec::new();
         samples.each(|family, values, value| {
             labels.clear();
             labels.extend(values.map(Text::of));
             // SAFETY: the sink and the texts are valid for this call.
-            unsafe { (out.0.sample)(out.0.context, family, labels.as_ptr(), labels.len(), value) }
+            unsafe { ((*out.0).sample)((*out.0).context, family, labels.as_ptr(), labels.len(), value) }
         });
     }
     out.status(outcome)
@@ -156,7 +208,7 @@ unsafe extern "C" fn facts(instance: *mut c_void, sink: *const Sink) -> i32 {
     let outcome = guarded(|| instance.collector.facts(&mut told));
     for (name, value) in told.rows() {
         // SAFETY: the sink and the texts are valid for this call.
-        unsafe { (out.0.fact)(out.0.context, Text::of(name), Text::of(value)) }
+        unsafe { ((*out.0).fact)((*out.0).context, Text::of(name), Text::of(value)) }
     }
     out.status(outcome)
 }

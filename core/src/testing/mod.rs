@@ -94,7 +94,7 @@ pub fn collect(collector: &mut dyn Collector, name: &str) -> Result<String, Erro
     lines(&samples)
 }
 
-/// What was pushed, as sample lines; an error if there was a mistake in it.
+/// What was pushed, as sample lines, those of families known only at run time last; an error if there was a mistake in it.
 fn lines(samples: &Samples) -> Result<String, Error> {
     if let Some(fault) = samples.fault() {
         return Err(fault.clone());
@@ -111,6 +111,13 @@ fn lines(samples: &Samples) -> Result<String, Error> {
             .collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(text, "{}{labels} {}", family.name(), samples.values()[place]);
+    }
+    for family in set.expositions().families() {
+        for sample in family.samples() {
+            let labels =
+                if sample.labels.is_empty() { String::new() } else { format!("{{{}}}", sample.labels) };
+            let _ = writeln!(text, "{}{}{labels} {}", family.name(), sample.suffix, sample.value);
+        }
     }
     Ok(text)
 }

@@ -52,5 +52,7 @@ int main(void) {
     PLACE(RelinkSink, sample);
     PLACE(RelinkSink, fact);
     PLACE(RelinkSink, error);
+    PLACE(RelinkSink, exposition);
+    PLACE(RelinkSink, warning);
     return 0;
 }

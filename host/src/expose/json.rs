@@ -1,8 +1,9 @@
 //! JSON, for `/plugins/<name>` and for programs that read the console's output.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use relink_core::{Family, Kind};
+use relink_core::{Family, Kind, RuntimeFamily, RuntimeKind};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
@@ -20,8 +21,8 @@ pub struct FamilyJson<'a> {
     name: &'a str,
     /// How its values behave.
     #[serde(rename = "type")]
-    #[schema(value_type = String, pattern = "^(counter|gauge|unknown)$")]
-    kind: Kind,
+    #[schema(pattern = "^(counter|gauge|unknown|histogram|summary)$")]
+    kind: &'a str,
     /// What its values mean.
     help: &'a str,
     /// Its base unit, or nothing.
@@ -34,25 +35,50 @@ pub struct FamilyJson<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Sample)]
 struct SampleJson<'a> {
+    /// What the sample's name has behind the family's, as `_sum` of a histogram.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    suffix: &'a str,
     /// Its labels.
-    #[schema(value_type = std::collections::BTreeMap<String, String>)]
-    labels: Map<'a>,
+    #[schema(value_type = BTreeMap<String, String>)]
+    labels: Labels<'a>,
     /// The value.
     value: Number,
 }
 
-/// The families that a plugin declared with the samples of a frame; a family that has none has an empty list.
+/// The families that a plugin declared with the samples of a frame; a family that has none has an empty list. Behind
+/// them those that it brought at run time.
 pub fn families<'a>(declared: &'a [Family], frame: Option<&'a Frame>) -> Vec<FamilyJson<'a>> {
-    declared
-        .iter()
-        .map(|family| FamilyJson {
-            name: family.name(),
-            kind: family.kind(),
-            help: family.help(),
-            unit: family.unit(),
-            samples: frame.map(|frame| samples(family, frame)).unwrap_or_default(),
-        })
-        .collect()
+    let declared = declared.iter().map(|family| FamilyJson {
+        name: family.name(),
+        kind: match family.kind() {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Unknown => "unknown",
+        },
+        help: family.help(),
+        unit: family.unit(),
+        samples: frame.map(|frame| samples(family, frame)).unwrap_or_default(),
+    });
+    let brought = frame.into_iter().flat_map(|frame| frame.layout.series.expositions().families());
+    declared.chain(brought.map(runtime)).collect()
+}
+
+fn runtime(family: RuntimeFamily<'_>) -> FamilyJson<'_> {
+    let samples = family.samples().map(|sample| SampleJson {
+        suffix: sample.suffix,
+        labels: Labels::Owned(sample.label_pairs().into_iter().collect()),
+        value: Number(sample.value),
+    });
+    FamilyJson {
+        name: family.name(),
+        kind: match family.kind() {
+            RuntimeKind::Untyped => "unknown",
+            kind => kind.name(),
+        },
+        help: family.help(),
+        unit: "",
+        samples: samples.collect(),
+    }
 }
 
 fn samples<'a>(family: &'a Family, frame: &'a Frame) -> Vec<SampleJson<'a>> {
@@ -60,7 +86,13 @@ fn samples<'a>(family: &'a Family, frame: &'a Frame) -> Vec<SampleJson<'a>> {
     let places = series.places().filter(|&place| series.family_of(place).1.name() == family.name());
     places
         .map(|place| SampleJson {
-            labels: Map(family.label_names().iter().copied().zip(series.labels_of(place)).collect()),
+            suffix: "",
+            labels: Labels::Borrowed(Map(family
+                .label_names()
+                .iter()
+                .copied()
+                .zip(series.labels_of(place))
+                .collect())),
             value: Number(frame.values[place]),
         })
         .collect()
@@ -104,6 +136,14 @@ impl<'a> PluginJson<'a> {
             families: families(section.families, section.frame),
         }
     }
+}
+
+/// Labels in their order; those of a family that is known only at run time are sorted.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Labels<'a> {
+    Borrowed(Map<'a>),
+    Owned(BTreeMap<String, String>),
 }
 
 /// A map that keeps its order.

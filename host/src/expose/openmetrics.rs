@@ -1,6 +1,8 @@
 //! The OpenMetrics text format, version 1.0.
 
-use relink_core::{Family, Kind};
+use std::borrow::Cow;
+
+use relink_core::{Family, Kind, RuntimeFamily, RuntimeKind};
 
 use super::text::{self, Lines};
 use crate::store::snapshot::{Layout, Snapshot};
@@ -12,7 +14,7 @@ pub(super) fn render(snapshot: &Snapshot) -> Vec<u8> {
 }
 
 fn lines(layout: &Layout) -> &Lines {
-    layout.openmetrics.get_or_init(|| Lines::new(&layout.series, header))
+    layout.openmetrics.get_or_init(|| Lines::new(&layout.series, header, runtime))
 }
 
 fn header(family: &Family, out: &mut Vec<u8>) {
@@ -29,6 +31,39 @@ fn header(family: &Family, out: &mut Vec<u8>) {
         push_line("UNIT", name, unit, out);
     }
     push_line("HELP", name, family.help(), out);
+}
+
+fn runtime(family: RuntimeFamily<'_>, out: &mut Vec<u8>) {
+    // A counter that lacks the `_total` is none here, and its series must have one name in all formats.
+    let (name, kind) = match family.kind() {
+        RuntimeKind::Counter => match family.name().strip_suffix("_total") {
+            Some(name) => (name, "counter"),
+            None => (family.name(), "unknown"),
+        },
+        RuntimeKind::Untyped => (family.name(), "unknown"),
+        kind => (family.name(), kind.name()),
+    };
+    push_line("TYPE", name, kind, out);
+    push_line("HELP", name, family.help(), out);
+    let bound = match family.kind() {
+        RuntimeKind::Histogram => "le=\"",
+        RuntimeKind::Summary => "quantile=\"",
+        _ => "",
+    };
+    for sample in family.samples() {
+        let labels = if bound.is_empty() { sample.labels.into() } else { with_float(sample.labels, bound) };
+        text::push_runtime(family.name(), sample, &labels, out);
+    }
+}
+
+/// Here a bound is written as a float: `le="1.0"`. It stands last.
+fn with_float<'a>(labels: &'a str, bound: &str) -> Cow<'a, str> {
+    let is_whole = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let value = labels.rfind(bound).and_then(|at| labels[at + bound.len()..].strip_suffix('"'));
+    match value {
+        Some(value) if is_whole(value) => format!("{}.0\"", &labels[..labels.len() - 1]).into(),
+        _ => labels.into(),
+    }
 }
 
 fn push_line(word: &str, name: &str, text: &str, out: &mut Vec<u8>) {

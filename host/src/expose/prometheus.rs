@@ -1,6 +1,6 @@
 //! The Prometheus text format, version 0.0.4.
 
-use relink_core::{Family, Kind};
+use relink_core::{Family, Kind, RuntimeFamily};
 
 use super::text::{self, Lines};
 use crate::store::snapshot::{Layout, Snapshot};
@@ -10,20 +10,31 @@ pub(super) fn render(snapshot: &Snapshot) -> Vec<u8> {
 }
 
 fn lines(layout: &Layout) -> &Lines {
-    layout.prometheus.get_or_init(|| Lines::new(&layout.series, header))
+    layout.prometheus.get_or_init(|| Lines::new(&layout.series, header, runtime))
 }
 
 fn header(family: &Family, out: &mut Vec<u8>) {
-    let name = family.name().as_bytes();
     let kind = match family.kind() {
         Kind::Counter => "counter",
         Kind::Gauge => "gauge",
         Kind::Unknown => "untyped",
     };
+    push_header(family.name(), family.help(), kind, out);
+}
+
+fn runtime(family: RuntimeFamily<'_>, out: &mut Vec<u8>) {
+    push_header(family.name(), family.help(), family.kind().name(), out);
+    for sample in family.samples() {
+        text::push_runtime(family.name(), sample, sample.labels, out);
+    }
+}
+
+fn push_header(name: &str, help: &str, kind: &str, out: &mut Vec<u8>) {
+    let name = name.as_bytes();
     out.extend_from_slice(b"# HELP ");
     out.extend_from_slice(name);
     out.push(b' ');
-    text::push_escaped(family.help(), false, out);
+    text::push_escaped(help, false, out);
     out.extend_from_slice(b"\n# TYPE ");
     out.extend_from_slice(name);
     out.push(b' ');

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use relink_core::{Family, Kind};
+use relink_core::{Family, Kind, RuntimeFamily};
 
 use super::Section;
 use crate::store::snapshot::Frame;
@@ -82,24 +82,31 @@ fn push_more(count: usize, what: &str, name: &str, style: Style, out: &mut Strin
 fn outcome(section: &Section<'_>) -> String {
     let took = duration(section.duration);
     match section.frame {
-        Some(frame) if frame.values.len() == 1 => format!("1 sample in {took}"),
-        Some(frame) => format!("{} samples in {took}", frame.values.len()),
+        Some(frame) if frame.samples() == 1 => format!("1 sample in {took}"),
+        Some(frame) => format!("{} samples in {took}", frame.samples()),
         None => format!("failed after {took}"),
     }
 }
 
 /// Each family with its value, or the range of its values.
-fn summaries(frame: &Frame) -> Vec<(&'static str, String)> {
+fn summaries(frame: &Frame) -> Vec<(&str, String)> {
     let series = &frame.layout.series;
     let places: Vec<usize> = series.places().collect();
-    places
-        .chunk_by(|&a, &b| series.family_of(a).0 == series.family_of(b).0)
-        .map(|places| {
-            let (_, family) = series.family_of(places[0]);
-            let values: Vec<f64> = places.iter().map(|&place| frame.values[place]).collect();
-            (family.name(), summary(family, &values))
-        })
-        .collect()
+    let declared = places.chunk_by(|&a, &b| series.family_of(a).0 == series.family_of(b).0).map(|places| {
+        let (_, family) = series.family_of(places[0]);
+        let values: Vec<f64> = places.iter().map(|&place| frame.values[place]).collect();
+        (family.name(), summary(family, &values))
+    });
+    declared.chain(series.expositions().families().map(|family| (family.name(), brief(family)))).collect()
+}
+
+/// A family of which only its text knows what it means.
+fn brief(family: RuntimeFamily<'_>) -> String {
+    let mut samples = family.samples();
+    match (samples.next(), samples.count()) {
+        (Some(only), 0) => number(only.value),
+        (_, more) => format!("{} series", more + 1),
+    }
 }
 
 fn summary(family: &Family, values: &[f64]) -> String {

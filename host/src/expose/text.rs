@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use relink_core::{Family, SeriesSet};
+use relink_core::{Family, RuntimeFamily, RuntimeSample, SeriesSet};
 
-use crate::store::snapshot::{Layout, Snapshot};
+use crate::store::snapshot::{Frame, Layout, Snapshot};
 
 /// The longest number, `-1.2345678901234567e-308`, and the newline behind it.
 const NUMBER: usize = 25;
@@ -14,11 +14,20 @@ const NUMBER: usize = 25;
 pub struct Lines {
     text: Vec<u8>,
     ends: Vec<u32>,
+    /// The families that are known only at run time, whole: their values belong to the layout.
+    runtime: Vec<u8>,
 }
 
 impl Lines {
-    pub(crate) fn new(series: &SeriesSet, header: fn(&Family, &mut Vec<u8>)) -> Self {
-        let mut lines = Lines { text: Vec::new(), ends: Vec::with_capacity(series.len()) };
+    pub(crate) fn new(
+        series: &SeriesSet,
+        header: fn(&Family, &mut Vec<u8>),
+        runtime: fn(RuntimeFamily<'_>, &mut Vec<u8>),
+    ) -> Self {
+        let ends = Vec::with_capacity(series.len());
+        let mut lines = Lines { text: Vec::new(), ends, runtime: Vec::new() };
+        series.expositions().families().for_each(|family| runtime(family, &mut lines.runtime));
+        lines.runtime.shrink_to_fit();
         let mut last = None;
         for place in series.places() {
             let (index, family) = series.family_of(place);
@@ -41,11 +50,14 @@ impl Lines {
 pub(crate) fn render(snapshot: &Snapshot, lines: fn(&Layout) -> &Lines) -> Vec<u8> {
     let frames = || snapshot.readings.iter().filter_map(|reading| reading.result.as_ref().ok());
     // A bound rather than the last length: what is not written to costs no memory, and nothing is moved.
-    let room =
-        frames().map(|frame| lines(&frame.layout).text.len() + NUMBER * frame.values.len()).sum::<usize>();
+    let room = |frame: &Frame| {
+        let lines = lines(&frame.layout);
+        lines.text.len() + lines.runtime.len() + NUMBER * frame.values.len()
+    };
+    let room = frames().map(room).sum::<usize>();
     let mut out = Vec::with_capacity(room + 64);
     for frame in frames() {
-        let Lines { text, ends } = lines(&frame.layout);
+        let Lines { text, ends, runtime } = lines(&frame.layout);
         let mut start = 0;
         for (place, &end) in frame.layout.series.places().zip(ends) {
             let end = end as usize;
@@ -54,6 +66,7 @@ pub(crate) fn render(snapshot: &Snapshot, lines: fn(&Layout) -> &Lines) -> Vec<u
             out.push(b'\n');
             start = end;
         }
+        out.extend_from_slice(runtime);
     }
     out
 }
@@ -72,6 +85,20 @@ fn push_series<'a>(family: &Family, values: impl Iterator<Item = &'a str>, out: 
     if before == b',' {
         out.push(b'}');
     }
+}
+
+/// The line of a sample whose family is known only at run time.
+pub(crate) fn push_runtime(family: &str, sample: RuntimeSample<'_>, labels: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(family.as_bytes());
+    out.extend_from_slice(sample.suffix.as_bytes());
+    if !labels.is_empty() {
+        out.push(b'{');
+        out.extend_from_slice(labels.as_bytes());
+        out.push(b'}');
+    }
+    out.push(b' ');
+    push_number(sample.value, out);
+    out.push(b'\n');
 }
 
 /// Text with backslashes and newlines escaped, and quotes where the format wants it.

@@ -20,6 +20,8 @@ pub fn validate(text: &str) -> Result<(), String> {
 #[derive(Default)]
 struct Families<'a> {
     current: &'a str,
+    /// The type of the current family: histograms and summaries have samples of other names.
+    kind: &'a str,
     /// Whether the current family has had samples.
     sampled: bool,
     known: HashSet<&'a str>,
@@ -42,8 +44,11 @@ impl<'a> Families<'a> {
             _ => return Err("expected # HELP name text, or # TYPE name type"),
         };
         self.enter(name)?;
-        if word == "TYPE" && !matches!(rest, "counter" | "gauge" | "untyped") {
-            return Err("an unknown type");
+        if word == "TYPE" {
+            if !matches!(rest, "counter" | "gauge" | "histogram" | "summary" | "untyped") {
+                return Err("an unknown type");
+            }
+            self.kind = rest;
         }
         if self.sampled {
             return Err("a header behind samples of its family");
@@ -56,7 +61,7 @@ impl<'a> Families<'a> {
 
     fn sample(&mut self, line: &'a str) -> Result<(), &'static str> {
         let name = &line[..line.find(['{', ' ']).ok_or("a sample without a value")?];
-        self.enter(name)?;
+        self.enter(self.family_of(name))?;
         self.sampled = true;
         let rest = &line[name.len()..];
         let rest = match rest.strip_prefix('{') {
@@ -70,6 +75,17 @@ impl<'a> Families<'a> {
         if is_number(number) { Ok(()) } else { Err("a value that is no number") }
     }
 
+    /// The family of a sample: the current one, if its type gives it samples of this name.
+    fn family_of(&self, name: &'a str) -> &'a str {
+        let suffixes: &[&str] = match self.kind {
+            "histogram" => &["_bucket", "_sum", "_count"],
+            "summary" => &["_sum", "_count"],
+            _ => &[],
+        };
+        let is_its = |suffix: &&str| name.strip_suffix(*suffix) == Some(self.current);
+        if suffixes.iter().any(is_its) { self.current } else { name }
+    }
+
     fn enter(&mut self, name: &'a str) -> Result<(), &'static str> {
         if name == self.current && !name.is_empty() {
             return Ok(());
@@ -81,6 +97,7 @@ impl<'a> Families<'a> {
             return Err("a family that is not in one piece");
         }
         self.current = name;
+        self.kind = "";
         self.sampled = false;
         Ok(())
     }
@@ -139,6 +156,7 @@ mod tests {
             "up 1\n",
             "# HELP a Some \"help\" \\n.\n# TYPE a gauge\na{x=\"1\",y=\"} \\\" \\\\ \\n é\"} 1.5e-7\na{x=\"\",y=\"\"} -Inf\n",
             "# TYPE a untyped\na NaN\n# TYPE b counter\nb +Inf\n",
+            "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 1\n# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_sum 1\n",
         ] {
             assert_eq!(validate(text), Ok(()), "{text}");
         }
@@ -169,7 +187,8 @@ mod tests {
             ("a 1\nb 1\na{x=\"1\"} 1\n", "line 3: a family that is not in one piece"),
             ("a 1\n# TYPE a gauge\n", "line 2: a header behind"),
             ("# TYPE a gauge\n# TYPE a gauge\n", "line 2: a header that stands there twice"),
-            ("# TYPE a histogram\n", "unknown type"),
+            ("# TYPE a thing\n", "unknown type"),
+            ("# TYPE a summary\na_sum 1\nb 1\na_count 1\na{quantile=\"1\"} 1\n", "not in one piece"),
             ("# EOF\n", "expected # HELP"),
         ] {
             let error = validate(text).unwrap_err();

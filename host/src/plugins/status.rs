@@ -73,7 +73,7 @@ pub(crate) struct Status {
     /// How long its last collection took.
     #[schema(required)]
     pub(crate) last_collect_seconds: Option<f64>,
-    /// Why it is failing, stuck or refused.
+    /// Why it is failing, stuck or refused; of an active one what it had to leave out.
     #[schema(required)]
     pub(crate) error: Option<String>,
     /// Since when it is in this state, in seconds since 1970.

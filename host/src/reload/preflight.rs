@@ -122,6 +122,8 @@ impl Report {
                     let labels = family.label_names().join(",");
                     (family.name().to_owned(), format!("{:?} {{{labels}}}", family.kind()).to_lowercase())
                 });
+                // What an active one has to leave out depends on the machine, not on the image.
+                let error = status.error.filter(|_| status.state != State::Active);
                 let plugin = ReportedPlugin {
                     version: status.version,
                     source: match status.path {
@@ -129,7 +131,7 @@ impl Report {
                         None => agent.source_of(&status.name).map(str::to_owned),
                     },
                     path: status.path,
-                    error: status.error,
+                    error,
                     families: families.collect(),
                 };
                 (status.name, plugin)

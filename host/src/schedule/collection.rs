@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use relink_core::{Error, Facts};
+use relink_core::{Claims, Error, Facts};
 use tokio::sync::watch;
 
 use super::instance::Instance;
 use super::own::Own;
+use super::sideload;
 use super::slot::{Done, Slot, Work};
 use crate::Failed;
 use crate::counters::Counters;
@@ -50,6 +51,8 @@ struct Schedule {
     queue: VecDeque<Arc<Walk>>,
     /// How often plugins were put in or taken out.
     change: u64,
+    /// The names of the declared families, made anew by each change.
+    claims: Arc<Claims>,
     /// Which thread walks. One that finds another number here has been relieved and ends.
     walker: u64,
     /// Since when the walking thread is inside a plugin.
@@ -89,6 +92,7 @@ struct Next {
     serial: u64,
     plugin: Arc<Plugin>,
     instance: Box<Instance>,
+    claims: Arc<Claims>,
 }
 
 impl Scheduler {
@@ -103,6 +107,7 @@ impl Scheduler {
             slots.insert(plugin.name, Slot::new(Arc::new(plugin), instance, news.clone()));
         }
         let schedule = Schedule {
+            claims: sideload::claims(&slots),
             slots,
             leaving: Vec::new(),
             refused: set.refused,
@@ -127,8 +132,8 @@ impl Scheduler {
     pub(crate) fn put(&self, plugin: Arc<Plugin>, instance: Instance) {
         let old = {
             let mut schedule = self.shared.lock();
-            schedule.change += 1;
             let old = schedule.slots.insert(plugin.name, Slot::new(plugin, instance, self.news().clone()));
+            schedule.changed();
             old.and_then(|old| schedule.let_go(old))
         };
         self.news().send_replace(());
@@ -141,8 +146,8 @@ impl Scheduler {
     pub(crate) fn take(&self, name: &str) {
         let old = {
             let mut schedule = self.shared.lock();
-            schedule.change += 1;
             let old = schedule.slots.remove(name);
+            schedule.changed();
             old.and_then(|old| schedule.let_go(old))
         };
         self.news().send_replace(());
@@ -316,7 +321,7 @@ impl Shared {
                 whole.iter().for_each(|walk| self.publish(walk));
                 schedule = self.lock();
             }
-            let Some(Next { task, name, serial, plugin, mut instance }) = next else {
+            let Some(Next { task, name, serial, plugin, mut instance, claims }) = next else {
                 if schedule.queue.is_empty() && schedule.walker == number {
                     schedule = self.queued.wait(schedule).unwrap_or_else(PoisonError::into_inner);
                 }
@@ -325,7 +330,9 @@ impl Shared {
             drop(schedule);
             let began = Instant::now();
             let facts = (task == Task::CollectWithFacts).then(|| instance.facts(&plugin));
-            let done = Done { facts, frame: instance.collect(&plugin) };
+            instance.set_claims(&claims);
+            let frame = instance.collect(&plugin);
+            let done = Done { facts, frame, left_out: instance.left_out() };
             schedule = self.lock();
             let (whole, gone) = schedule.finish(number, name, serial, instance, done, began);
             if !whole.is_empty() || gone.is_some() {
@@ -369,6 +376,7 @@ impl Shared {
     }
 
     fn snapshot(&self, mut readings: Vec<Reading>) -> Arc<Snapshot> {
+        sideload::settle(&mut readings);
         let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).read(&readings);
         readings.push(own);
         Arc::new(Snapshot::new(readings))
@@ -408,7 +416,8 @@ impl Schedule {
                     if let Work::Idle(instance) = std::mem::replace(work, running) {
                         self.inside_since = Some(now);
                         let (serial, plugin) = (slot.serial, Arc::clone(&slot.plugin));
-                        return (Some(Next { task: walk.task, name, serial, plugin, instance }), whole);
+                        let (task, claims) = (walk.task, Arc::clone(&self.claims));
+                        return (Some(Next { task, name, serial, plugin, instance, claims }), whole);
                     }
                 }
             }
@@ -450,6 +459,12 @@ impl Schedule {
             }
         }
         (whole, gone)
+    }
+
+    /// Takes note that a plugin was put in or taken out.
+    fn changed(&mut self) {
+        self.change += 1;
+        self.claims = sideload::claims(&self.slots);
     }
 
     /// Gives a replaced slot back if nothing is in flight; else it stays among those that leave.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relink_core::guard::{Failure, guarded};
-use relink_core::{Collector, Error, Facts, Samples};
+use relink_core::{Claims, Collector, Error, Facts, Samples};
 
 use crate::plugins::set::Plugin;
 use crate::store::snapshot::{Frame, Layout};
@@ -53,6 +53,17 @@ impl Instance {
                 Err(error.context("its trial collection"))
             }
         }
+    }
+
+    /// Which names no text may bring that the plugin hands on.
+    pub(crate) fn set_claims(&mut self, claims: &Arc<Claims>) {
+        self.samples.set_claims(claims);
+    }
+
+    /// What the last collection had to leave out, as an error; nothing if that is nothing.
+    pub(crate) fn left_out(&self) -> Option<Error> {
+        let warnings = self.samples.warnings();
+        (!warnings.is_empty()).then(|| Error::new(warnings.join("; ")))
     }
 
     /// One collection.

@@ -5,4 +5,5 @@ pub(crate) mod collection;
 pub(crate) mod deadline;
 pub(crate) mod instance;
 pub(crate) mod own;
+mod sideload;
 pub(crate) mod slot;

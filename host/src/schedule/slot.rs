@@ -45,6 +45,8 @@ pub(crate) enum Work {
 pub(crate) struct Done {
     pub(crate) facts: Option<Result<Facts, Failure>>,
     pub(crate) frame: Result<Frame, Failure>,
+    /// What a collection that succeeded had to leave out.
+    pub(crate) left_out: Option<Error>,
 }
 
 /// The walks that wait for a call's reading, each with the place it has there.
@@ -120,9 +122,9 @@ impl Slot {
                 Ok(frame)
             }
             Ok(frame) => {
-                self.samples = frame.values.len();
+                self.samples = frame.samples();
                 self.breaker.succeeded();
-                self.set(State::Active, None);
+                self.set(State::Active, done.left_out);
                 Ok(frame)
             }
             Err(failure) => {
@@ -166,6 +168,11 @@ impl Slot {
             match &error {
                 Some(error) => tracing::warn!(plugin = self.plugin.name, "{state:?}: {error}"),
                 None => tracing::info!(plugin = self.plugin.name, "active again"),
+            }
+        } else if state == State::Active && self.error != error {
+            match &error {
+                Some(error) => tracing::warn!(plugin = self.plugin.name, "leaves out: {error}"),
+                None => tracing::info!(plugin = self.plugin.name, "leaves nothing out any more"),
             }
         }
         self.error = error;

@@ -51,6 +51,13 @@ pub struct Frame {
     pub values: Arc<[f64]>,
 }
 
+impl Frame {
+    /// How many samples there are, those of families that are known only at run time included.
+    pub fn samples(&self) -> usize {
+        self.values.len() + self.layout.series.expositions().series()
+    }
+}
+
 /// A plugin's series, with the text that stands in front of each value.
 ///
 /// Series seldom change from one collection to the next. Names, labels and their escapes are therefore rendered

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
 use relink_core::abi::{self, FamilyTable, PluginTable, Settings, Sink, Text};
 use relink_core::guard::Broken;
-use relink_core::{Collector, Context, Descriptor, Error, Facts, Family, Kind, Options, Samples};
+use relink_core::{Collector, Context, Descriptor, Error, Facts, Family, Kind, Options, Samples, Texts};
 
 use crate::plugins::set::Plugin;
 use crate::plugins::status::Placement;
@@ -167,6 +167,7 @@ unsafe fn described(table: &'static PluginTable) -> Result<Descriptor, Error> {
 struct Loaded {
     table: Table,
     instance: *mut c_void,
+    texts: Texts,
 }
 
 // SAFETY: the interface says that an instance may be used from any thread, one call at a time.
@@ -191,15 +192,16 @@ impl Loaded {
             // SAFETY: all that is passed is valid for the call.
             unsafe { (table.0.create)(table.0, &settings, sink, &mut instance) }
         })?;
-        Ok(Loaded { table, instance })
+        Ok(Loaded { table, instance, texts: Texts::default() })
     }
 }
 
 impl Collector for Loaded {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         let instance = self.instance;
+        self.texts.begin();
         // SAFETY: `instance` came from `create`, and `&mut self` keeps other calls away.
-        call(Into::Samples(out), |sink| unsafe { (self.table.0.collect)(instance, sink) })
+        call(Into::Samples(out, &mut self.texts), |sink| unsafe { (self.table.0.collect)(instance, sink) })
     }
 
     fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
@@ -219,7 +221,7 @@ impl Drop for Loaded {
 /// Where a call's words go.
 enum Into<'a> {
     Nothing,
-    Samples(&'a mut Samples),
+    Samples(&'a mut Samples, &'a mut Texts),
     Facts(&'a mut Facts),
 }
 
@@ -227,12 +229,14 @@ enum Into<'a> {
 struct Call<'a> {
     into: Into<'a>,
     error: Option<Error>,
+    /// Why a text was not taken; the library may look at it until it calls again.
+    reason: String,
 }
 
 fn call(into: Into<'_>, enter: impl FnOnce(&Sink) -> i32) -> Result<(), Error> {
-    let mut call = Call { into, error: None };
-    let sink =
-        Sink { size: size_of::<Sink>(), context: ptr::from_mut(&mut call).cast(), sample, fact, error };
+    let mut call = Call { into, error: None, reason: String::new() };
+    let context = ptr::from_mut(&mut call).cast();
+    let sink = Sink { size: size_of::<Sink>(), context, sample, fact, error, exposition, warning };
     let status = enter(&sink);
     let said = call.error.take().unwrap_or_else(|| Error::new(format!("returned {status} without a word")));
     match status {
@@ -260,7 +264,7 @@ unsafe extern "C" fn sample(
 ) {
     // SAFETY: the interface says when and with what a library may call this.
     unsafe {
-        let Into::Samples(out) = &mut of(context).into else { return };
+        let Into::Samples(out, _) = &mut of(context).into else { return };
         // A family has a few labels; the library's own count is checked against the family's by `push_index`.
         let mut values = [const { std::borrow::Cow::Borrowed("") }; MOST_LABELS];
         let count = label_count.min(MOST_LABELS);
@@ -286,6 +290,32 @@ unsafe extern "C" fn fact(context: *mut c_void, name: Text, value: Text) {
     unsafe {
         if let Into::Facts(out) = &mut of(context).into {
             out.push(name.lossy(), value.lossy());
+        }
+    }
+}
+
+unsafe extern "C" fn exposition(context: *mut c_void, source: Text, text: Text, reason: *mut Text) -> i32 {
+    // SAFETY: as in `sample`; `reason` is null or a place for a text.
+    unsafe {
+        let call = of(context);
+        let outcome = match &mut call.into {
+            Into::Samples(out, texts) => texts.push(&source.lossy(), text.bytes(), out),
+            _ => Err(Error::new("a text is taken during a collection only")),
+        };
+        let Err(why) = outcome else { return abi::OK };
+        call.reason = why.to_string();
+        if !reason.is_null() {
+            reason.write(Text::of(&call.reason));
+        }
+        abi::FAILED
+    }
+}
+
+unsafe extern "C" fn warning(context: *mut c_void, message: Text) {
+    // SAFETY: as in `sample`.
+    unsafe {
+        if let Into::Samples(out, _) = &mut of(context).into {
+            out.warn(message.lossy());
         }
     }
 }

@@ -1,0 +1,202 @@
+//! Families in their one written form; histograms and summaries are put in order, and must add up.
+
+use std::collections::{HashMap, HashSet};
+
+use super::parse::{Draft, Sample};
+use super::{Exposition, Line, RuntimeKind, TextFamily, number};
+use crate::{Context, Error};
+
+pub(super) fn written(source: &str, drafts: Vec<Draft<'_>>) -> Result<Exposition, Error> {
+    let mut text = String::new();
+    let mut families = Vec::new();
+    // A family without samples is not shown, and takes no name.
+    for draft in drafts.into_iter().filter(|draft| !draft.samples.is_empty()) {
+        let kind = draft.kind.unwrap_or(RuntimeKind::Untyped);
+        let name = draft.name;
+        let samples = match kind {
+            RuntimeKind::Histogram | RuntimeKind::Summary => grouped(kind, draft.samples).context(name)?,
+            _ => draft.samples,
+        };
+        if let Some(help) = &draft.help {
+            text.push_str("# HELP ");
+            text.push_str(name);
+            text.push(' ');
+            push_escaped(help, false, &mut text);
+            text.push('\n');
+        }
+        for part in ["# TYPE ", name, " ", kind.name(), "\n"] {
+            text.push_str(part);
+        }
+        let lines: Vec<Line> = samples.iter().map(|sample| push_line(name, sample, &mut text)).collect();
+        let help = draft.help.map(String::into_boxed_str);
+        families.push(TextFamily { name: name.into(), help, kind, lines });
+    }
+    let series = families.iter().map(|family| family.lines.len()).sum();
+    let exposition = Exposition { source: source.into(), text: text.into(), families, series };
+    let mut seen = HashSet::with_capacity(series);
+    for line in exposition.families.iter().flat_map(|family| &family.lines) {
+        let series = exposition.series_text(line);
+        if !seen.insert(series) {
+            return Err(Error::new(format!("the series {series} twice")));
+        }
+    }
+    Ok(exposition)
+}
+
+fn push_line(family: &str, sample: &Sample<'_>, text: &mut String) -> Line {
+    let start = offset(text);
+    text.push_str(family);
+    text.push_str(sample.suffix);
+    push_labels(&sample.labels, text);
+    let series_end = offset(text);
+    text.push(' ');
+    number::push_value(sample.value, text);
+    text.push('\n');
+    Line { start, series_end, value: sample.value }
+}
+
+/// The length is bounded by [`Exposition::most_bytes`], which is far less than 4 GiB for any sane limit.
+fn offset(text: &str) -> u32 {
+    u32::try_from(text.len()).unwrap_or(u32::MAX)
+}
+
+fn push_labels<V: AsRef<str>>(labels: &[(&str, V)], text: &mut String) {
+    for (at, (name, value)) in labels.iter().enumerate() {
+        text.push(if at == 0 { '{' } else { ',' });
+        text.push_str(name);
+        text.push_str("=\"");
+        push_escaped(value.as_ref(), true, text);
+        text.push('"');
+    }
+    if !labels.is_empty() {
+        text.push('}');
+    }
+}
+
+fn push_escaped(from: &str, quotes: bool, out: &mut String) {
+    for c in from.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '"' if quotes => out.push_str("\\\""),
+            c => out.push(c),
+        }
+    }
+}
+
+/// The samples of one histogram or summary: those that have the same labels, but for `le` and `quantile`.
+#[derive(Default)]
+struct Group<'a> {
+    /// Buckets or quantiles, by their bound.
+    parts: Vec<(f64, Sample<'a>)>,
+    sum: Option<Sample<'a>>,
+    count: Option<Sample<'a>>,
+}
+
+/// The samples with those of one histogram or summary together, in the order in which the formats want them.
+fn grouped(kind: RuntimeKind, samples: Vec<Sample<'_>>) -> Result<Vec<Sample<'_>>, Error> {
+    let bound_name = bound_name(kind);
+    let mut places = HashMap::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for mut sample in samples {
+        let is_part = matches!(sample.suffix, "" | "_bucket");
+        let place = sample.labels.iter().position(|(name, _)| *name == bound_name);
+        let bound = match place.map(|place| sample.labels.remove(place)) {
+            Some((_, text)) if is_part => Some(bound(bound_name, &text, kind)?),
+            Some(_) => return Err(Error::new(format!("{} with the label {bound_name}", sample.suffix))),
+            None if is_part => return Err(Error::new(format!("a sample without the label {bound_name}"))),
+            None => None,
+        };
+        let mut key = String::new();
+        push_labels(&sample.labels, &mut key);
+        let place = *places.entry(key).or_insert_with(|| {
+            groups.push(Group::default());
+            groups.len() - 1
+        });
+        let group = &mut groups[place];
+        match bound {
+            Some(bound) => {
+                sample.labels.push((bound_name, number::label(bound).into()));
+                group.parts.push((bound, sample));
+            }
+            None => {
+                let slot = if sample.suffix == "_sum" { &mut group.sum } else { &mut group.count };
+                let suffix = sample.suffix;
+                if slot.replace(sample).is_some() {
+                    return Err(Error::new(format!("{suffix} twice")));
+                }
+            }
+        }
+    }
+    let mut out = Vec::new();
+    for mut group in groups {
+        group.parts.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if kind == RuntimeKind::Histogram {
+            group.add_up()?;
+        }
+        out.extend(group.parts.into_iter().map(|(_, sample)| sample));
+        out.extend(group.sum);
+        out.extend(group.count);
+    }
+    Ok(out)
+}
+
+fn bound(name: &str, text: &str, kind: RuntimeKind) -> Result<f64, Error> {
+    let bound: f64 = text.parse().map_err(|_| Error::expected(format!("a number as {name}"), text))?;
+    let is_sound = match kind {
+        RuntimeKind::Summary => (0.0..=1.0).contains(&bound),
+        _ => !bound.is_nan(),
+    };
+    // Zero has one sign.
+    if is_sound {
+        Ok(bound + 0.0)
+    } else {
+        Err(Error::expected("a quantile between 0 and 1, or a bound", text))
+    }
+}
+
+impl Group<'_> {
+    /// Each bucket holds those below it, and the last one all.
+    fn add_up(&mut self) -> Result<(), Error> {
+        if let Some(pair) = self.parts.windows(2).find(|pair| pair[0].1.value > pair[1].1.value) {
+            let [below, above] = [&pair[0], &pair[1]].map(|(bound, _)| number::label(*bound));
+            return Err(Error::new(format!(
+                "more in the bucket le={below} than in le={above}, which includes it"
+            )));
+        }
+        let last = self.parts.last().filter(|(bound, _)| *bound == f64::INFINITY).map(|(_, last)| last.value);
+        match (&self.count, last) {
+            (Some(count), Some(last)) if count.value != last => {
+                Err(Error::new(format!("a count of {} and {last} in the bucket le=+Inf", count.value)))
+            }
+            (_, Some(_)) => Ok(()),
+            (Some(count), None) => {
+                let most = self.parts.last().map_or(0.0, |(_, part)| part.value);
+                if most > count.value {
+                    return Err(Error::new(format!("a count of {} and {most} in a bucket", count.value)));
+                }
+                // Everything is below infinity; the formats want it said, and Prometheus' own library says it.
+                let mut labels = count.labels.clone();
+                labels.push(("le", "+Inf".into()));
+                self.parts.push((f64::INFINITY, Sample { suffix: "_bucket", labels, value: count.value }));
+                Ok(())
+            }
+            (None, None) => Err(Error::new("neither _count nor a bucket le=\"+Inf\"")),
+        }
+    }
+}
+
+/// What the samples of one histogram or summary have in common: a series without its name and its bound.
+pub(super) fn group_of(series: &str, kind: RuntimeKind) -> &str {
+    let labels = series.find('{').map_or("", |at| &series[at + 1..series.len() - 1]);
+    // The bound stands last, and no value has a quote that is not escaped.
+    match labels.rfind(&format!("{}=\"", bound_name(kind))) {
+        Some(at) => labels[..at].trim_end_matches(','),
+        None => labels,
+    }
+}
+
+/// The label that tells the samples of one histogram or summary apart.
+fn bound_name(kind: RuntimeKind) -> &'static str {
+    if kind == RuntimeKind::Histogram { "le" } else { "quantile" }
+}

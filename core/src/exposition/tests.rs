@@ -1,0 +1,305 @@
+//! Texts as scripts write them.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::{Family, Samples};
+
+fn parsed(text: &str) -> Result<Exposition, Error> {
+    Exposition::parse("a.prom", text.as_bytes(), 1000)
+}
+
+fn text(text: &str) -> String {
+    parsed(text).unwrap_or_else(|why| panic!("{text:?}: {why}")).text().to_owned()
+}
+
+const BACKUP: &str = "\
+# HELP backup_ok Whether the last backup \\\\ succeeded.
+# TYPE backup_ok gauge
+backup_ok{job=\"home\"} 1
+backup_ok{job=\"mail\"} 0
+";
+
+#[test]
+fn a_text_has_one_form() {
+    assert_eq!(text(BACKUP), BACKUP);
+    assert_eq!(text(""), "");
+    // Blanks, comments, the order of labels and of lines, empty labels, numbers of all sorts.
+    let loose =
+        "#\n# by hand\n\n  a { z = \"1\" , b=\"\\\"\\\\\\n\", none=\"\" , }\t+1e3 \nb -Inf\nc nan\na 0x\n"
+            .replace("0x", "-0.5");
+    let one = "# TYPE a untyped\na{b=\"\\\"\\\\\\n\",z=\"1\"} 1000\na -0.5\n# TYPE b untyped\nb -Inf\n# TYPE c untyped\nc NaN\n";
+    assert_eq!(text(&loose), one);
+    assert_eq!(text(one), one);
+    // A family without samples is not shown.
+    assert_eq!(
+        text("# HELP a A.\n# TYPE a gauge\n#TYPE b counter\nb:c 1e300\n"),
+        "# TYPE b:c untyped\nb:c 1e300\n"
+    );
+}
+
+#[test]
+fn histograms_and_summaries_are_put_in_order() {
+    let histogram = "\
+# TYPE h histogram
+h_sum{x=\"1\"} 10.5
+h_bucket{le=\"1.0\",x=\"1\"} 2
+h_bucket{x=\"2\",le=\"+Inf\"} 0
+h_bucket{le=\"0.1\",x=\"1\"} 1
+h_count{x=\"1\"} 4
+# TYPE s summary
+s_count 3
+s{quantile=\"0.50\"} NaN
+s_sum 1
+";
+    let ordered = "\
+# TYPE h histogram
+h_bucket{x=\"1\",le=\"0.1\"} 1
+h_bucket{x=\"1\",le=\"1\"} 2
+h_bucket{x=\"1\",le=\"+Inf\"} 4
+h_sum{x=\"1\"} 10.5
+h_count{x=\"1\"} 4
+h_bucket{x=\"2\",le=\"+Inf\"} 0
+# TYPE s summary
+s{quantile=\"0.5\"} NaN
+s_sum 1
+s_count 3
+";
+    assert_eq!(text(histogram), ordered);
+    assert_eq!(text(ordered), ordered);
+    assert_eq!(parsed(histogram).unwrap().series(), 9);
+}
+
+#[test]
+fn what_would_break_the_page_is_refused_with_its_line() {
+    for (bad, why) in [
+        ("a 1", "line 1: the last line has no end"),
+        ("a 1\nb", "line 2: the last line has no end"),
+        ("a\n", "line 1: expected a number"),
+        ("a one\n", "line 1: expected a number, found \"one\""),
+        ("a 1 1700000000000\n", "line 1: a timestamp"),
+        ("a 1 b\n", "line 1: expected nothing behind the value, found \"b\""),
+        ("\n\na 1\r\n", "line 3: expected a number, found \"1\\r\""),
+        ("1a 1\n", "expected a name"),
+        ("é 1\n", "expected a name"),
+        ("{\"a\"} 1\n", "expected a name"),
+        ("a{ 1\n", "expected name="),
+        ("a{b} 1\n", "expected name="),
+        ("a{b=1} 1\n", "a value in quotes"),
+        ("a{b=\"1} 1\n", "a closing quote"),
+        ("a{b=\"1\" c=\"2\"} 1\n", "a comma or a closing brace"),
+        ("a{b=\"1\",b=\"2\"} 1\n", "the label b twice"),
+        ("a{b=\"\\t\"} 1\n", "the unknown escape \\t"),
+        ("a{__name__=\"b\"} 1\n", "Prometheus' own"),
+        ("a{1=\"b\"} 1\n", "expected a label name"),
+        ("a 1\na 2\n", "the series a twice"),
+        ("a{b=\"\"} 1\na 2\n", "the series a twice"),
+        ("# TYPE a gauge\n# TYPE a gauge\n", "line 2: a second TYPE"),
+        ("# HELP a A.\n# HELP a A.\n", "line 2: a second HELP"),
+        ("a 1\n# TYPE a gauge\n", "line 2: the TYPE of a behind samples"),
+        ("# TYPE a thing\n", "expected counter, gauge, histogram, summary or untyped, found \"thing\""),
+        ("# TYPE a counter\na -1\n", "line 2: expected a to be 0 or more"),
+        ("# TYPE h histogram\nh 1\n", "expected a sample of the histogram"),
+        ("# TYPE h histogram\nh_bucket 1\n", "h: a sample without the label le"),
+        ("# TYPE h histogram\nh_bucket{le=\"x\"} 1\n", "a number as le"),
+        ("# TYPE h histogram\nh_bucket{le=\"1\"} 1\n", "neither _count nor"),
+        (
+            "# TYPE h histogram\nh_bucket{le=\"1\"} 2\nh_bucket{le=\"2\"} 1\nh_count 2\n",
+            "more in the bucket le=1",
+        ),
+        ("# TYPE h histogram\nh_bucket{le=\"+Inf\"} 2\nh_count 3\n", "a count of 3 and 2"),
+        ("# TYPE h histogram\nh_count 3\nh_count 3\n", "_count twice"),
+        ("# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"1.0\"} 1\nh_count 1\n", "twice"),
+        ("# TYPE s summary\ns 1\n", "s: a sample without the label quantile"),
+        ("# TYPE s summary\ns{quantile=\"99\"} 1\n", "a quantile between 0 and 1"),
+        ("# TYPE s summary\ns_sum{quantile=\"0.5\"} 1\n", "_sum with the label quantile"),
+    ] {
+        let error = parsed(bad).map(|good| good.text().to_owned()).expect_err(bad).to_string();
+        assert!(error.contains(why), "{bad:?}: {error}");
+    }
+    let error = Exposition::parse("x", b"a 1\n\xff 1\n", 10).unwrap_err();
+    assert_eq!(error.message(), "line 2: not UTF-8");
+}
+
+#[test]
+fn a_flood_is_refused() {
+    let flood: String = (0..1001).map(|at| format!("a{{b=\"{at}\"}} 1\n")).collect();
+    assert!(parsed(&flood).unwrap_err().message().contains("line 1001: more than 1000 series"));
+    let long = format!("# {}\n", "x".repeat(1000 * BYTES));
+    assert!(parsed(&long).unwrap_err().message().contains("expected 512000 at most"));
+}
+
+#[test]
+fn any_text_is_refused_or_has_one_form() {
+    // Pieces that mean something, put together at random.
+    let pieces = [
+        "a",
+        "a_sum",
+        "a_bucket",
+        "a_count",
+        "# TYPE a ",
+        "histogram",
+        "summary",
+        "# HELP a ",
+        "{",
+        "}",
+        "le=\"1\"",
+        ",",
+        "quantile=\"0.5\"",
+        "b=\"\\n\"",
+        " ",
+        " 1",
+        " NaN",
+        "\n",
+        "\n",
+        "\"",
+        "\\",
+        "le=\"+Inf\"",
+        "é",
+        "counter",
+    ];
+    let mut state = 1_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let mut good = 0;
+    for _ in 0..50_000 {
+        let text: String = (0..random(16)).map(|_| pieces[random(pieces.len())]).chain(["\n"]).collect();
+        if let Ok(first) = parsed(&text) {
+            let again = parsed(first.text()).unwrap_or_else(|why| panic!("{text:?}: {why}"));
+            assert_eq!(first.text(), again.text(), "{text:?}");
+            good += usize::from(first.series() > 0);
+        }
+    }
+    assert!(good > 100, "{good}");
+}
+
+const OWN: Family = Family::counter("own_total", "O.");
+const OTHERS: &[Family] = &[Family::counter("node_forks_total", "F."), Family::gauge("node_load1", "L.")];
+const LATE: &[Family] = &[Family::gauge("two", "T.")];
+
+fn samples() -> Samples {
+    Samples::new(&[OWN], 10)
+}
+
+fn arc(source: &str, text: &str) -> Arc<Exposition> {
+    Arc::new(Exposition::parse(source, text.as_bytes(), 1000).unwrap())
+}
+
+#[test]
+fn texts_are_judged_beside_what_is_there() {
+    let mut out = samples();
+    out.set_claims(&Arc::new(Claims::new([("plugin others".to_owned(), OTHERS)])));
+    let first = arc("first", BACKUP);
+    out.push_exposition(&first).unwrap();
+    for (text, why) in [
+        (BACKUP, "has backup_ok{job=\"home\"}, as first has"),
+        ("backup_ok{job=\"x\"} 1\n", "has backup_ok as untyped, but first as gauge"),
+        (
+            "# TYPE backup_ok gauge\n# HELP backup_ok Else.\nbackup_ok{job=\"x\"} 1\n",
+            "has another HELP of backup_ok",
+        ),
+        ("# TYPE backup_ok summary\nbackup_ok_sum 1\n", "has backup_ok as summary"),
+        ("node_load1 1\n", "node_load1 is of plugin others"),
+        ("node_forks 1\n", "node_forks is of plugin others"),
+        ("# TYPE node summary\nnode_sum 1\n# TYPE own counter\nown 1\n", "own is this plugin's own"),
+        ("a_count 1\n# TYPE a summary\na_sum 1\n", "both have a_count"),
+    ] {
+        let error = out.push_exposition(&arc("next", text)).expect_err(text).to_string();
+        assert!(error.contains(why), "{text}: {error}");
+    }
+    let more = arc("next", "# TYPE backup_ok gauge\nbackup_ok{job=\"x\"} 1\nother_things 2\n");
+    out.push_exposition(&more).unwrap();
+    out.push_exposition(&arc("third", "b 1\n")).unwrap();
+    assert_eq!(out.len(), 5);
+    assert!(out.fault().is_none());
+    let set = out.series_set().unwrap();
+    let shown: Vec<_> =
+        set.expositions().families().map(|f| (f.name(), f.kind(), f.help().to_owned())).collect();
+    assert_eq!(
+        shown,
+        [
+            ("b", RuntimeKind::Untyped, "Metric read from third".to_owned()),
+            ("backup_ok", RuntimeKind::Gauge, "Whether the last backup \\ succeeded.".to_owned()),
+            ("other_things", RuntimeKind::Untyped, "Metric read from next".to_owned()),
+        ]
+    );
+    let backup = set.expositions().families().nth(1).unwrap();
+    let values: Vec<_> = backup.samples().map(|sample| (sample.labels, sample.value)).collect();
+    assert_eq!(values, [("job=\"home\"", 1.0), ("job=\"mail\"", 0.0), ("job=\"x\"", 1.0)]);
+}
+
+#[test]
+fn two_texts_may_not_share_a_histogram() {
+    let mut out = samples();
+    let half = |rest: &str| arc("x", &format!("# TYPE h histogram\n{rest}"));
+    out.push_exposition(&half("h_bucket{a=\"1\",le=\"+Inf\"} 1\n")).unwrap();
+    let error = out.push_exposition(&half("h_count{a=\"1\"} 1\nh_sum{a=\"1\"} 3\n")).unwrap_err();
+    assert!(error.message().contains("has h{a=\"1\"}, as x has"), "{error}");
+    out.push_exposition(&half("h_count{a=\"2\"} 1\n")).unwrap();
+}
+
+#[test]
+fn the_same_texts_are_the_same_series_and_are_judged_once() {
+    let mut out = samples();
+    let texts = [arc("one", "one 1\n"), arc("bad", "own 1\n"), arc("two", "two 1\n")];
+    let push = |out: &mut Samples, texts: &[Arc<Exposition>]| {
+        out.clear();
+        texts.iter().map(|text| out.push_exposition(text).is_ok()).collect::<Vec<_>>()
+    };
+    assert_eq!(push(&mut out, &texts), [true, false, true]);
+    let set = out.series_set().unwrap();
+    assert!(out.has_series_of(&set));
+    assert_eq!(push(&mut out, &texts), [true, false, true]);
+    assert!(out.has_series_of(&set));
+    // One less, another order, another text of the same words.
+    assert_eq!(push(&mut out, &texts[..1]), [true]);
+    assert!(!out.has_series_of(&set));
+    assert_eq!(push(&mut out, &texts), [true, false, true]);
+    assert!(out.has_series_of(&set));
+    let changed = [texts[0].clone(), arc("bad", "one 2\n"), texts[2].clone(), texts[2].clone()];
+    assert_eq!(push(&mut out, &changed), [true, false, true, false]);
+    // Another plugin has come and declares what a text has.
+    out.set_claims(&Arc::new(Claims::new([("plugin late".to_owned(), LATE)])));
+    assert_eq!(push(&mut out, &texts), [true, false, false]);
+    assert!(!out.has_series_of(&set));
+    assert!(set.expositions().conflict_with(LATE).is_some());
+    assert_eq!(set.expositions().conflict_with(OTHERS), None);
+}
+
+#[test]
+fn texts_count_against_the_limit_of_series() {
+    let mut out = samples();
+    let six: String = (0..6).map(|at| format!("a{{b=\"{at}\"}} 1\n")).collect();
+    let (first, second) = (arc("first", &six), arc("second", &six.replace('a', "c")));
+    out.push_exposition(&first).unwrap();
+    let error = out.push_exposition(&second).unwrap_err();
+    assert!(error.message().contains("more than 4 series"), "{error}");
+    out.clear();
+    // With less room the verdict is another one, though the text is the same.
+    for _ in 0..5 {
+        out.push(&OWN, [], 1.0);
+    }
+    assert!(out.push_exposition(&first).is_err());
+    assert!(out.fault().is_none());
+}
+
+#[test]
+fn a_text_that_comes_again_over_the_c_interface_is_kept() {
+    let mut out = samples();
+    let mut texts = Texts::default();
+    let mut collect = |text: &str| {
+        texts.begin();
+        out.clear();
+        texts.push("x", text.as_bytes(), &mut out)?;
+        out.series_set()
+    };
+    let first = collect("a NaN\n").unwrap();
+    let again = collect("# TYPE a untyped\na NaN\n").unwrap();
+    assert!(Arc::ptr_eq(&first.expositions().parts[0], &again.expositions().parts[0]));
+    assert!(collect("a\n").is_err());
+    assert_eq!(collect("a 2\n").unwrap().expositions().series(), 1);
+}

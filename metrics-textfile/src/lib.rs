@@ -1,0 +1,116 @@
+//! Metrics that scripts and cron jobs leave in files: each `*.prom` in a folder, as node_exporter's textfile collector.
+//!
+//! The README lists families and options.
+
+mod file;
+mod folder;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use relink_core::{Collector, Error, Facts, Family, Options, Samples, register};
+use serde::Deserialize;
+
+use folder::Folder;
+
+const SCRAPE_ERROR: Family = Family::gauge(
+    "node_textfile_scrape_error",
+    "Whether a folder could not be listed, or a file in it could not be used.",
+);
+const MTIME: Family = Family::gauge(
+    "node_textfile_mtime_seconds",
+    "When a file that is shown was last written, in seconds since 1970.",
+)
+.labels(&["file"]);
+
+/// So many facts are shown at most: folders first, then files.
+const FACTS: usize = 100;
+
+register! {
+    name: "textfile",
+    help: "Metrics that scripts leave in files",
+    families: [SCRAPE_ERROR, MTIME],
+    new: |options: &Options| Textfile::new(options),
+}
+
+/// What the operator may set.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Settings {
+    directory: Directories,
+}
+
+/// One folder or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "directory: expected a path, or a list of paths")]
+enum Directories {
+    One(PathBuf),
+    Several(Vec<PathBuf>),
+}
+
+impl Default for Directories {
+    fn default() -> Self {
+        Directories::Several(Vec::new())
+    }
+}
+
+struct Textfile {
+    folders: Vec<Folder>,
+}
+
+impl Textfile {
+    fn new(options: &Options) -> Result<Self, Error> {
+        let mut paths = match options.parse::<Settings>()?.directory {
+            Directories::One(path) => vec![path],
+            Directories::Several(paths) => paths,
+        };
+        // An empty path is node_exporter's default, and means none.
+        paths.retain(|path| !path.as_os_str().is_empty());
+        let mut seen = HashSet::new();
+        paths.retain(|path| seen.insert(path.clone()));
+        let folders = paths.into_iter().map(|path| Folder::new(path, options.series())).collect();
+        Ok(Textfile { folders })
+    }
+}
+
+impl Collector for Textfile {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        let mut wrong = false;
+        for folder in &mut self.folders {
+            if let Err(why) = folder.look() {
+                wrong = true;
+                out.warn(format!("{}: {why}", folder.path().display()));
+            }
+        }
+        // The plugin's own samples have to find room as well: one a file, and one more.
+        let files = self.folders.iter().map(|folder| folder.files().len()).sum::<usize>();
+        let mut room = out.limit().saturating_sub(files + 1);
+        for file in self.folders.iter_mut().flat_map(Folder::files_mut) {
+            if let Err(why) = file.hand_on(&mut room, out) {
+                wrong = true;
+                out.warn(format!("{}: {why}", file.label()));
+            }
+        }
+        out.push(&SCRAPE_ERROR, [], f64::from(u8::from(wrong)));
+        for file in self.folders.iter().flat_map(Folder::files) {
+            if let Some(seconds) = file.shown_since() {
+                out.push(&MTIME, [file.label()], seconds);
+            }
+        }
+        Ok(())
+    }
+
+    fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
+        if self.folders.is_empty() {
+            out.push("folder", "none; set [plugins.textfile] directory");
+        }
+        for folder in self.folders.iter().take(FACTS) {
+            let count = folder.files().len();
+            out.push("folder", format!("{}, {count} *.prom", folder.path().display()));
+        }
+        for file in self.folders.iter().flat_map(Folder::files).take(FACTS) {
+            out.push(file.label(), file.outcome());
+        }
+        Ok(())
+    }
+}
