@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_processes as _;
-use relink_core::testing::{Tree, collect, make, plugin, render};
+use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const ALL: &str = r#"{"states": true}"#;
 
@@ -124,4 +124,12 @@ fn the_readme_lists_the_families() {
     let families: Vec<&str> =
         plugin("processes").families.iter().map(|family| &family.name()["node_".len()..]).collect();
     assert_eq!(listed, families);
+}
+
+#[test]
+fn each_part_can_be_switched_off() {
+    let parts: &[(&str, &[&str])] = &[("schedstat", &["node_schedstat_"])];
+    for (part, prefixes) in parts {
+        assert_switch(&machine(), "processes", part, prefixes);
+    }
 }
