@@ -64,7 +64,7 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
 }
 
 /// The routes that exist, for answers that say so.
-const ROUTES: [(&str, &str); 10] = [
+pub(super) const ROUTES: [(&str, &str); 10] = [
     ("/", "GET, HEAD"),
     ("/metrics", "GET, HEAD"),
     ("/plugins", "GET, HEAD"),

@@ -16,6 +16,7 @@ use rocket::config::{Config, Ident, LogLevel};
 use rocket::{Build, Rocket};
 
 use crate::agent::Agent;
+use crate::config::METRICS;
 use crate::reload::exec::Boot;
 use crate::reload::journal::Journals;
 use crate::reload::transaction::Reloader;
@@ -39,6 +40,11 @@ impl Site {
     }
 }
 
+/// Whether relink serves paths that begin with this segment itself.
+pub(crate) fn is_taken(segment: &str) -> bool {
+    answer::ROUTES.iter().any(|(route, _)| route.split('/').nth(1) == Some(segment))
+}
+
 /// The routes.
 pub(crate) fn rocket(site: Site) -> Rocket<Build> {
     let config = Config {
@@ -48,7 +54,12 @@ pub(crate) fn rocket(site: Site) -> Rocket<Build> {
         ident: Ident::try_new("relink").unwrap_or_else(|_| Ident::none()),
         ..Config::release_default()
     };
-    rocket::custom(config)
+    let telemetry_path = site.agent.config.telemetry_path.clone();
+    let rocket = match telemetry_path.as_str() {
+        METRICS => rocket::custom(config),
+        other => rocket::custom(config).mount(other, scrape::elsewhere()),
+    };
+    rocket
         .manage(site)
         .mount("/", scrape::routes())
         .mount("/", plugins::routes())
