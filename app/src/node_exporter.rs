@@ -79,6 +79,8 @@ const COLLECTORS: &[Collector] = &[
     Collector::absent("pcidevice"),
     Collector::absent("perf"),
     Collector::absent("qdisc"),
+    // Its flags in some versions.
+    Collector::absent("qdisk"),
     Collector::absent("runit"),
     Collector::absent("slabinfo"),
     Collector::absent("softirqs"),

@@ -60,6 +60,57 @@ fn command_lines_of_node_exporter_work_unchanged() {
     }
 }
 
+/// What the installed node_exporter's `--help` lists: each flag, and its default where it takes a value.
+fn flags_of_node_exporter(help: &str) -> Vec<(String, Option<String>)> {
+    // Those that are relink's own, and one whose default other machines could reach.
+    const OTHERS: [&str; 6] =
+        ["help", "help-long", "help-man", "version", "web.config.file", "web.listen-address"];
+    let lines = help.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
+    let flags = lines.filter_map(|line| {
+        let flag = line.split([' ', '\t']).next()?;
+        let (name, value) = flag.split_once('=').map_or((flag, None), |(name, value)| (name, Some(value)));
+        let is_placeholder = |value: &str| value.chars().next().is_some_and(|c| c.is_ascii_uppercase());
+        let value = value.map(|value| match value.trim_matches('"') {
+            value if is_placeholder(value) => "x".to_owned(),
+            value => value.trim_end_matches("...").trim_end_matches('"').replace("\\\\", "\\"),
+        });
+        Some((name.trim_start_matches("[no-]").to_owned(), value))
+    });
+    flags.filter(|(name, _)| !OTHERS.contains(&name.as_str())).collect()
+}
+
+#[test]
+fn every_flag_of_the_installed_node_exporter_is_taken_or_refused_with_a_reason() {
+    let installed =
+        ["prometheus-node-exporter", "node_exporter"].into_iter().find_map(relink_testkit::installed);
+    let Some(node_exporter) = installed else {
+        return relink_testkit::skip("node_exporter's own list of flags", "node_exporter is not installed");
+    };
+    let mut help = relink_testkit::command(&node_exporter.display().to_string());
+    help.arg("--help");
+    let help = support::ended(help);
+    let flags = flags_of_node_exporter(&[help.stdout, help.stderr].concat());
+    assert!(flags.len() > 50, "{flags:?}");
+    let folder = Folder::new(QUIET);
+    let mut taken = 0;
+    for (name, value) in flags {
+        let flag = match &value {
+            Some(value) => format!("--{name}={value}"),
+            None => format!("--{name}"),
+        };
+        let ended = folder.run(&["plugins", &flag]);
+        let has_reason = ["is refused: ", "is not linked into"].iter().any(|why| ended.stderr.contains(why));
+        let is_refused = ended.code == Some(2) && has_reason && ended.stderr.contains(&name);
+        assert!(ended.code == Some(0) || is_refused, "{flag}: {:?}: {}", ended.code, ended.stderr);
+        taken += usize::from(ended.code == Some(0));
+        if value.is_none() && name != "web.disable-exporter-metrics" {
+            let off = folder.run(&["plugins", &format!("--no-{name}")]);
+            assert_eq!(off.code, Some(0), "--no-{name}: {}", off.stderr);
+        }
+    }
+    assert!(taken > 40, "{taken} are taken");
+}
+
 #[test]
 fn the_parts_of_a_plugin_are_switched_one_by_one() {
     let folder = Folder::new(QUIET);

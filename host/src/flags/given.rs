@@ -142,6 +142,8 @@ impl Given {
                     Error::new(format!("--{flag} is no flag that relink knows"))
                         .hint(format!("those of collector {owner}: {}", self.flags_of(owner)))
                 }
+                // To switch something off that is not here changes nothing.
+                Some(_) if !on => return Ok(()),
                 Some(_) => Error::new(format!("--{flag} is refused: relink has no collector {owner}")),
                 None => Error::new(format!("--{flag}: there is no collector {owner}"))
                     .hint(format!("known are: {}", self.known())),
