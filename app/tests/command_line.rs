@@ -126,7 +126,7 @@ fn the_parts_of_a_plugin_are_switched_one_by_one() {
     let is_expected = |family: &&str| {
         ["node_filesystem_", "node_arp_", "node_memory_"].iter().any(|prefix| family.starts_with(prefix))
     };
-    assert!(gone.iter().all(|family| is_expected(family)), "{gone:?}");
+    assert!(gone.iter().all(&is_expected), "{gone:?}");
     assert!(gone.iter().any(|family| family.starts_with("node_memory_")), "{gone:?}");
     assert!(!less.iter().any(|family| is_expected(&family.as_str())), "{less:?}");
     assert_eq!(less.difference(&all).count(), 0);

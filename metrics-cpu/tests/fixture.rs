@@ -229,7 +229,10 @@ fn info_is_off_unless_asked_for() {
 #[test]
 fn an_unknown_option_is_refused() {
     let error = make(&machine(), "cpu", r#"{"inof": true}"#).err().unwrap();
-    assert_eq!(error.message(), "[plugins.cpu]: unknown field `inof`, expected `info`");
+    assert_eq!(
+        error.message(),
+        "[plugins.cpu]: unknown field `inof`, expected one of `cpu`, `cpufreq`, `guest`, `info`"
+    );
 }
 
 #[test]

@@ -169,7 +169,8 @@ fn tcp_sockets_are_counted_when_asked_for() {
         ]
     );
     let error = make(&machine(), "netstat", r#"{"tcp": true}"#).err().unwrap();
-    assert_eq!(error.message(), "[plugins.netstat]: unknown field `tcp`, expected `tcp_states`");
+    let message = error.message();
+    assert!(message.contains("unknown field `tcp`") && message.contains("`tcp_states`"), "{message}");
 }
 
 #[test]
@@ -268,11 +269,11 @@ fn each_part_can_be_switched_off() {
 
 #[test]
 fn fields_choose_among_the_protocols() {
-    let text = render(&machine(), "netstat", r#"{"fields": "^(Tcp_InSegs|Ip6_InOctets)$"}"#).unwrap();
+    let text = render(&machine(), "netstat", r#"{"fields": "^(Tcp_ActiveOpens|Ip6_InOctets)$"}"#).unwrap();
     let shown: Vec<_> = text.lines().filter(|line| line.starts_with("node_netstat_")).collect();
     assert_eq!(shown.len(), 2, "{text}");
     assert!(
-        text.contains("node_netstat_Tcp_InSegs ") && text.contains("node_netstat_Ip6_InOctets "),
+        text.contains("node_netstat_Tcp_ActiveOpens ") && text.contains("node_netstat_Ip6_InOctets "),
         "{text}"
     );
 }

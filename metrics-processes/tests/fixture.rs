@@ -61,7 +61,10 @@ fn processes_are_counted_only_when_asked_for() {
     let shown: Vec<&str> = text.lines().filter(|line| line.starts_with("node_processes")).collect();
     assert_eq!(shown, ["node_processes_max_processes 32768", "node_processes_max_threads 192730"]);
     let error = make(&machine(), "processes", r#"{"state": true}"#).err().unwrap();
-    assert_eq!(error.message(), "[plugins.processes]: unknown field `state`, expected `states`");
+    assert_eq!(
+        error.message(),
+        "[plugins.processes]: unknown field `state`, expected `states` or `schedstat`"
+    );
 }
 
 #[test]
