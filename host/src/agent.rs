@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use relink_core::registry;
 use tokio::sync::watch;
 
+use crate::Failed;
 use crate::config::{Config, Print};
 use crate::counters::Counters;
 use crate::events::Events;
@@ -18,7 +19,7 @@ use crate::reload::journal::PluginChanges;
 use crate::schedule::collection::Scheduler;
 use crate::store::history::History;
 use crate::store::snapshot::Snapshot;
-use crate::{Failed, telemetry};
+use crate::telemetry::{self, Quota};
 
 /// The plugins, the configuration they run under, and what has been counted.
 pub(crate) struct Agent {
@@ -28,6 +29,8 @@ pub(crate) struct Agent {
     pub(crate) events: Events,
     /// The plugins that a reload chose, in place of the configuration's.
     pub(crate) chosen: Option<Vec<String>>,
+    /// For the log of refused requests.
+    pub(crate) refusals: Quota,
     built: Option<Built>,
     history: Mutex<History>,
     libraries: Mutex<Libraries>,
@@ -49,6 +52,9 @@ pub(crate) struct Past {
 /// [`relink_core::Collector::facts`].
 const BETWEEN_FACTS: Duration = Duration::from_millis(250);
 
+/// How many refused requests are logged a minute: it is the record of who tried to change the agent.
+const REFUSALS: u32 = 60;
+
 impl Agent {
     /// An agent that begins.
     pub(crate) fn new(built: Option<Built>, config: Config, counters: Arc<Counters>) -> Result<Self, Failed> {
@@ -66,6 +72,9 @@ impl Agent {
         config.plugins.choose(chosen.clone());
         let set = linked::plugins(built, &config, counters.generation())?;
         let scheduler = Scheduler::new(set, config.collect.series, Arc::clone(&counters))?;
+        if !config.exporter_metrics {
+            scheduler.hide_process();
+        }
         let mut libraries = Libraries::new(config.plugins.dir.clone(), library_generations);
         if !config.plugins.dir.is_empty() {
             loading::refresh(&mut libraries, &scheduler, &config);
@@ -81,6 +90,7 @@ impl Agent {
             events: Events::new(config.limits.max_streams, history.last_id()),
             config,
             chosen,
+            refusals: Quota::new(REFUSALS),
             built,
             history: Mutex::new(history),
             libraries: Mutex::new(libraries),

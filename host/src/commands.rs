@@ -1,21 +1,25 @@
-//! The commands that end by themselves: `once`, `plugins`, `check`.
+//! The commands that end by themselves: `once`, `plugins`, `check`, and those that tell what could be set.
+
+mod check;
 
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
 
 use relink_core::Error;
-use serde::Serialize;
 
-use crate::Failed;
 use crate::agent::Agent;
-use crate::config::{Config, Print};
+use crate::cli::Command;
+use crate::config::{Config, DEFAULT_TOML, Print};
 use crate::counters::Counters;
+use crate::flags::Flags;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
 use crate::reload::exec::Boot;
 use crate::reload::preflight;
+use crate::{Failed, cli};
+
+pub(crate) use check::check;
 
 /// `relink once`: one collection on stdout.
 pub(crate) fn once(built: Option<Built>, config: Config) -> Result<ExitCode, Failed> {
@@ -44,38 +48,24 @@ pub(crate) fn plugins(built: Option<Built>, config: Config, as_json: bool) -> Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// What `relink check --json` prints.
-#[derive(Serialize)]
-struct Report {
-    ok: bool,
-    plugins: Vec<Status>,
-}
-
-/// `relink check`: the configuration was read to come here; now each plugin has to succeed in one collection, and each
-/// library that the configuration does not leave out to be a plugin.
-pub(crate) fn check(built: Option<Built>, config: Config, as_json: bool) -> Result<ExitCode, Failed> {
-    let agent = Agent::new(built, config, Arc::new(Counters::first()))?;
-    let deadline = Instant::now() + agent.config.collect_timeout();
-    let everything = agent.scheduler.everything();
-    super::runtime()?.block_on(agent.scheduler.collect(&everything, deadline));
-    let plugins = agent.scheduler.statuses();
-    let ok = plugins.iter().all(|status| match (status.state, &status.path) {
-        (State::Failing | State::Stuck, _) => false,
-        (State::Refused, Some(path)) => agent.libraries().is_left_out(path.as_ref()),
-        (State::Refused, None) | (State::Active, _) => true,
-    });
-    if as_json {
-        say(&(serde_json::to_string(&Report { ok, plugins })? + "\n"))?;
-    } else {
-        for status in &plugins {
-            let said = match &status.error {
-                Some(error) => error.clone(),
-                None => format!("{} samples", status.samples),
-            };
-            say(&format!("{}: {}: {said}\n", status.name, status.state.name()))?;
+/// The commands that print what could be set, and need nothing to be set for it; `None` for the others.
+pub(crate) fn about(command: &Command, flags: &Flags) -> Option<Result<ExitCode, Failed>> {
+    let text = match command {
+        Command::Config => Ok(DEFAULT_TOML.as_bytes().to_vec()),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut cli::command(flags), "relink", &mut script);
+            Ok(script)
         }
-    }
-    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Command::Man => {
+            let mut page = Vec::new();
+            let page = clap_mangen::Man::new(cli::command(flags)).render(&mut page).map(|()| page);
+            page.map_err(Error::from)
+        }
+        _ => return None,
+    };
+    let said = text.and_then(|text| say(&String::from_utf8_lossy(&text)));
+    Some(said.map(|()| ExitCode::SUCCESS).map_err(Failed::from))
 }
 
 /// The preflight of a reload: this image proves itself to the one that runs.

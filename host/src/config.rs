@@ -1,18 +1,26 @@
 //! The configuration: defaults, then `relink.toml`, then the environment and the command line.
 
+mod default;
+mod explain;
+mod plugins;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use relink_core::{Context, Error, Options, Paths};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::Settings;
 use crate::serve::Limits;
+use crate::telemetry::Log;
+
+pub(crate) use default::DEFAULT_TOML;
+pub(crate) use explain::{Origin, Setting, explain};
 
 /// The whole configuration. Each key of `relink.toml` has its default here.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Where to listen.
@@ -21,10 +29,15 @@ pub(crate) struct Config {
     pub(crate) print: Print,
     /// Host names under which the agent may be asked, beside localhost and addresses.
     pub(crate) hosts: Vec<String>,
+    /// A path beside `/metrics` at which the same is served.
+    pub(crate) telemetry_path: String,
+    /// Whether `/metrics` shows what the agent's own process costs (`process_…`).
+    pub(crate) exporter_metrics: bool,
     /// Allows a listener that other machines can reach although relink has no TLS and no token.
     pub(crate) allow_remote: bool,
     #[serde(rename = "path")]
     pub(crate) paths: Roots,
+    pub(crate) log: Log,
     pub(crate) collect: Collect,
     pub(crate) limits: Limits,
     pub(crate) plugins: Plugins,
@@ -36,16 +49,16 @@ pub(crate) struct Config {
 }
 
 /// `[path]`: where the machine's files are.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Roots {
-    procfs: Option<PathBuf>,
-    sysfs: Option<PathBuf>,
-    rootfs: Option<PathBuf>,
+    procfs: PathBuf,
+    sysfs: PathBuf,
+    rootfs: PathBuf,
 }
 
 /// `[collect]`: the limits of a collection.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Collect {
     /// Seconds that a collection may take where the scraper does not say.
@@ -55,7 +68,7 @@ pub(crate) struct Collect {
 }
 
 /// `[plugins]`: which plugins run, and a table of options for each.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Plugins {
     /// The plugins to run; all that are known when absent.
@@ -68,10 +81,13 @@ pub(crate) struct Plugins {
     /// `[plugins.cpu]` and so on.
     #[serde(flatten)]
     tables: BTreeMap<String, toml::Value>,
+    /// The plugins that a flag leaves out, each with the flag.
+    #[serde(skip)]
+    left_out: BTreeMap<String, String>,
 }
 
 /// Which of two plugins of one name runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Prefer {
     /// The library.
@@ -95,7 +111,7 @@ fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>
 }
 
 /// `[history]`: the recent snapshots that are kept for the dashboard.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct History {
     /// Seconds between two snapshots; 0 keeps none.
@@ -107,7 +123,7 @@ pub(crate) struct History {
 }
 
 /// `[reload]`: how new code is found and proven.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Reload {
     /// The command that builds the agent and tells its progress as JSON lines. Without one, a reload looks
@@ -128,7 +144,7 @@ pub(crate) struct Reload {
 }
 
 /// What to print on stdout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Print {
     /// Figures for a person.
@@ -145,7 +161,10 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
             print: Print::Table,
             hosts: Vec::new(),
+            telemetry_path: METRICS.to_owned(),
+            exporter_metrics: true,
             allow_remote: false,
+            log: Log::default(),
             paths: Roots::default(),
             collect: Collect::default(),
             limits: Limits::default(),
@@ -154,6 +173,13 @@ impl Default for Config {
             reload: Reload::default(),
             file: None,
         }
+    }
+}
+
+impl Default for Roots {
+    fn default() -> Self {
+        let Paths { procfs, sysfs, rootfs } = Paths::default();
+        Roots { procfs, sysfs, rootfs }
     }
 }
 
@@ -188,14 +214,19 @@ impl Config {
     ///
     /// `known` are the names of plugins whose tables may stand under `[plugins]`.
     pub(crate) fn load(settings: &Settings, known: &[&str]) -> Result<Self, Error> {
-        let mut config = match &settings.config {
-            Some(path) => Self::read(path)?,
-            None if Path::new(DEFAULT_FILE).exists() => Self::read(Path::new(DEFAULT_FILE))?,
-            None => Config::default(),
-        };
+        let mut config = Self::from_file(settings)?;
         config.overlay(settings)?;
         config.check(known)?;
         Ok(config)
+    }
+
+    /// The defaults, and what the file sets, if there is one.
+    fn from_file(settings: &Settings) -> Result<Self, Error> {
+        match &settings.config {
+            Some(path) => Self::read(path),
+            None if Path::new(DEFAULT_FILE).exists() => Self::read(Path::new(DEFAULT_FILE)),
+            None => Ok(Config::default()),
+        }
     }
 
     fn read(path: &Path) -> Result<Self, Error> {
@@ -214,18 +245,16 @@ impl Config {
         }
         put(&mut self.listen, settings.listen.as_ref());
         put(&mut self.print, settings.print.as_ref());
+        put(&mut self.telemetry_path, settings.telemetry_path.as_ref());
+        self.exporter_metrics &= !settings.disable_exporter_metrics;
+        self.log.overlay(settings.log_level.as_deref(), settings.log_format.as_deref())?;
+        settings.given.apply(&mut self.plugins)?;
         self.allow_remote |= settings.allow_remote;
         self.hosts.extend(settings.hosts.iter().cloned());
         self.plugins.dir.extend(settings.plugin_dirs.iter().cloned());
-        for (target, value) in [
-            (&mut self.paths.procfs, &settings.procfs),
-            (&mut self.paths.sysfs, &settings.sysfs),
-            (&mut self.paths.rootfs, &settings.rootfs),
-        ] {
-            if value.is_some() {
-                target.clone_from(value);
-            }
-        }
+        put(&mut self.paths.procfs, settings.procfs.as_ref());
+        put(&mut self.paths.sysfs, settings.sysfs.as_ref());
+        put(&mut self.paths.rootfs, settings.rootfs.as_ref());
         if let Some(builder) = &settings.builder {
             self.reload.builder = Some(
                 serde_json::from_str(builder)
@@ -267,12 +296,38 @@ impl Config {
                 "{origin}: [history] interval is {interval}, expected 0 or 0.1 to 3600"
             )));
         }
+        self.check_telemetry_path()?;
         if !self.listen.ip().is_loopback() && !self.allow_remote {
             return Err(Error::new(format!(
-                "listening on {} would show this machine to others, and relink has no TLS and no password",
-                self.listen
+                "listening on {}{} would show this machine to others, and relink has no TLS and no password",
+                self.listen,
+                if self.listen.ip().is_unspecified() { " (all addresses)" } else { "" }
             ))
             .hint("listen on 127.0.0.1 behind a proxy, or accept it with --allow-remote"));
+        }
+        Ok(())
+    }
+
+    /// Whether a route can be put at the path.
+    fn check_telemetry_path(&self) -> Result<(), Error> {
+        let path = self.telemetry_path.as_str();
+        let segments = || path.split('/').skip(1);
+        let is_plain = |segment: &str| {
+            !matches!(segment, "" | "." | "..")
+                && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        };
+        if !path.starts_with('/') || !segments().all(is_plain) {
+            return Err(Error::new(format!(
+                "{}: telemetry_path is {path:?}, expected a path such as /metrics, of letters, digits and -._~",
+                self.origin()
+            )));
+        }
+        let first = segments().next().unwrap_or_default();
+        if path != METRICS && crate::http::is_taken(first) {
+            return Err(Error::new(format!(
+                "{}: telemetry_path is {path:?}, and /{first} is served by relink itself",
+                self.origin()
+            )));
         }
         Ok(())
     }
@@ -288,6 +343,16 @@ impl Config {
             ))
             .hint(format!("known are: {}, and the keys enabled, dir and prefer", known.join(", ")))),
         }
+    }
+
+    /// The configuration file that was read.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_ref().map(|(path, _)| path.as_path())
+    }
+
+    /// Where the machine's files are.
+    pub(crate) fn paths(&self) -> Paths {
+        self.paths.resolved()
     }
 
     /// The name of the configuration file, for messages.
@@ -317,29 +382,14 @@ impl Config {
 
 impl Roots {
     fn resolved(&self) -> Paths {
-        let default = Paths::default();
-        Paths {
-            procfs: self.procfs.clone().unwrap_or(default.procfs),
-            sysfs: self.sysfs.clone().unwrap_or(default.sysfs),
-            rootfs: self.rootfs.clone().unwrap_or(default.rootfs),
-        }
-    }
-}
-
-impl Plugins {
-    /// A set that a reload chose replaces the one of the file.
-    pub(crate) fn choose(&mut self, chosen: Option<Vec<String>>) {
-        if chosen.is_some() {
-            self.enabled = chosen;
-        }
-    }
-
-    pub(crate) fn enables(&self, plugin: &str) -> bool {
-        self.enabled.as_ref().is_none_or(|enabled| enabled.iter().any(|name| name == plugin))
+        Paths { procfs: self.procfs.clone(), sysfs: self.sysfs.clone(), rootfs: self.rootfs.clone() }
     }
 }
 
 const DEFAULT_FILE: &str = "relink.toml";
+
+/// Where the samples are always served.
+pub(crate) const METRICS: &str = "/metrics";
 
 /// The variables that relink reads. A misspelt one would otherwise be ignored without a word.
 const VARIABLES: [&str; 14] = [

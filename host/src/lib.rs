@@ -18,6 +18,7 @@ mod config;
 mod counters;
 mod events;
 pub mod expose;
+pub mod flags;
 mod http;
 mod memory;
 mod plugins;
@@ -30,15 +31,17 @@ pub mod store;
 mod systemd;
 mod telemetry;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
-use relink_core::{Context, Error};
+use clap::FromArgMatches;
+use relink_core::{Context, Error, registry};
 
 use crate::agent::Agent;
 use crate::arrival::Start;
 use crate::cli::{Cli, Command};
 use crate::config::Config;
+use crate::flags::{Flags, Given};
 use crate::plugins::linked::Built;
 use crate::reload::preflight;
 
@@ -48,31 +51,43 @@ use crate::reload::preflight;
 /// The exit code is 0 after a clean end, 1 when the agent can't run, 2 when the command line or the configuration
 /// is wrong.
 pub fn main() -> ExitCode {
-    start(None)
+    start(None, flags::NONE)
 }
 
 /// The same for an executable that knows which plugins it was built `with` and `without`: names separated by commas,
 /// in `with` each followed by `@` and a hash of its sources where that is known. It refuses to start when one of the former did not register, and lists the latter as left out.
-pub fn main_with(with: &'static str, without: &'static str) -> ExitCode {
-    start(Some(Built { with, without }))
+/// `flags` are those of another agent that it understands beside its own.
+pub fn main_with(with: &'static str, without: &'static str, flags: &'static Flags) -> ExitCode {
+    start(Some(Built { with, without }), flags)
 }
 
-fn start(built: Option<Built>) -> ExitCode {
+fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
     let mut start = match Start::new() {
         Ok(start) => start,
         Err(error) => return complain(&error, 1),
     };
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let linked: Vec<_> = registry::plugins().iter().map(|plugin| plugin.name).collect();
+    let taken = Given::take(std::env::args_os(), flags, &linked);
+    let (cli, given) = match taken.map(|(rest, given)| (parse(rest, flags), given)) {
+        Ok((Ok(cli), given)) => (cli, given),
         // Also `--help` and `--version`, which go to stdout with exit code 0.
-        Err(error) => {
+        Ok((Err(error), _)) => {
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
+        Err(error) => {
+            start.give_back(&error);
+            return complain(&error, 2);
+        }
     };
+    let settings = cli::Settings { given, ..cli.settings };
+    let command = cli.command.unwrap_or(Command::Run);
+    // These say what could be set, so they work whatever is set.
+    if let Some(outcome) = commands::about(&command, flags) {
+        return outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code));
+    }
     let outcome = config::check_environment(std::env::vars_os().map(|(name, _)| name))
-        .and_then(|()| telemetry::start())
-        .and_then(|()| Config::load(&cli.settings, &Agent::known_plugins(built)));
+        .and_then(|()| Config::load(&settings, &Agent::known_plugins(built)));
     let config = match outcome {
         Ok(config) => config,
         Err(error) => {
@@ -80,7 +95,8 @@ fn start(built: Option<Built>) -> ExitCode {
             return complain(&error, 2);
         }
     };
-    let outcome = match cli.command.unwrap_or(Command::Run) {
+    telemetry::start(config.log);
+    let outcome = match command {
         Command::Run => match preflight::asked_for() {
             Some(enabled) => commands::prove(built, config, &enabled, start.boot).map_err(Failed::from),
             None => {
@@ -89,9 +105,16 @@ fn start(built: Option<Built>) -> ExitCode {
         },
         Command::Once => commands::once(built, config),
         Command::Plugins { json } => commands::plugins(built, config, json),
-        Command::Check { json } => commands::check(built, config, json),
+        Command::Check { json } => commands::check(built, config, &settings, json),
+        Command::Config | Command::Completions { .. } | Command::Man => Ok(ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code))
+}
+
+fn parse(arguments: Vec<OsString>, flags: &Flags) -> Result<Cli, clap::Error> {
+    let mut command = cli::command(flags);
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// Why the agent ends, and the exit code that tells it.

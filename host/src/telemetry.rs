@@ -1,28 +1,134 @@
 //! The agent's log: lines on stderr, text or JSON.
 
-use tracing::level_filters::LevelFilter;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use relink_core::Error;
+use serde::{Deserialize, Serialize};
+use tracing::level_filters::LevelFilter;
 
-/// Sends the log to stderr. `RELINK_LOG` is the least level to show (`warn` by default), `RELINK_LOG_FORMAT` is
-/// `text` or `json`.
-pub(crate) fn start() -> Result<(), Error> {
-    let level = variable("RELINK_LOG", "warn");
-    let level: LevelFilter = level.parse().map_err(|_| {
-        Error::new(format!("RELINK_LOG is {level:?}, expected off, error, warn, info, debug or trace"))
-    })?;
-    let builder =
-        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
-    match variable("RELINK_LOG_FORMAT", "text").as_str() {
-        "text" => builder.with_ansi(colour(&std::io::stderr())).init(),
-        "json" => builder.json().init(),
-        other => return Err(Error::new(format!("RELINK_LOG_FORMAT is {other:?}, expected text or json"))),
-    }
-    Ok(())
+/// The `[log]` table of `relink.toml`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    /// The least level to show.
+    pub(crate) level: Level,
+    /// The shape of a line.
+    pub(crate) format: Format,
 }
 
-fn variable(name: &str, default: &str) -> String {
-    std::env::var(name).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| default.to_owned())
+/// How much is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Level {
+    Off,
+    Error,
+    #[default]
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// The shape of a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    #[default]
+    #[serde(alias = "logfmt")]
+    Text,
+    Json,
+}
+
+impl Log {
+    /// Puts flags or variables on top; empty ones count as none.
+    pub(crate) fn overlay(&mut self, level: Option<&str>, format: Option<&str>) -> Result<(), Error> {
+        if let Some(level) = level.filter(|level| !level.is_empty()) {
+            self.level = named(level).ok_or_else(|| {
+                Error::new(format!(
+                    "--log.level or RELINK_LOG is {level:?}, expected off, error, warn, info, debug or trace"
+                ))
+            })?;
+        }
+        if let Some(format) = format.filter(|format| !format.is_empty()) {
+            self.format = named(format).ok_or_else(|| {
+                Error::new(format!(
+                    "--log.format or RELINK_LOG_FORMAT is {format:?}, expected text, logfmt (the same) or json"
+                ))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The variant of this name, as in the file.
+fn named<T: serde::de::DeserializeOwned>(name: &str) -> Option<T> {
+    serde_json::from_value(name.to_ascii_lowercase().into()).ok()
+}
+
+/// Sends the log to stderr.
+pub(crate) fn start(log: Log) {
+    let level = match log.level {
+        Level::Off => LevelFilter::OFF,
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    let builder =
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    match log.format {
+        Format::Text => builder.with_ansi(colour(&std::io::stderr())).init(),
+        Format::Json => builder.json().init(),
+    }
+}
+
+/// The time for which a [`Quota`] holds.
+const SPAN: Duration = Duration::from_secs(60);
+
+/// Lets a few lines of one kind through a minute, so that what others cause can't flood the log.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    lines: u32,
+    used: Mutex<Used>,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    since: Option<Instant>,
+    lines: u32,
+    withheld: u64,
+}
+
+impl Quota {
+    /// So many lines a minute, at least one.
+    pub(crate) fn new(lines: u32) -> Self {
+        Quota { lines: lines.max(1), used: Mutex::default() }
+    }
+
+    /// Whether a line may be written now; if so, how many were withheld since the last one, in words for its end.
+    pub(crate) fn take(&self) -> Option<String> {
+        self.take_at(Instant::now())
+    }
+
+    fn take_at(&self, now: Instant) -> Option<String> {
+        // Whole after each statement, so a panic of another thread does not matter.
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.since.is_none_or(|since| now.duration_since(since) >= SPAN) {
+            (used.since, used.lines) = (Some(now), 0);
+        }
+        if used.lines == self.lines {
+            used.withheld += 1;
+            return None;
+        }
+        used.lines += 1;
+        let last = if used.lines == self.lines { " (further ones are counted for a minute)" } else { "" };
+        Some(match std::mem::take(&mut used.withheld) {
+            0 => last.to_owned(),
+            withheld => format!(" ({withheld} like it were not logged){last}"),
+        })
+    }
 }
 
 /// Whether to write colours there: it is a terminal, and `NO_COLOR` is not set to anything.
@@ -37,4 +143,33 @@ pub(crate) fn width() -> usize {
         .ok()
         .filter(|&columns| columns > 0)
         .unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_cut_off_and_counted() {
+        let quota = Quota::new(10);
+        let start = Instant::now();
+        let written: Vec<_> = (0..1000).filter_map(|_| quota.take_at(start)).collect();
+        assert_eq!(written.len(), 10);
+        assert_eq!((written[0].as_str(), written[9].contains("further ones")), ("", true));
+        assert_eq!(quota.take_at(start + SPAN / 2), None);
+        let next = quota.take_at(start + SPAN).unwrap();
+        assert_eq!(next, " (991 like it were not logged)");
+        assert_eq!(quota.take_at(start + SPAN).unwrap(), "");
+    }
+
+    #[test]
+    fn levels_and_formats_have_names() {
+        let mut log = Log::default();
+        log.overlay(Some("Debug"), Some("logfmt")).unwrap();
+        assert_eq!(log, Log { level: Level::Debug, format: Format::Text });
+        log.overlay(Some(""), Some("json")).unwrap();
+        assert_eq!(log, Log { level: Level::Debug, format: Format::Json });
+        assert!(log.overlay(Some("loud"), None).unwrap_err().message().contains("\"loud\", expected off"));
+        assert!(log.overlay(None, Some("xml")).unwrap_err().message().contains("\"xml\", expected text"));
+    }
 }

@@ -20,6 +20,7 @@ pub(crate) struct Cpu {
     /// Its file `online`, which changes when a CPU comes or goes.
     online: SysfsFile,
     last_online: String,
+    settings: Settings,
     /// `/proc/cpuinfo`, if the option `info` asks for it.
     cpuinfo: Option<Source>,
     parts: Option<Parts>,
@@ -48,6 +49,7 @@ impl Cpu {
             cpuinfo: settings.info.then(|| Source::new(options.procfs("cpuinfo"))),
             parts: None,
             facts: CpuFacts::default(),
+            settings,
             page: Box::new([0; 4096]),
         })
     }
@@ -89,11 +91,17 @@ impl Collector for Cpu {
             Some(parts) => parts,
             None => self.find_parts()?,
         };
-        self.stat.push(out);
-        parts.cpufreq.collect(&mut self.page, out)?;
-        parts.throttle.collect(&mut self.page, out)?;
-        parts.topology.push(out);
-        parts.info.push(out);
+        if self.settings.cpu {
+            self.stat.push(self.settings.guest, out);
+        }
+        if self.settings.cpufreq {
+            parts.cpufreq.collect(&mut self.page, out)?;
+        }
+        if self.settings.cpu {
+            parts.throttle.collect(&mut self.page, out)?;
+            parts.topology.push(out);
+            parts.info.push(out);
+        }
         self.parts = Some(parts);
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::options::Settings;
 pub(crate) struct Cpu {
     system: System,
     labels: Vec<String>,
-    info: bool,
+    settings: Settings,
     facts: CpuFacts,
 }
 
@@ -22,7 +22,7 @@ impl Cpu {
         let mut system = System::new()?;
         system.refresh_cpu_list(CpuRefreshKind::nothing().with_frequency());
         let labels = (0..system.cpus().len()).map(|number| number.to_string()).collect();
-        Ok(Cpu { system, labels, info: settings.info, facts: CpuFacts::default() })
+        Ok(Cpu { system, labels, settings, facts: CpuFacts::default() })
     }
 }
 
@@ -30,10 +30,10 @@ impl Collector for Cpu {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         self.system.refresh_cpu_frequency();
         for (label, cpu) in self.labels.iter().zip(self.system.cpus()) {
-            if cpu.frequency() > 0 {
+            if self.settings.cpufreq && cpu.frequency() > 0 {
                 out.push(&FREQUENCY, [label], cpu.frequency() as f64 * 1e6);
             }
-            if self.info {
+            if self.settings.cpu && self.settings.info {
                 let labels = ["", "", label, cpu.vendor_id(), "", "", cpu.brand(), "", "", ""];
                 out.push(&INFO, labels, 1.0);
             }

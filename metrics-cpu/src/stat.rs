@@ -55,10 +55,13 @@ impl Stat {
         self.cpus.iter().any(|cpu| cpu.number == number)
     }
 
-    pub(crate) fn push(&self, out: &mut Samples) {
+    pub(crate) fn push(&self, guest: bool, out: &mut Samples) {
         for cpu in &self.cpus {
             for (mode, ticks) in MODES.iter().zip(cpu.ticks) {
                 out.push(&SECONDS, [&cpu.label, mode], seconds(ticks));
+            }
+            if !guest {
+                continue;
             }
             for (mode, ticks) in ["user", "nice"].iter().zip(&cpu.ticks[MODES.len()..]) {
                 out.push(&GUEST_SECONDS, [&cpu.label, mode], seconds(*ticks));

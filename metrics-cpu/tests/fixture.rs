@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_cpu as _;
-use relink_core::testing::{Tree, collect, make, plugin, render};
+use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const STAT: &str = "\
 cpu  30 0 60 900 0 0 0 0 0 0
@@ -229,7 +229,10 @@ fn info_is_off_unless_asked_for() {
 #[test]
 fn an_unknown_option_is_refused() {
     let error = make(&machine(), "cpu", r#"{"inof": true}"#).err().unwrap();
-    assert_eq!(error.message(), "[plugins.cpu]: unknown field `inof`, expected `info`");
+    assert_eq!(
+        error.message(),
+        "[plugins.cpu]: unknown field `inof`, expected one of `cpu`, `cpufreq`, `guest`, `info`"
+    );
 }
 
 #[test]
@@ -251,4 +254,26 @@ fn the_readme_lists_the_families() {
     let families: Vec<&str> =
         plugin("cpu").families.iter().map(|family| &family.name()["node_".len()..]).collect();
     assert_eq!(listed, families);
+}
+
+#[test]
+fn each_part_can_be_switched_off() {
+    let parts: &[(&str, &[&str])] = &[
+        (
+            "cpu",
+            &[
+                "node_cpu_seconds",
+                "node_cpu_guest",
+                "node_cpu_core",
+                "node_cpu_package",
+                "node_cpu_isolated",
+                "node_cpu_online",
+            ],
+        ),
+        ("cpufreq", &["node_cpu_scaling_"]),
+        ("guest", &["node_cpu_guest_"]),
+    ];
+    for (part, prefixes) in parts {
+        assert_switch(&machine(), "cpu", part, prefixes);
+    }
 }

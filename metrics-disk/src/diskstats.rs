@@ -1,5 +1,6 @@
 //! `/proc/diskstats`: the traffic of each disk.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use relink_core::{Context, Error, Facts, Family, Options, Samples, Source};
@@ -72,10 +73,10 @@ struct Line {
 }
 
 impl Diskstats {
-    pub(crate) fn new(options: &Options, filter: Filter) -> Self {
+    pub(crate) fn new(options: &Options, filter: Filter, udev: Option<PathBuf>) -> Self {
         Diskstats {
             source: Source::new(options.procfs("diskstats")),
-            places: Places::new(options),
+            places: Places::new(options, udev),
             filter,
             devices: Vec::new(),
             looked: None,

@@ -7,34 +7,38 @@ use crate::filesystem::Filesystems;
 use crate::options::Settings;
 
 pub(crate) struct Disk {
-    filesystems: Filesystems,
-    diskstats: Diskstats,
+    filesystems: Option<Filesystems>,
+    diskstats: Option<Diskstats>,
 }
 
 impl Disk {
     pub(crate) fn new(options: &Options) -> Result<Self, Error> {
-        let Settings { mount_points, fs_types, devices, mount_timeout } = Settings::new(options)?;
+        let Settings { filesystem, diskstats, mount_points, fs_types, devices, mount_timeout, udev_data } =
+            Settings::new(options)?;
         Ok(Disk {
-            filesystems: Filesystems::new(options, mount_points, fs_types, mount_timeout),
-            diskstats: Diskstats::new(options, devices),
+            filesystems: filesystem.then(|| Filesystems::new(options, mount_points, fs_types, mount_timeout)),
+            diskstats: diskstats.then(|| Diskstats::new(options, devices, udev_data)),
         })
+    }
+
+    fn read(&mut self) -> Result<(), Error> {
+        self.diskstats.as_mut().map_or(Ok(()), Diskstats::read)?;
+        self.filesystems.as_mut().map_or(Ok(()), Filesystems::measure)
     }
 }
 
 impl Collector for Disk {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        self.diskstats.read()?;
-        self.filesystems.measure()?;
-        self.filesystems.push(out);
-        self.diskstats.push(out);
+        self.read()?;
+        self.filesystems.iter_mut().for_each(|part| part.push(out));
+        self.diskstats.iter_mut().for_each(|part| part.push(out));
         Ok(())
     }
 
     fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
-        self.diskstats.read()?;
-        self.filesystems.measure()?;
-        self.filesystems.facts(out);
-        self.diskstats.facts(out);
+        self.read()?;
+        self.filesystems.iter_mut().for_each(|part| part.facts(out));
+        self.diskstats.iter_mut().for_each(|part| part.facts(out));
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! The table `[plugins.disk]` of `relink.toml`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use regex_lite::Regex;
@@ -16,9 +17,11 @@ const DEVICES: &str = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$";
 const LONGEST_TIMEOUT: f64 = 5.0;
 
 /// What the operator wrote.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Table {
+    filesystem: bool,
+    diskstats: bool,
     mount_points_exclude: Option<String>,
     mount_points_include: Option<String>,
     fs_types_exclude: Option<String>,
@@ -26,23 +29,50 @@ struct Table {
     devices_exclude: Option<String>,
     devices_include: Option<String>,
     mount_timeout: Option<f64>,
+    udev_data: Option<PathBuf>,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Table {
+            filesystem: true,
+            diskstats: true,
+            mount_points_exclude: None,
+            mount_points_include: None,
+            fs_types_exclude: None,
+            fs_types_include: None,
+            devices_exclude: None,
+            devices_include: None,
+            mount_timeout: None,
+            udev_data: None,
+        }
+    }
 }
 
 /// The same, checked.
 #[derive(Debug)]
 pub(crate) struct Settings {
+    /// Whether file systems are shown.
+    pub(crate) filesystem: bool,
+    /// Whether the traffic of disks is shown.
+    pub(crate) diskstats: bool,
     pub(crate) mount_points: Filter,
     pub(crate) fs_types: Filter,
     pub(crate) devices: Filter,
     /// For how long one collection waits for all mounts together that may be dead.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(crate) mount_timeout: Duration,
+    /// Where udev keeps what it knows, if not at `run/udev/data` below the root.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    pub(crate) udev_data: Option<PathBuf>,
 }
 
 impl Settings {
     pub(crate) fn new(options: &Options) -> Result<Self, Error> {
         let table: Table = options.parse()?;
         Ok(Settings {
+            filesystem: table.filesystem,
+            diskstats: table.diskstats,
             mount_points: Filter::new(
                 "mount_points",
                 table.mount_points_exclude,
@@ -52,6 +82,7 @@ impl Settings {
             fs_types: Filter::new("fs_types", table.fs_types_exclude, table.fs_types_include, FS_TYPES)?,
             devices: Filter::new("devices", table.devices_exclude, table.devices_include, DEVICES)?,
             mount_timeout: timeout(table.mount_timeout.unwrap_or(0.25))?,
+            udev_data: table.udev_data,
         })
     }
 }

@@ -70,11 +70,16 @@ impl Collector for Disk {
         let mut devices = HashSet::new();
         for row in &rows {
             let labels = [row.device.as_str(), &row.mount_point, &row.fstype, ""];
-            out.push(&SIZE, labels, row.size);
-            out.push(&AVAILABLE, labels, row.available);
-            out.push(&READONLY, labels, f64::from(u8::from(row.readonly)));
-            out.push(&DEVICE_ERROR, labels, 0.0);
-            if !self.settings.devices.ignores(&row.device) && devices.insert(&row.device) {
+            if self.settings.filesystem {
+                out.push(&SIZE, labels, row.size);
+                out.push(&AVAILABLE, labels, row.available);
+                out.push(&READONLY, labels, f64::from(u8::from(row.readonly)));
+                out.push(&DEVICE_ERROR, labels, 0.0);
+            }
+            if self.settings.diskstats
+                && !self.settings.devices.ignores(&row.device)
+                && devices.insert(&row.device)
+            {
                 out.push(&READ_BYTES, [&row.device], row.read);
                 out.push(&WRITTEN_BYTES, [&row.device], row.written);
             }

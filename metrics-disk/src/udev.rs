@@ -27,8 +27,9 @@ pub(crate) struct Identity {
 }
 
 impl Places {
-    pub(crate) fn new(options: &Options) -> Self {
-        Places { udev: options.rootfs().join("run/udev/data"), block: options.sysfs("block") }
+    pub(crate) fn new(options: &Options, udev: Option<PathBuf>) -> Self {
+        let udev = udev.unwrap_or_else(|| options.rootfs().join("run/udev/data"));
+        Places { udev, block: options.sysfs("block") }
     }
 
     /// Reads what there is. Containers and small systems have no udev, so a missing file is no error.

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_disk as _;
-use relink_core::testing::{Tree, collect, make, plugin, render};
+use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const SDA: &str = "   8       0 sda 10 20 30 35 50 60 70 80 9 100 110\n";
 const ROOT: &str = "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard\n";
@@ -304,4 +304,12 @@ fn the_readme_lists_the_families() {
     let families: Vec<&str> =
         plugin("disk").families.iter().map(|family| &family.name()["node_".len()..]).collect();
     assert_eq!(listed, families);
+}
+
+#[test]
+fn each_part_can_be_switched_off() {
+    let parts: &[(&str, &[&str])] = &[("filesystem", &["node_filesystem_"]), ("diskstats", &["node_disk_"])];
+    for (part, prefixes) in parts {
+        assert_switch(&machine(), "disk", part, prefixes);
+    }
 }

@@ -4,7 +4,7 @@
 use std::os::unix::fs::symlink;
 
 use metrics_hwmon as _;
-use relink_core::testing::{Tree, collect, make, plugin, render};
+use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
 
 /// A chip of the CPU, one without a device, a zone, a fan that cools, and a laptop's battery.
 fn machine() -> Tree {
@@ -167,4 +167,16 @@ fn the_readme_lists_the_families() {
     let families: Vec<&str> =
         plugin("hwmon").families.iter().map(|family| &family.name()["node_".len()..]).collect();
     assert_eq!(listed, families);
+}
+
+#[test]
+fn each_part_can_be_switched_off() {
+    let parts: &[(&str, &[&str])] = &[
+        ("hwmon", &["node_hwmon_"]),
+        ("thermal_zone", &["node_thermal_", "node_cooling_"]),
+        ("powersupplyclass", &["node_power_"]),
+    ];
+    for (part, prefixes) in parts {
+        assert_switch(&machine(), "hwmon", part, prefixes);
+    }
 }

@@ -36,16 +36,16 @@ struct Net {
     netlink: Option<Netlink>,
     /// `/sys/class/net`.
     folder: PathBuf,
-    devices: Filter,
+    settings: Settings,
     links: Vec<Link>,
 }
 
 impl Net {
     fn new(options: &Options) -> Result<Self, Error> {
-        let Settings { devices, source } = Settings::new(options)?;
+        let settings = Settings::new(options)?;
         // Another sysfs is of another namespace than the one that netlink shows.
         let is_own = options.paths().sysfs == Path::new("/sys");
-        let netlink = match source {
+        let netlink = match settings.source {
             From::Auto if is_own => Netlink::open().ok(),
             From::Auto | From::Sysfs => None,
             From::Netlink => Some(
@@ -53,14 +53,15 @@ impl Net {
                     .map_err(|why| why.hint("set source = \"sysfs\" in [plugins.net] to do without"))?,
             ),
         };
-        Ok(Net { netlink, folder: options.sysfs("class/net"), devices, links: Vec::new() })
+        Ok(Net { netlink, folder: options.sysfs("class/net"), settings, links: Vec::new() })
     }
 
     fn read(&mut self) -> Result<(), Error> {
+        let devices = &self.settings.devices;
         let Some(netlink) = &mut self.netlink else {
-            return sysfs::read(&self.folder, &mut self.links, |name| self.devices.ignores(name));
+            return sysfs::read(&self.folder, &mut self.links, |name| devices.ignores(name));
         };
-        netlink.read(&mut self.links, |link| link.ignored = self.devices.ignores(&link.name))?;
+        netlink.read(&mut self.links, |link| link.ignored = devices.ignores(&link.name))?;
         for link in self.links.iter_mut().filter(|link| !link.ignored) {
             let marks = link.marks();
             if link.looked.is_some_and(|(at, then)| then == marks && at.elapsed() < LOOK_AGAIN) {
@@ -77,7 +78,13 @@ impl Collector for Net {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         self.read()?;
         for link in self.links.iter().filter(|link| !link.ignored) {
-            link.push(out);
+            let shows = |part: &Option<Filter>| part.as_ref().is_some_and(|part| !part.ignores(&link.name));
+            if shows(&self.settings.netdev) {
+                link.push_traffic(out);
+            }
+            if shows(&self.settings.netclass) {
+                link.push_class(out);
+            }
         }
         Ok(())
     }

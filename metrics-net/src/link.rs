@@ -36,16 +36,21 @@ impl Link {
         [self.numbers[CARRIER_CHANGES], self.numbers[FLAGS]]
     }
 
-    pub(crate) fn push(&self, out: &mut Samples) {
+    /// The traffic: what node_exporter's collector `netdev` shows.
+    pub(crate) fn push_traffic(&self, out: &mut Samples) {
+        for (at, traffic) in TRAFFIC.iter().enumerate() {
+            if let Some(sum) = self.sum(traffic.of) {
+                out.push_index(ATTRIBUTES.len() + at, &[&self.name], sum as f64);
+            }
+        }
+    }
+
+    /// Link and identity: what its collector `netclass` shows.
+    pub(crate) fn push_class(&self, out: &mut Samples) {
         let name = self.name.as_str();
         for (at, (number, attribute)) in self.numbers.iter().zip(&ATTRIBUTES).enumerate() {
             if let Some(number) = number {
                 out.push_index(at, &[name], *number as f64 * attribute.worth);
-            }
-        }
-        for (at, traffic) in TRAFFIC.iter().enumerate() {
-            if let Some(sum) = self.sum(traffic.of) {
-                out.push_index(ATTRIBUTES.len() + at, &[name], sum as f64);
             }
         }
         let up = if self.state == "up" { 1.0 } else { 0.0 };

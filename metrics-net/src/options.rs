@@ -5,12 +5,32 @@ use relink_core::{Error, Options};
 use serde::Deserialize;
 
 /// What the operator wrote.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Table {
+    netdev: bool,
+    netclass: bool,
     devices_exclude: String,
     devices_include: String,
+    netdev_exclude: String,
+    netdev_include: String,
+    netclass_exclude: String,
     source: From,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Table {
+            netdev: true,
+            netclass: true,
+            devices_exclude: String::new(),
+            devices_include: String::new(),
+            netdev_exclude: String::new(),
+            netdev_include: String::new(),
+            netclass_exclude: String::new(),
+            source: From::default(),
+        }
+    }
 }
 
 /// Where interfaces are looked for.
@@ -27,24 +47,26 @@ pub(crate) enum From {
 /// The same, checked.
 #[derive(Debug)]
 pub(crate) struct Settings {
+    /// Which interfaces are not shown at all.
     pub(crate) devices: Filter,
+    /// Of which the traffic is not shown; `None`: of none.
+    pub(crate) netdev: Option<Filter>,
+    /// Of which link and identity are not shown; `None`: of none.
+    pub(crate) netclass: Option<Filter>,
     pub(crate) source: From,
 }
 
 impl Settings {
     pub(crate) fn new(options: &Options) -> Result<Self, Error> {
         let table: Table = options.parse()?;
-        let devices = match (table.devices_exclude.as_str(), table.devices_include.as_str()) {
-            ("", "") => Filter::default(),
-            (pattern, "") => Filter::new("exclude", pattern)?,
-            ("", pattern) => Filter::new("include", pattern)?,
-            _ => {
-                return Err(Error::new(
-                    "[plugins.net]: devices_exclude and devices_include are both set, expected at most one",
-                ));
-            }
-        };
-        Ok(Settings { devices, source: table.source })
+        let netdev = Filter::of("netdev", &table.netdev_exclude, &table.netdev_include)?;
+        let netclass = Filter::of("netclass", &table.netclass_exclude, "")?;
+        Ok(Settings {
+            devices: Filter::of("devices", &table.devices_exclude, &table.devices_include)?,
+            netdev: table.netdev.then_some(netdev),
+            netclass: table.netclass.then_some(netclass),
+            source: table.source,
+        })
     }
 }
 
@@ -56,10 +78,21 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    fn new(key: &str, pattern: &str) -> Result<Self, Error> {
+    fn of(what: &str, exclude: &str, include: &str) -> Result<Self, Error> {
+        match (exclude, include) {
+            ("", "") => Ok(Filter::default()),
+            (pattern, "") => Filter::new(what, "exclude", pattern),
+            ("", pattern) => Filter::new(what, "include", pattern),
+            _ => Err(Error::new(format!(
+                "[plugins.net]: {what}_exclude and {what}_include are both set, expected at most one"
+            ))),
+        }
+    }
+
+    fn new(what: &str, key: &str, pattern: &str) -> Result<Self, Error> {
         let compiled = Regex::new(pattern).map_err(|why| {
             Error::new(format!(
-                "[plugins.net]: devices_{key} is {pattern:?}, expected a regular expression: {why}"
+                "[plugins.net]: {what}_{key} is {pattern:?}, expected a regular expression: {why}"
             ))
         })?;
         Ok(Filter { pattern: Some(compiled), matches_are_ignored: key == "exclude" })
@@ -88,6 +121,19 @@ mod tests {
         let include = settings(&[("devices_include", "^eth"), ("source", "sysfs")]).unwrap();
         assert!(include.devices.ignores("lo") && !include.devices.ignores("eth0"));
         assert_eq!(include.source, From::Sysfs);
+    }
+
+    #[test]
+    fn traffic_and_links_can_be_left_out_apart() {
+        let all = settings(&[]).unwrap();
+        assert!(!all.netdev.unwrap().ignores("lo") && !all.netclass.unwrap().ignores("lo"));
+        let some = settings(&[("netdev_exclude", "^lo$"), ("netclass_exclude", "^veth")]).unwrap();
+        let (netdev, netclass) = (some.netdev.unwrap(), some.netclass.unwrap());
+        assert!(netdev.ignores("lo") && !netdev.ignores("veth1"));
+        assert!(netclass.ignores("veth1") && !netclass.ignores("lo"));
+        let off = [("netdev".to_owned(), false.into())].into_iter().collect();
+        let off = Settings::new(&Options::new("net", Default::default(), off)).unwrap();
+        assert!(off.netdev.is_none() && off.netclass.is_some());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use metrics_net as _;
-use relink_core::testing::{Tree, collect, make, plugin, render};
+use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
 use relink_core::{Options, Paths};
 
 const COUNTERS: [(&str, u32); 24] = [
@@ -205,4 +205,44 @@ fn the_readme_lists_the_families() {
     let families: Vec<&str> =
         plugin("net").families.iter().map(|family| &family.name()["node_".len()..]).collect();
     assert_eq!(listed, families);
+}
+
+#[test]
+fn each_part_can_be_switched_off() {
+    let parts: &[(&str, &[&str])] = &[
+        (
+            "netdev",
+            &[
+                "node_network_receive_",
+                "node_network_transmit_b",
+                "node_network_transmit_c",
+                "node_network_transmit_d",
+                "node_network_transmit_e",
+                "node_network_transmit_f",
+                "node_network_transmit_p",
+            ],
+        ),
+        (
+            "netclass",
+            &[
+                "node_network_carrier",
+                "node_network_dormant",
+                "node_network_flags",
+                "node_network_iface",
+                "node_network_mtu",
+                "node_network_net_",
+                "node_network_protocol",
+                "node_network_transmit_queue",
+                "node_network_address",
+                "node_network_device",
+                "node_network_name",
+                "node_network_speed",
+                "node_network_up",
+                "node_network_info",
+            ],
+        ),
+    ];
+    for (part, prefixes) in parts {
+        assert_switch(&machine(), "net", part, prefixes);
+    }
 }

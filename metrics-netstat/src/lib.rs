@@ -6,17 +6,19 @@
 mod arp;
 mod conntrack;
 mod families;
+mod fields;
 mod protocols;
 mod sockets;
 mod sockstat;
 mod softnet;
 
-use relink_core::{Collector, Error, Options, Samples, register};
+use relink_core::{Collector, Error, Facts, Options, Samples, register};
 use serde::Deserialize;
 
 use arp::Arp;
 use conntrack::Conntrack;
 use families::FAMILIES;
+use fields::Fields;
 use protocols::Protocols;
 use sockets::{TcpStates, UdpQueues};
 use sockstat::Sockstat;
@@ -30,34 +32,59 @@ register! {
 }
 
 /// What the operator may set.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Settings {
+    /// Whether each part is shown: those of node_exporter's collectors of these names.
+    netstat: bool,
+    sockstat: bool,
+    softnet: bool,
+    udp_queues: bool,
+    arp: bool,
+    conntrack: bool,
     /// Whether TCP sockets are counted by state.
     tcp_states: bool,
+    /// Which of the protocols' fields are shown, as in `Tcp_InSegs`.
+    fields: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            netstat: true,
+            sockstat: true,
+            softnet: true,
+            udp_queues: true,
+            arp: true,
+            conntrack: true,
+            tcp_states: false,
+            fields: String::new(),
+        }
+    }
 }
 
 struct Netstat {
-    protocols: Protocols,
-    sockstat: Sockstat,
-    softnet: Softnet,
-    udp_queues: UdpQueues,
+    protocols: Option<Protocols>,
+    sockstat: Option<Sockstat>,
+    softnet: Option<Softnet>,
+    udp_queues: Option<UdpQueues>,
     tcp_states: Option<TcpStates>,
-    arp: Arp,
-    conntrack: Conntrack,
+    arp: Option<Arp>,
+    conntrack: Option<Conntrack>,
 }
 
 impl Netstat {
     fn new(options: &Options) -> Result<Self, Error> {
         let settings: Settings = options.parse()?;
+        let fields = Fields::new(&settings.fields)?;
         Ok(Netstat {
-            protocols: Protocols::new(options),
-            sockstat: Sockstat::new(options),
-            softnet: Softnet::new(options),
-            udp_queues: UdpQueues::new(options),
+            protocols: settings.netstat.then(|| Protocols::new(options, fields)),
+            sockstat: settings.sockstat.then(|| Sockstat::new(options)),
+            softnet: settings.softnet.then(|| Softnet::new(options)),
+            udp_queues: settings.udp_queues.then(|| UdpQueues::new(options)),
             tcp_states: settings.tcp_states.then(|| TcpStates::new(options)),
-            arp: Arp::new(options),
-            conntrack: Conntrack::new(options),
+            arp: settings.arp.then(|| Arp::new(options)),
+            conntrack: settings.conntrack.then(|| Conntrack::new(options)),
         })
     }
 }
@@ -68,16 +95,17 @@ impl Collector for Netstat {
         if !cfg!(target_os = "linux") {
             return Ok(());
         }
-        self.protocols.collect(out)?;
-        self.sockstat.collect(out)?;
-        self.softnet.collect(out)?;
-        self.udp_queues.collect(out)?;
-        self.arp.collect(out)?;
-        self.conntrack.collect(out)?;
-        match &mut self.tcp_states {
-            Some(states) => states.collect(out),
-            None => Ok(()),
-        }
+        self.protocols.as_mut().map_or(Ok(()), |part| part.collect(out))?;
+        self.sockstat.as_mut().map_or(Ok(()), |part| part.collect(out))?;
+        self.softnet.as_mut().map_or(Ok(()), |part| part.collect(out))?;
+        self.udp_queues.as_mut().map_or(Ok(()), |part| part.collect(out))?;
+        self.arp.as_mut().map_or(Ok(()), |part| part.collect(out))?;
+        self.conntrack.as_mut().map_or(Ok(()), |part| part.collect(out))?;
+        self.tcp_states.as_mut().map_or(Ok(()), |part| part.collect(out))
+    }
+
+    fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
+        self.protocols.as_mut().map_or(Ok(()), |part| part.facts(out))
     }
 }
 

@@ -1,8 +1,9 @@
 //! `/proc/net/netstat`, `snmp` and `snmp6`: the counters of the protocols.
 
-use relink_core::{Context, Error, Family, Options, Samples, Source};
+use relink_core::{Context, Error, Facts, Family, Options, Samples, Source};
 
 use crate::families::FAMILIES;
+use crate::fields::Fields;
 
 const PREFIX: &str = "node_netstat_";
 
@@ -13,11 +14,32 @@ pub(crate) struct Protocols {
 }
 
 impl Protocols {
-    pub(crate) fn new(options: &Options) -> Self {
-        Protocols {
-            pairs: ["net/netstat", "net/snmp"].map(|file| Pairs::new(Source::new(options.procfs(file)))),
-            snmp6: Snmp6::new(Source::new(options.procfs("net/snmp6"))),
+    pub(crate) fn new(options: &Options, fields: Fields) -> Self {
+        let snmp6 = Snmp6::new(Source::new(options.procfs("net/snmp6")), &fields);
+        let pairs = ["net/netstat", "net/snmp"].map(|file| {
+            let source = Source::new(options.procfs(file));
+            Pairs { source, protocols: Vec::new(), fields: fields.clone() }
+        });
+        Protocols { pairs, snmp6 }
+    }
+
+    /// What the option `fields` asks for and this plugin has no family of.
+    pub(crate) fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
+        let mut missing = Vec::new();
+        for file in &mut self.pairs {
+            let names = file.source.read()?.lines().step_by(2).filter_map(|line| line.split_once(": "));
+            for (protocol, fields) in names {
+                let asked = fields.split(' ').filter(|field| file.fields.ask_for(protocol, field));
+                let without = asked.filter(|field| family_of(protocol, field).is_none());
+                missing.extend(without.map(|field| format!("{protocol}_{field}")));
+            }
         }
+        if !missing.is_empty() {
+            let more = if missing.len() > 3 { ", …" } else { "" };
+            let first = missing.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+            out.push("fields", format!("{} match and have no family here: {first}{more}", missing.len()));
+        }
+        Ok(())
     }
 
     pub(crate) fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
@@ -30,6 +52,7 @@ impl Protocols {
 struct Pairs {
     source: Source,
     protocols: Vec<Protocol>,
+    fields: Fields,
 }
 
 /// A line of names, and which of its columns have a family.
@@ -40,25 +63,26 @@ struct Protocol {
 }
 
 impl Pairs {
-    fn new(source: Source) -> Self {
-        Pairs { source, protocols: Vec::new() }
-    }
-
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let pushed = push_pairs(self.source.read()?, &mut self.protocols, out);
+        let pushed = push_pairs(self.source.read()?, &mut self.protocols, &self.fields, out);
         pushed.context(self.source.path().display())
     }
 }
 
 /// Names seldom change, so what was found for them is kept as long as they stay.
-fn push_pairs(text: &str, protocols: &mut Vec<Protocol>, out: &mut Samples) -> Result<(), Error> {
+fn push_pairs(
+    text: &str,
+    protocols: &mut Vec<Protocol>,
+    fields: &Fields,
+    out: &mut Samples,
+) -> Result<(), Error> {
     let mut lines = text.lines();
     let mut count = 0;
     while let Some(names) = lines.next() {
         let numbers = lines.next().unwrap_or("");
         if protocols.get(count).is_none_or(|known| known.names != names) {
             protocols.truncate(count);
-            protocols.push(Protocol::new(names).context(format_args!("line {}", 2 * count + 1))?);
+            protocols.push(Protocol::new(names, fields).context(format_args!("line {}", 2 * count + 1))?);
         }
         protocols[count].push(numbers, out).context(format_args!("line {}", 2 * count + 2))?;
         count += 1;
@@ -70,10 +94,12 @@ fn push_pairs(text: &str, protocols: &mut Vec<Protocol>, out: &mut Samples) -> R
 }
 
 impl Protocol {
-    fn new(names: &str) -> Result<Self, Error> {
+    fn new(names: &str, chosen: &Fields) -> Result<Self, Error> {
         let (protocol, fields) =
             names.split_once(": ").ok_or_else(|| Error::expected("a protocol, a colon and names", names))?;
-        let families = fields.split(' ').map(|field| family_of(protocol, field));
+        let families = fields
+            .split(' ')
+            .map(|field| family_of(protocol, field).filter(|_| chosen.show(protocol, field)));
         // The protocol itself is the first word.
         let shown = families.enumerate().filter_map(|(at, family)| Some((at + 1, family?))).collect();
         Ok(Protocol { names: names.to_owned(), shown })
@@ -100,6 +126,11 @@ fn family_of(protocol: &str, field: &str) -> Option<usize> {
     FAMILIES.iter().position(|family| protocol_and_field(family) == Some((protocol, field)))
 }
 
+/// Protocol and field of each family.
+pub(crate) fn shown() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FAMILIES.iter().filter_map(protocol_and_field)
+}
+
 fn protocol_and_field(family: &Family) -> Option<(&'static str, &'static str)> {
     family.name().strip_prefix(PREFIX)?.split_once('_')
 }
@@ -112,10 +143,11 @@ struct Snmp6 {
 }
 
 impl Snmp6 {
-    fn new(source: Source) -> Self {
+    fn new(source: Source, fields: &Fields) -> Self {
         let shown = FAMILIES.iter().enumerate().filter_map(|(at, family)| {
             let (protocol, field) = protocol_and_field(family)?;
-            protocol.ends_with('6').then(|| (format!("{protocol}{field}"), at))
+            (protocol.ends_with('6') && fields.show(protocol, field))
+                .then(|| (format!("{protocol}{field}"), at))
         });
         Snmp6 { source, shown: shown.collect() }
     }

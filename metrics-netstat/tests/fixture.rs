@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_netstat as _;
-use relink_core::testing::{Tree, collect, make, plugin, render};
+use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const NETSTAT: &str = "\
 TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPTimeouts TCPRcvQDrop
@@ -169,7 +169,8 @@ fn tcp_sockets_are_counted_when_asked_for() {
         ]
     );
     let error = make(&machine(), "netstat", r#"{"tcp": true}"#).err().unwrap();
-    assert_eq!(error.message(), "[plugins.netstat]: unknown field `tcp`, expected `tcp_states`");
+    let message = error.message();
+    assert!(message.contains("unknown field `tcp`") && message.contains("`tcp_states`"), "{message}");
 }
 
 #[test]
@@ -249,4 +250,30 @@ fn the_readme_lists_the_families() {
     let families: Vec<&str> =
         plugin("netstat").families.iter().map(|family| &family.name()["node_".len()..]).collect();
     assert_eq!(listed, families);
+}
+
+#[test]
+fn each_part_can_be_switched_off() {
+    let parts: &[(&str, &[&str])] = &[
+        ("netstat", &["node_netstat_"]),
+        ("sockstat", &["node_sockstat_"]),
+        ("softnet", &["node_softnet_"]),
+        ("udp_queues", &["node_udp_"]),
+        ("arp", &["node_arp_"]),
+        ("conntrack", &["node_nf_"]),
+    ];
+    for (part, prefixes) in parts {
+        assert_switch(&machine(), "netstat", part, prefixes);
+    }
+}
+
+#[test]
+fn fields_choose_among_the_protocols() {
+    let text = render(&machine(), "netstat", r#"{"fields": "^(Tcp_ActiveOpens|Ip6_InOctets)$"}"#).unwrap();
+    let shown: Vec<_> = text.lines().filter(|line| line.starts_with("node_netstat_")).collect();
+    assert_eq!(shown.len(), 2, "{text}");
+    assert!(
+        text.contains("node_netstat_Tcp_ActiveOpens ") && text.contains("node_netstat_Ip6_InOctets "),
+        "{text}"
+    );
 }

@@ -56,17 +56,25 @@ register! {
 }
 
 /// What the operator may set.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Settings {
     /// Whether processes and threads are counted.
     states: bool,
+    /// Whether it is shown how long each CPU ran tasks and let them wait.
+    schedstat: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { states: false, schedstat: true }
+    }
 }
 
 struct Processes {
     limits: [(Family, Source); 2],
     tasks: Option<Tasks>,
-    schedstat: Schedstat,
+    schedstat: Option<Schedstat>,
 }
 
 impl Processes {
@@ -76,7 +84,7 @@ impl Processes {
         Ok(Processes {
             limits: [(MAX_PROCESSES, limit("pid_max")), (MAX_THREADS, limit("threads-max"))],
             tasks: settings.states.then(|| Tasks::new(options)),
-            schedstat: Schedstat::new(options),
+            schedstat: settings.schedstat.then(|| Schedstat::new(options)),
         })
     }
 }
@@ -95,6 +103,6 @@ impl Collector for Processes {
         if let Some(tasks) = &mut self.tasks {
             tasks.collect(out)?;
         }
-        self.schedstat.collect(out)
+        self.schedstat.as_mut().map_or(Ok(()), |part| part.collect(out))
     }
 }

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_processes as _;
-use relink_core::testing::{Tree, collect, make, plugin, render};
+use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const ALL: &str = r#"{"states": true}"#;
 
@@ -61,7 +61,10 @@ fn processes_are_counted_only_when_asked_for() {
     let shown: Vec<&str> = text.lines().filter(|line| line.starts_with("node_processes")).collect();
     assert_eq!(shown, ["node_processes_max_processes 32768", "node_processes_max_threads 192730"]);
     let error = make(&machine(), "processes", r#"{"state": true}"#).err().unwrap();
-    assert_eq!(error.message(), "[plugins.processes]: unknown field `state`, expected `states`");
+    assert_eq!(
+        error.message(),
+        "[plugins.processes]: unknown field `state`, expected `states` or `schedstat`"
+    );
 }
 
 #[test]
@@ -124,4 +127,12 @@ fn the_readme_lists_the_families() {
     let families: Vec<&str> =
         plugin("processes").families.iter().map(|family| &family.name()["node_".len()..]).collect();
     assert_eq!(listed, families);
+}
+
+#[test]
+fn each_part_can_be_switched_off() {
+    let parts: &[(&str, &[&str])] = &[("schedstat", &["node_schedstat_"])];
+    for (part, prefixes) in parts {
+        assert_switch(&machine(), "processes", part, prefixes);
+    }
 }

@@ -55,14 +55,31 @@ register! {
 }
 
 /// What the operator may set.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Settings {
+    /// Whether the figures of `/proc/stat` are shown.
+    stat: bool,
+    /// Whether the clock is shown.
+    time: bool,
+    /// Whether the discipline of the clock is shown.
+    timex: bool,
+    /// Whether the kernel's name is shown.
+    uname: bool,
+    /// Whether open files are counted.
+    filefd: bool,
     /// Whether interrupts are shown one by one.
     interrupts: bool,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { stat: true, time: true, timex: true, uname: true, filefd: true, interrupts: false }
+    }
+}
+
 struct Machine {
+    settings: Settings,
     stat: Source,
     file_nr: Source,
     interrupts: Option<Interrupts>,
@@ -75,25 +92,40 @@ impl Machine {
             interrupts: settings.interrupts.then(|| Interrupts::new(options)),
             stat: Source::new(options.procfs("stat")),
             file_nr: Source::new(options.procfs("sys/fs/file-nr")),
+            settings,
         })
+    }
+}
+
+impl Machine {
+    /// A kernel without sysctl has no such file.
+    fn push_files(&mut self, out: &mut Samples) -> Result<(), Error> {
+        let Some(text) = self.file_nr.read_if_present()? else { return Ok(()) };
+        let [allocated, maximum] = parse_file_nr(text).context(self.file_nr.path().display())?;
+        out.push(&FILES_ALLOCATED, [], allocated as f64);
+        out.push(&FILES_MAXIMUM, [], maximum as f64);
+        Ok(())
     }
 }
 
 impl Collector for Machine {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let outcome = parse_stat(self.stat.read()?, |family, value| out.push(family, [], value as f64));
-        outcome.context(self.stat.path().display())?;
-        // A kernel without sysctl has no such file.
-        if let Some(text) = self.file_nr.read_if_present()? {
-            let files = parse_file_nr(text);
-            let [allocated, maximum] = files.context(self.file_nr.path().display())?;
-            out.push(&FILES_ALLOCATED, [], allocated as f64);
-            out.push(&FILES_MAXIMUM, [], maximum as f64);
+        if self.settings.stat {
+            let outcome = parse_stat(self.stat.read()?, |family, value| out.push(family, [], value as f64));
+            outcome.context(self.stat.path().display())?;
         }
-        out.push(&TIME, [], now());
+        if self.settings.filefd {
+            self.push_files(out)?;
+        }
+        if self.settings.time {
+            out.push(&TIME, [], now());
+        }
         #[cfg(target_os = "linux")]
-        {
+        if self.settings.uname {
             push_uname(out);
+        }
+        #[cfg(target_os = "linux")]
+        if self.settings.timex {
             timex::collect(out)?;
         }
         match &mut self.interrupts {

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_stat as _;
-use relink_core::testing::{Tree, make, plugin, render};
+use relink_core::testing::{Tree, assert_switch, make, plugin, render};
 
 const STAT: &str = "\
 cpu  30 0 60 900 0 0 0 0 0 0
@@ -125,5 +125,18 @@ fn interrupts_are_shown_one_by_one_when_asked_for() {
         tree.write("proc/interrupts", bad);
         let error = render(&tree, "stat", r#"{"interrupts": true}"#).unwrap_err().to_string();
         assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn each_part_can_be_switched_off() {
+    let parts: &[(&str, &[&str])] = &[
+        ("stat", &["node_boot_", "node_context_", "node_intr_", "node_forks_", "node_procs_"]),
+        ("time", &["node_time_"]),
+        ("uname", &["node_uname_"]),
+        ("filefd", &["node_filefd_"]),
+    ];
+    for (part, prefixes) in parts {
+        assert_switch(&machine(), "stat", part, prefixes);
     }
 }

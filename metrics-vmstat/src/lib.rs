@@ -1,8 +1,10 @@
 //! Paging, swapping and out-of-memory kills (`/proc/vmstat`), and how much entropy the kernel has gathered.
 //!
-//! The README lists the families.
+//! The README lists families and options.
 
-use relink_core::{Collector, Context, Error, Family, Options, Samples, Source, register};
+use regex_lite::Regex;
+use relink_core::{Collector, Context, Error, Facts, Family, Options, Samples, Source, register};
+use serde::Deserialize;
 
 const FAMILIES: &[Family] = &[
     Family::unknown("node_vmstat_oom_kill", "Processes killed for want of memory (/proc/vmstat oom_kill)."),
@@ -38,19 +40,43 @@ register! {
     new: |options: &Options| Vmstat::new(options),
 }
 
+/// What the operator may set.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Settings {
+    /// Whether the figures of `/proc/vmstat` are shown.
+    vmstat: bool,
+    /// Whether entropy is shown.
+    entropy: bool,
+    /// Which fields of `/proc/vmstat` are shown.
+    fields: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { vmstat: true, entropy: true, fields: String::new() }
+    }
+}
+
 struct Vmstat {
-    vmstat: Source,
+    vmstat: Option<Source>,
+    /// Without one, all fields that have a family are shown.
+    fields: Option<Regex>,
     /// The files of `/proc/sys/kernel/random`, one number each, which some containers hide.
-    entropy: [(Family, Source); 2],
+    entropy: Vec<(Family, Source)>,
 }
 
 impl Vmstat {
     fn new(options: &Options) -> Result<Self, Error> {
-        options.expect_none()?;
-        let random = |name: &str| Source::new(options.procfs("sys/kernel/random").join(name));
+        let settings: Settings = options.parse()?;
+        let random = |(family, name): (Family, &str)| {
+            (family, Source::new(options.procfs("sys/kernel/random").join(name)))
+        };
+        let entropy = [(AVAILABLE, "entropy_avail"), (POOL_SIZE, "poolsize")];
         Ok(Vmstat {
-            vmstat: Source::new(options.procfs("vmstat")),
-            entropy: [(AVAILABLE, random("entropy_avail")), (POOL_SIZE, random("poolsize"))],
+            vmstat: settings.vmstat.then(|| Source::new(options.procfs("vmstat"))),
+            fields: fields(&settings.fields)?,
+            entropy: entropy.into_iter().filter(|_| settings.entropy).map(random).collect(),
         })
     }
 }
@@ -58,9 +84,9 @@ impl Vmstat {
 impl Collector for Vmstat {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         // Other systems have no such file.
-        if cfg!(target_os = "linux") {
-            let pushed = push_fields(self.vmstat.read()?, out);
-            pushed.context(self.vmstat.path().display())?;
+        if let Some(vmstat) = self.vmstat.as_mut().filter(|_| cfg!(target_os = "linux")) {
+            let pushed = push_fields(vmstat.read()?, self.fields.as_ref(), out);
+            pushed.context(vmstat.path().display())?;
         }
         for (family, source) in &mut self.entropy {
             let Some(text) = source.read_if_present()? else { continue };
@@ -69,22 +95,59 @@ impl Collector for Vmstat {
         }
         Ok(())
     }
+
+    fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
+        let (Some(vmstat), Some(fields)) = (&mut self.vmstat, &self.fields) else { return Ok(()) };
+        let names = vmstat.read()?.lines().filter_map(|line| line.split_once(' ')).map(|(name, _)| name);
+        let missing: Vec<_> =
+            names.filter(|name| fields.is_match(name) && family_of(name).is_none()).collect();
+        if !missing.is_empty() {
+            let more = if missing.len() > 3 { ", …" } else { "" };
+            let first = missing[..missing.len().min(3)].join(", ");
+            out.push("fields", format!("{} match and have no family here: {first}{more}", missing.len()));
+        }
+        Ok(())
+    }
+}
+
+/// The pattern of the option `fields`: nothing for an empty one, and an error for one that leaves nothing over.
+fn fields(pattern: &str) -> Result<Option<Regex>, Error> {
+    let wrong = |why: &str| Error::new(format!("[plugins.vmstat]: fields is {pattern:?}, {why}"));
+    if pattern.is_empty() {
+        return Ok(None);
+    }
+    let fields =
+        Regex::new(pattern).map_err(|why| wrong(&format!("expected a regular expression: {why}")))?;
+    let names: Vec<_> = FAMILIES.iter().filter_map(|family| family.name().strip_prefix(PREFIX)).collect();
+    if !names.iter().any(|name| fields.is_match(name)) {
+        return Err(wrong("which is none of the fields that this plugin shows")
+            .hint(format!("they are {}", names.join(", "))));
+    }
+    Ok(Some(fields))
+}
+
+/// The place of the family of this field.
+fn family_of(name: &str) -> Option<usize> {
+    FAMILIES.iter().position(|family| family.name().strip_prefix(PREFIX) == Some(name))
 }
 
 /// Lines such as `pgfault 94636970`, of which only a few have a family.
-fn push_fields(text: &str, out: &mut Samples) -> Result<(), Error> {
-    let before = out.len();
+fn push_fields(text: &str, fields: Option<&Regex>, out: &mut Samples) -> Result<(), Error> {
+    let mut known = 0;
     for (at, line) in text.lines().enumerate() {
         let (name, value) = line.split_once(' ').ok_or_else(|| {
             Error::expected("a name and a count", line).context(format_args!("line {}", at + 1))
         })?;
-        let is_it = |family: &Family| family.name().strip_prefix(PREFIX) == Some(name);
-        if let Some(family) = FAMILIES.iter().position(is_it) {
+        if let Some(family) = family_of(name) {
+            known += 1;
+            if fields.is_some_and(|fields| !fields.is_match(name)) {
+                continue;
+            }
             let count = value.parse::<u64>().map_err(|_| Error::expected("a count", value));
             out.push_index(family, &[], count.context(format_args!("line {}", at + 1))? as f64);
         }
     }
-    if out.len() == before {
+    if known == 0 {
         return Err(Error::new("no line such as pgfault 123, expected at least that"));
     }
     Ok(())

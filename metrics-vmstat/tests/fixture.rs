@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_vmstat as _;
-use relink_core::testing::{Tree, collect, make, plugin, render};
+use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const VMSTAT: &str = "\
 nr_free_pages 2996332
@@ -74,7 +74,37 @@ fn a_bad_file_is_an_error_and_a_good_one_after_it_works() {
 fn the_readme_lists_the_families() {
     let readme = include_str!("../README.md");
     let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    let families: Vec<&str> = plugin("vmstat").families.iter().map(|family| family.name()).collect();
+        readme.lines().filter_map(|line| line.strip_prefix("| `node_")?.split('`').next()).collect();
+    let families: Vec<&str> =
+        plugin("vmstat").families.iter().map(|family| &family.name()["node_".len()..]).collect();
     assert_eq!(listed, families);
+}
+
+#[test]
+fn each_part_can_be_switched_off() {
+    let parts: &[(&str, &[&str])] = &[("vmstat", &["node_vmstat_"]), ("entropy", &["node_entropy_"])];
+    for (part, prefixes) in parts {
+        assert_switch(&machine(), "vmstat", part, prefixes);
+    }
+}
+
+#[test]
+fn fields_choose_among_the_families() {
+    let shown = |fields: &str| {
+        render(&machine(), "vmstat", &format!(r#"{{"fields": "{fields}", "entropy": false}}"#))
+    };
+    assert_eq!(shown("^pswp").unwrap(), "node_vmstat_pswpin 1\nnode_vmstat_pswpout 2\n");
+    // node_exporter's own default.
+    let default = shown("^(oom_kill|pgpg|pswp|pg.*fault).*").unwrap();
+    assert_eq!(default.lines().count(), 7, "{default}");
+    for (wrong, why) in [("(", "expected a regular expression"), ("^nr_", "none of the fields")] {
+        let error = shown(wrong).unwrap_err().to_string();
+        assert!(error.contains("[plugins.vmstat]: fields is") && error.contains(why), "{error}");
+    }
+    let tree = machine();
+    let mut collector = make(&tree, "vmstat", r#"{"fields": "^(nr_|pgfault$)"}"#).unwrap();
+    let mut facts = relink_core::Facts::default();
+    collector.facts(&mut facts).unwrap();
+    let said: Vec<_> = facts.rows().iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    assert_eq!(said, ["fields: 1 match and have no family here: nr_free_pages"]);
 }

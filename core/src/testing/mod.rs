@@ -122,6 +122,22 @@ fn lines(samples: &Samples) -> Result<String, Error> {
     Ok(text)
 }
 
+/// Holds a plugin's switch against what it is for: with the option `part` off, the families whose names begin with one of
+/// `prefixes` are gone, and no others.
+pub fn assert_switch(tree: &Tree, name: &str, part: &str, prefixes: &[&str]) {
+    let families = |options: &str| -> std::collections::BTreeSet<String> {
+        let text = render(tree, name, options).expect("the plugin reads its tree");
+        let of = |line: &str| line.split(['{', ' ']).next().unwrap_or_default().to_owned();
+        text.lines().map(of).collect()
+    };
+    let (all, left) = (families("{}"), families(&format!("{{\"{part}\": false}}")));
+    let is_of_part = |family: &&String| prefixes.iter().any(|prefix| family.starts_with(prefix));
+    let expected: std::collections::BTreeSet<_> =
+        all.iter().filter(|family| !is_of_part(family)).cloned().collect();
+    assert_eq!(left, expected, "{part}");
+    assert!(all.len() > left.len(), "{part} switches nothing off");
+}
+
 /// Makes the plugin's collector on a tree and runs it once.
 pub fn render(tree: &Tree, name: &str, options: &str) -> Result<String, Error> {
     collect(&mut *make(tree, name, options)?, name)

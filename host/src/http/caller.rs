@@ -27,10 +27,14 @@ impl<'r> FromRequest<'r> for Permission {
             // A warning too, so that the log shows it by default: it is the record of who changed the agent.
             Ok(who) => tracing::warn!(peer, who, "{} {} is allowed", request.method(), request.uri()),
             Err(refusal) => {
-                if let Some(site) = request.rocket().state::<Site>() {
+                let site = request.rocket().state::<Site>();
+                if let Some(site) = site {
                     site.agent.counters.request_was_refused();
                 }
-                tracing::warn!(peer, "{} {} is refused: {}", request.method(), request.uri(), refusal.error);
+                if let Some(more) = site.and_then(|site| site.agent.refusals.take()) {
+                    let (method, uri, error) = (request.method(), request.uri(), &refusal.error);
+                    tracing::warn!(peer, "{method} {uri} is refused: {error}{more}");
+                }
             }
         }
         Outcome::Success(Permission(permission.map(drop)))

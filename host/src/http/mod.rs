@@ -19,6 +19,7 @@ use rocket::config::{Config, Ident, LogLevel};
 use rocket::{Build, Rocket};
 
 use crate::agent::Agent;
+use crate::config::METRICS;
 use crate::reload::exec::Boot;
 use crate::reload::journal::Journals;
 use crate::reload::transaction::Reloader;
@@ -42,6 +43,11 @@ impl Site {
     }
 }
 
+/// Whether relink serves paths that begin with this segment itself.
+pub(crate) fn is_taken(segment: &str) -> bool {
+    answer::ROUTES.iter().any(|(route, _)| route.split('/').nth(1) == Some(segment))
+}
+
 /// The routes.
 pub(crate) fn rocket(site: Site) -> Rocket<Build> {
     let config = Config {
@@ -51,7 +57,12 @@ pub(crate) fn rocket(site: Site) -> Rocket<Build> {
         ident: Ident::try_new("relink").unwrap_or_else(|_| Ident::none()),
         ..Config::release_default()
     };
-    routed(rocket::custom(config).manage(site))
+    let telemetry_path = site.agent.config.telemetry_path.clone();
+    let rocket = routed(rocket::custom(config).manage(site));
+    match telemetry_path.as_str() {
+        METRICS => rocket,
+        other => rocket.mount(other, scrape::elsewhere()),
+    }
 }
 
 fn routed(rocket: Rocket<Build>) -> Rocket<Build> {

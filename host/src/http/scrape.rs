@@ -82,6 +82,16 @@ impl<'r> Responder<'r, 'static> for Exposition {
 )]
 #[get("/metrics")]
 pub(super) async fn metrics(scrape: Scrape, site: &State<Site>) -> Result<Exposition, Refusal> {
+    exposition(scrape, site).await
+}
+
+/// The same at `telemetry_path`.
+#[get("/")]
+async fn metrics_elsewhere(scrape: Scrape, site: &State<Site>) -> Result<Exposition, Refusal> {
+    exposition(scrape, site).await
+}
+
+async fn exposition(scrape: Scrape, site: &Site) -> Result<Exposition, Refusal> {
     let collect: Vec<_> = scrape.collect.iter().map(String::as_str).collect();
     let exclude: Vec<_> = scrape.exclude.iter().map(String::as_str).collect();
     let selection = site.agent.scheduler.select(&collect, &exclude)?;
@@ -92,6 +102,10 @@ pub(super) async fn metrics(scrape: Scrape, site: &State<Site>) -> Result<Exposi
     }
     let body = expose::body(&snapshot, scrape.format, scrape.gzip);
     Ok(Exposition { format: scrape.format, gzip: scrape.gzip, body })
+}
+
+pub(super) fn elsewhere() -> Vec<Route> {
+    routes![metrics_elsewhere]
 }
 
 pub(super) fn routes() -> Vec<Route> {

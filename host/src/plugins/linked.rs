@@ -39,11 +39,14 @@ pub(crate) fn plugins(built: Option<Built>, config: &Config, generation: u64) ->
         if config.plugins.enables(descriptor.name) {
             set.add(plugin(descriptor, config, generation));
         } else {
-            let error = Error::new("linked in, and not among [plugins] enabled").hint(format!(
-                "add {:?} to [plugins] enabled in {}",
-                descriptor.name,
-                config.origin()
-            ));
+            let error = match config.plugins.why_left_out(descriptor.name) {
+                Some(flag) => Error::new(format!("linked in, and left out by {flag}")),
+                None => Error::new("linked in, and not among [plugins] enabled").hint(format!(
+                    "add {:?} to [plugins] enabled in {}",
+                    descriptor.name,
+                    config.origin()
+                )),
+            };
             set.refused.push(refused(descriptor.name, descriptor.version, descriptor.help, error));
         }
     }

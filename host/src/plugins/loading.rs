@@ -100,7 +100,10 @@ fn prove(
     leaving: &[String],
 ) -> Result<Instance, Objection> {
     if !config.plugins.enables(plugin.name) {
-        let error = Error::new(format!("plugin {} is not among [plugins] enabled", plugin.name));
+        let error = Error::new(match config.plugins.why_left_out(plugin.name) {
+            Some(flag) => format!("plugin {} is left out by {flag}", plugin.name),
+            None => format!("plugin {} is not among [plugins] enabled", plugin.name),
+        });
         return Err(Objection { error, cause: Cause::Configuration });
     }
     let running = scheduler.running();

@@ -127,6 +127,11 @@ impl Scheduler {
         Ok(Scheduler { shared })
     }
 
+    /// Leaves what the agent's own process costs out of the snapshots.
+    pub(crate) fn hide_process(&self) {
+        self.shared.own.lock().unwrap_or_else(PoisonError::into_inner).hide_process();
+    }
+
     /// Puts a plugin in, in place of the one of that name if there is one. The call in flight of the old one ends as
     /// it would have, and its collector is dropped after it; the next collection asks the new one.
     pub(crate) fn put(&self, plugin: Arc<Plugin>, instance: Instance) {

@@ -78,14 +78,20 @@ pub(crate) const NAME: &str = "relink itself";
 /// Makes the agent's own reading.
 pub(crate) struct Own {
     counters: Arc<Counters>,
-    process: Process,
+    /// None: what the process costs is not shown.
+    process: Option<Process>,
     samples: Samples,
     layout: Option<Arc<Layout>>,
 }
 
 impl Own {
     pub(crate) fn new(counters: Arc<Counters>) -> Self {
-        Own { counters, process: Process::new(), samples: Samples::new(FAMILIES, 10_000), layout: None }
+        Own { counters, process: Some(Process::new()), samples: Samples::new(FAMILIES, 10_000), layout: None }
+    }
+
+    /// Leaves out what the process costs from now on.
+    pub(crate) fn hide_process(&mut self) {
+        self.process = None;
     }
 
     /// The agent's own reading beside these of the plugins.
@@ -108,7 +114,7 @@ impl Own {
         out.push(&REQUESTS_REFUSED, [], counted.requests_refused as f64);
         out.push(&RETIRED, [], self.counters.retired_bytes() as f64);
         // A system without /proc has no such samples, and nothing else is missing.
-        let _ = self.process.push(out);
+        let _ = self.process.as_mut().map(|process| process.push(out));
         Reading { plugin: NAME, duration: began.elapsed(), result: self.frame() }
     }
 

@@ -14,6 +14,7 @@ use super::instance::Instance;
 use crate::plugins::set::Plugin;
 use crate::plugins::status::{State, Status};
 use crate::store::snapshot::{Frame, Reading};
+use crate::telemetry::Quota;
 
 pub(crate) struct Slot {
     /// Tells this slot from others of its name, before and after it.
@@ -25,6 +26,7 @@ pub(crate) struct Slot {
     since: SystemTime,
     error: Option<Error>,
     breaker: Breaker,
+    changes: Quota,
     samples: usize,
     last_duration: Option<Duration>,
     /// Told when the state or the error changes.
@@ -52,6 +54,9 @@ pub(crate) struct Done {
 /// The walks that wait for a call's reading, each with the place it has there.
 pub(crate) type Waiting = Vec<(Arc<Walk>, usize)>;
 
+/// How many changes of state are logged a minute, of a plugin that fails now and then.
+const CHANGES: u32 = 10;
+
 impl Slot {
     pub(crate) fn new(plugin: Arc<Plugin>, instance: Instance, news: watch::Sender<()>) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
@@ -64,6 +69,7 @@ impl Slot {
             since: SystemTime::now(),
             error: None,
             breaker: Breaker::default(),
+            changes: Quota::new(CHANGES),
             samples: 0,
             last_duration: None,
             news,
@@ -165,9 +171,12 @@ impl Slot {
         if self.state != state {
             self.state = state;
             self.since = SystemTime::now();
-            match &error {
-                Some(error) => tracing::warn!(plugin = self.plugin.name, "{state:?}: {error}"),
-                None => tracing::info!(plugin = self.plugin.name, "active again"),
+            let (plugin, state) = (self.plugin.name, state.name());
+            match (self.changes.take(), &error) {
+                (Some(more), Some(error)) => tracing::warn!(plugin, "{state}: {error}{more}"),
+                // A warning too: who saw the one line should see the other.
+                (Some(more), None) => tracing::warn!(plugin, "active again{more}"),
+                (None, _) => {}
             }
         } else if state == State::Active && self.error != error {
             match &error {

@@ -1,7 +1,7 @@
 //! The listening socket.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -13,7 +13,17 @@ const BACKLOG: i32 = 4096;
 /// Listens on `address`. The socket does not block and is closed on exec unless the reload says otherwise; there is
 /// one for the life of the agent (with `SO_REUSEPORT` a second one would lose what waits in the queue of the first).
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let (address, socket) = match Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
+    {
+        // A kernel without IPv6, asked for all addresses: those of IPv4 are all that it has.
+        Err(error)
+            if error.raw_os_error() == Some(libc::EAFNOSUPPORT) && address.ip() == Ipv6Addr::UNSPECIFIED =>
+        {
+            let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+            (address, Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?)
+        }
+        made => (address, made?),
+    };
     // A restart must not wait for the connections of the agent before to leave TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;

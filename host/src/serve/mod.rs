@@ -42,6 +42,8 @@ use connection::Connection;
 use dispatch::Refusal;
 use live::{Answer, Live, Phase, Wish};
 
+use crate::telemetry::Quota;
+
 /// Tells event streams to end, because a hand-over or the end of the agent is near. It is made before the server and
 /// before Rocket, which both get it.
 #[derive(Clone, Debug)]
@@ -96,6 +98,8 @@ pub(crate) struct Server {
     left: Notify,
     next_id: AtomicU64,
     refusing: AtomicUsize,
+    /// For the log of connections that could not be accepted.
+    accept_errors: Quota,
 }
 
 /// Changed only together with the mode, so that no connection falls between two of these.
@@ -132,6 +136,7 @@ impl Server {
             left: Notify::new(),
             next_id: AtomicU64::new(0),
             refusing: AtomicUsize::new(0),
+            accept_errors: Quota::new(10),
         }))
     }
 
@@ -333,7 +338,9 @@ impl Server {
         if !matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)) {
             return;
         }
-        tracing::warn!("accepting a connection: {error}");
+        if let Some(more) = self.accept_errors.take() {
+            tracing::warn!("accepting a connection: {error}{more}");
+        }
         let left = self.left.notified();
         evict(&self.table());
         // The descriptors may be held by others, whose end nobody announces: look again after a while.

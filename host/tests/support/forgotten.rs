@@ -17,7 +17,7 @@ register_linked! { name: "seen", help: "Is linked", families: [], new: |_: &Opti
 fn main() -> ExitCode {
     // As `app/build.rs` tells it; `GHOST` has it forgotten.
     match std::env::var_os("GHOST") {
-        Some(_) => relink_host::main_with("ghost-of-disk@1f2e,seen", "left"),
-        None => relink_host::main_with("seen@1f2e", "left"),
+        Some(_) => relink_host::main_with("ghost-of-disk@1f2e,seen", "left", relink_host::flags::NONE),
+        None => relink_host::main_with("seen@1f2e", "left", relink_host::flags::NONE),
     }
 }

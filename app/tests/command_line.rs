@@ -1,0 +1,274 @@
+//! The command line of the executable: node_exporter's flags, and what is refused.
+
+mod support;
+
+use support::{Ended, Folder};
+
+const QUIET: &str = "print = \"none\"\n[history]\ninterval = 0\n";
+
+/// The command must end with code 2, and say each of these words on stderr.
+fn refuses(ended: &Ended, words: &[&str]) {
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    for word in words {
+        assert!(ended.stderr.contains(word), "{word:?} is not in: {}", ended.stderr);
+    }
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}
+
+/// The command must prove everything.
+fn proves(folder: &Folder, line: &str) -> String {
+    let words: Vec<_> = ["check"].into_iter().chain(line.split_whitespace()).collect();
+    let ended = folder.run(&words);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{line}: {}", ended.stdout);
+    ended.stdout
+}
+
+/// Names of families on `/metrics`, without the agent's own.
+fn families(text: &str) -> std::collections::BTreeSet<String> {
+    let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    names
+        .filter(|name| name.starts_with("node_") && !name.starts_with("node_scrape_"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Command lines as packages, charts and roles for node_exporter write them, but for the address and the folders.
+#[test]
+fn command_lines_of_node_exporter_work_unchanged() {
+    let folder = Folder::new(QUIET);
+    for line in [
+        // Debian's own defaults.
+        r"--collector.diskstats.ignored-devices=^(ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$
+          --collector.filesystem.ignored-mount-points=^/(sys|proc|dev|run)($|/)
+          --collector.netdev.ignored-devices=^lo$",
+        // kube-prometheus.
+        r"--web.listen-address=127.0.0.1:9100 --path.sysfs=/sys --path.rootfs=/ --path.procfs=/proc
+          --path.udev.data=/run/udev/data --no-collector.wifi --no-collector.hwmon --no-collector.btrfs
+          --collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run/k3s/containerd/.+|var/lib/docker/.+|var/lib/kubelet/pods/.+)($|/)
+          --collector.netclass.ignored-devices=^(veth.*|[a-f0-9]{15})$
+          --collector.netdev.device-exclude=^(veth.*|[a-f0-9]{15})$",
+        // A role for Ansible, with values behind a space, as kingpin takes them.
+        r"--collector.processes --collector.tcpstat --no-collector.zfs --collector.cpu.info
+          --collector.filesystem.fs-types-exclude ^(tmpfs|overlay)$ --collector.filesystem.mount-timeout 5s
+          --web.telemetry-path /metrics --web.max-requests 40 --web.disable-exporter-metrics
+          --log.level info --log.format logfmt --runtime.gomaxprocs=1",
+        r"--collector.disable-defaults --collector.cpu --collector.meminfo --collector.loadavg
+          --collector.vmstat.fields=^(oom_kill|pgpg|pswp|pg.*fault).*
+          --collector.netstat.fields=^(Tcp_(ActiveOpens|InSegs)|Udp_.*)$",
+    ] {
+        proves(&folder, line);
+    }
+}
+
+/// What the installed node_exporter's `--help` lists: each flag, and its default where it takes a value.
+fn flags_of_node_exporter(help: &str) -> Vec<(String, Option<String>)> {
+    // Those that are relink's own, and one whose default other machines could reach.
+    const OTHERS: [&str; 6] =
+        ["help", "help-long", "help-man", "version", "web.config.file", "web.listen-address"];
+    let lines = help.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
+    let flags = lines.filter_map(|line| {
+        let flag = line.split([' ', '\t']).next()?;
+        let (name, value) = flag.split_once('=').map_or((flag, None), |(name, value)| (name, Some(value)));
+        let is_placeholder = |value: &str| value.chars().next().is_some_and(|c| c.is_ascii_uppercase());
+        let value = value.map(|value| match value.trim_matches('"') {
+            value if is_placeholder(value) => "x".to_owned(),
+            value => value.trim_end_matches("...").trim_end_matches('"').replace("\\\\", "\\"),
+        });
+        Some((name.trim_start_matches("[no-]").to_owned(), value))
+    });
+    flags.filter(|(name, _)| !OTHERS.contains(&name.as_str())).collect()
+}
+
+#[test]
+fn every_flag_of_the_installed_node_exporter_is_taken_or_refused_with_a_reason() {
+    let installed =
+        ["prometheus-node-exporter", "node_exporter"].into_iter().find_map(relink_testkit::installed);
+    let Some(node_exporter) = installed else {
+        return relink_testkit::skip("node_exporter's own list of flags", "node_exporter is not installed");
+    };
+    let mut help = relink_testkit::command(&node_exporter.display().to_string());
+    help.arg("--help");
+    let help = support::ended(help);
+    let flags = flags_of_node_exporter(&[help.stdout, help.stderr].concat());
+    assert!(flags.len() > 50, "{flags:?}");
+    let folder = Folder::new(QUIET);
+    let mut taken = 0;
+    for (name, value) in flags {
+        let flag = match &value {
+            Some(value) => format!("--{name}={value}"),
+            None => format!("--{name}"),
+        };
+        let ended = folder.run(&["plugins", &flag]);
+        let has_reason = ["is refused: ", "is not linked into"].iter().any(|why| ended.stderr.contains(why));
+        let is_refused = ended.code == Some(2) && has_reason && ended.stderr.contains(&name);
+        assert!(ended.code == Some(0) || is_refused, "{flag}: {:?}: {}", ended.code, ended.stderr);
+        taken += usize::from(ended.code == Some(0));
+        if value.is_none() && name != "web.disable-exporter-metrics" {
+            let off = folder.run(&["plugins", &format!("--no-{name}")]);
+            assert_eq!(off.code, Some(0), "--no-{name}: {}", off.stderr);
+        }
+    }
+    assert!(taken > 40, "{taken} are taken");
+}
+
+#[test]
+fn the_parts_of_a_plugin_are_switched_one_by_one() {
+    let folder = Folder::new(QUIET);
+    let shown = |arguments: &[&str]| families(&folder.start(arguments).get("/metrics").text());
+    let all = shown(&[]);
+    let agent = folder.start(&["--no-collector.filesystem", "--no-collector.arp", "--no-collector.meminfo"]);
+    let less = families(&agent.get("/metrics").text());
+    // The next image has the same command line.
+    let reload = agent.put("/plugins/reload?force=true");
+    assert_eq!(reload.json()["outcome"], "committed", "{}", reload.text());
+    assert_eq!(families(&agent.get("/metrics").text()), less);
+    let gone: Vec<_> = all.difference(&less).map(String::as_str).collect();
+    let is_expected = |family: &&str| {
+        ["node_filesystem_", "node_arp_", "node_memory_"].iter().any(|prefix| family.starts_with(prefix))
+    };
+    assert!(gone.iter().all(&is_expected), "{gone:?}");
+    assert!(gone.iter().any(|family| family.starts_with("node_memory_")), "{gone:?}");
+    assert!(!less.iter().any(|family| is_expected(&family.as_str())), "{less:?}");
+    assert_eq!(less.difference(&all).count(), 0);
+
+    let few = shown(&["--collector.disable-defaults", "--collector.time", "--collector.loadavg"]);
+    assert_eq!(
+        few.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["node_load1", "node_load15", "node_load5", "node_time_seconds"]
+    );
+}
+
+#[test]
+fn a_plugin_with_all_parts_off_does_not_run_and_says_which_flag_did_it() {
+    let folder = Folder::new(QUIET);
+    let agent = folder.start(&["--no-collector.diskstats", "--no-collector.filesystem"]);
+    let disk = agent.plugin("disk");
+    assert_eq!(disk["state"], "refused");
+    assert_eq!(disk["error"], "linked in, and left out by --no-collector.filesystem");
+    assert!(agent.get("/metrics").text().contains("node_cpu_seconds_total"));
+}
+
+#[test]
+fn samples_are_served_at_the_telemetry_path_as_well() {
+    let folder = Folder::new(QUIET);
+    let agent = folder.start(&["--web.telemetry-path=/deep/er", "--web.disable-exporter-metrics"]);
+    for path in ["/metrics", "/deep/er", "/deep/er?collect[]=load"] {
+        let answer = agent.get(path);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"), "{path}");
+        let text = answer.text();
+        assert!(text.contains("node_load1 ") && text.contains("relink_build_info"), "{path}: {text}");
+        assert!(!text.contains("process_"), "{path}: {text}");
+    }
+    assert_eq!(agent.request("HEAD", "/deep/er", &[], &[]).status, 200);
+    assert_eq!(agent.get("/deep").status, 404);
+    let plain = folder.start(&[]);
+    assert!(plain.get("/metrics").text().contains("process_resident_memory_bytes"));
+    assert_eq!(plain.get("/deep/er").status, 404);
+    for (path, why) in [
+        ("/", "expected a path"),
+        ("metrics", "expected a path"),
+        ("/a/", "expected a path"),
+        ("/a?b", "expected a path"),
+        ("/<name>", "expected a path"),
+        ("/plugins", "served by relink itself"),
+        ("/-/x", "served by relink itself"),
+    ] {
+        refuses(&folder.run(&["--web.telemetry-path", path]), &["telemetry_path", &format!("{path:?}"), why]);
+    }
+}
+
+#[test]
+fn what_has_no_meaning_here_is_refused_by_name() {
+    let folder = Folder::new(QUIET);
+    for (line, words) in [
+        ("--collector.systemd", &["--collector.systemd", "no plugin", "arp, conntrack, cpu"][..]),
+        (
+            "--collector.systemd.unit-include=ssh",
+            &["--collector.systemd.unit-include", "no collector systemd"],
+        ),
+        ("--collector.cpuu", &["there is no collector cpuu", "arp, conntrack, cpu"]),
+        ("--collector.filesystem.exclude=x", &["--collector.filesystem.mount-points-exclude"]),
+        ("--collector.hwmon.sensor-include=x", &["--collector.hwmon.sensor-include", "chip-exclude"]),
+        (
+            "--collector.filesystem.mount-points-exclude=(",
+            &["mount_points_exclude", "\"(\"", "regular expression"],
+        ),
+        ("--collector.filesystem.mount-timeout=5", &["\"5\"", "5s"]),
+        ("--collector.cpu --no-collector.cpu", &["--collector.cpu", "--no-collector.cpu", "both"]),
+        ("--collector.cpu=yes", &["--collector.cpu takes no value", "yes"]),
+        ("--web.listen-address=:9100", &["[::]:9100", "all addresses", "--allow-remote"]),
+        ("--web.listen-address=0.0.0.0:9100", &["0.0.0.0:9100", "--allow-remote"]),
+        ("--web.listen-address=9100", &["9100", "expected an address and a port"]),
+        ("--log.level=loud", &["--log.level", "loud", "debug"]),
+        ("--log.format=xml", &["--log.format", "xml", "json"]),
+        ("--web.no-such-flag=1", &["--web.no-such-flag"]),
+        ("dance", &["dance"]),
+        ("completions tcsh", &["tcsh", "bash", "fish", "zsh"]),
+    ] {
+        refuses(&folder.run(&line.split_whitespace().collect::<Vec<_>>()), words);
+    }
+}
+
+#[test]
+fn plugins_and_options_that_are_not_are_refused_with_what_there_is() {
+    for (toml, words) in [
+        ("[plugins]\nenabled = [\"gpu\"]", &["\"gpu\"", "no plugin of this agent", "cpu, disk"][..]),
+        ("[plugins]\nenabled = [\"../cpu\"]", &["\"../cpu\"", "cpu, disk"]),
+        ("[plugins.\"a/b\"]\nx = 1", &["\"a/b\"", "cpu, disk"]),
+        ("[plugins.cpu]\ninfo = 3", &["[plugins.cpu]", "boolean"]),
+        ("[plugins.cpu]\ninof = true", &["`inof`", "`info`", "`cpufreq`"]),
+        ("[plugins]\ncpu = 1", &["[plugins.cpu]", "no table"]),
+        ("[log]\nlevel = \"loud\"", &["`loud`", "`debug`"]),
+        ("telemetry_path = \"x\"", &["telemetry_path", "relink.toml"]),
+    ] {
+        refuses(&Folder::new(toml).run(&[]), words);
+    }
+    let folder = Folder::new(QUIET);
+    let agent = folder.start(&[]);
+    for name in ["gpu", "..%2Fcpu", "a%2Fb"] {
+        let answer = agent.put(&format!("/plugins/reload?plugins=cpu,{name}"));
+        assert!([400, 422].contains(&answer.status), "{name}: {} {}", answer.status, answer.text());
+        let said = answer.text();
+        assert!(said.contains("disk"), "{name}: the known ones are listed: {said}");
+    }
+}
+
+#[test]
+fn help_lists_what_is_understood() {
+    let folder = Folder::new(QUIET);
+    let help = folder.run(&["--help"]);
+    assert_eq!(help.code, Some(0));
+    for word in [
+        "--web.telemetry-path",
+        "--web.listen-address",
+        "arp, conntrack, cpu",
+        "--collector.vmstat.fields",
+        "--[no-]collector.cpu.info",
+    ] {
+        assert!(help.stdout.contains(word), "{word:?} is not in: {}", help.stdout);
+    }
+    assert!(!folder.run(&["-h"]).stdout.contains("--collector.vmstat.fields"), "the short one stays short");
+    assert!(folder.run(&["--version"]).stdout.starts_with("relink "));
+}
+
+#[test]
+fn completions_and_the_manual_page_are_printed() {
+    // They work whatever the configuration says.
+    let folder = Folder::new("= broken");
+    for (shell, word) in [("bash", "complete -F"), ("zsh", "#compdef relink"), ("fish", "complete -c relink")]
+    {
+        let ended = folder.run(&["completions", shell]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{shell}");
+        assert!(
+            ended.stdout.contains(word) && ended.stdout.contains("web.telemetry-path"),
+            "{shell}: {}",
+            ended.stdout
+        );
+    }
+    let page = folder.run(&["man"]);
+    assert_eq!((page.code, page.stderr.as_str()), (Some(0), ""));
+    for word in [".TH relink 1", ".SH NAME", ".SH OPTIONS", "RELINK_LISTEN", "collector.vmstat.fields"] {
+        assert!(page.stdout.contains(word), "{word:?} is not in: {}", page.stdout);
+    }
+}
