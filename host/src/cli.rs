@@ -37,6 +37,13 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether it serves, or proves that it could.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self, Command::Run | Command::Check { .. })
+    }
+}
+
 /// What the command line and the environment may set; each wins over the configuration file.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Settings {
@@ -73,6 +80,9 @@ pub(crate) struct Settings {
     /// Listen on an address that other machines can reach, without TLS and password
     #[arg(long, global = true, env = "RELINK_ALLOW_REMOTE")]
     pub(crate) allow_remote: bool,
+    /// TLS, passwords, headers: a web configuration file as Prometheus' exporters take it
+    #[arg(long = "web.config.file", global = true, value_name = "FILE", env = "RELINK_WEB_CONFIG_FILE")]
+    pub(crate) web_config: Option<PathBuf>,
     /// Set by `cargo xtask run`: the command that builds the agent, as a JSON list
     #[arg(long, hide = true, global = true, env = "RELINK_BUILDER")]
     pub(crate) builder: Option<String>,

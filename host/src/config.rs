@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use relink_core::{Context, Error, Options, Paths};
@@ -10,6 +11,7 @@ use serde::Deserialize;
 
 use crate::cli::Settings;
 use crate::serve::Limits;
+use crate::web::Web;
 
 /// The whole configuration. Each key of `relink.toml` has its default here.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,8 +23,13 @@ pub(crate) struct Config {
     pub(crate) print: Print,
     /// Host names under which the agent may be asked, beside localhost and addresses.
     pub(crate) hosts: Vec<String>,
-    /// Allows a listener that other machines can reach although relink has no TLS and no token.
+    /// Allows a listener that other machines can reach although no TLS and no password is set up.
     pub(crate) allow_remote: bool,
+    /// TLS, passwords, headers: a file in the format of Prometheus' exporter-toolkit.
+    web_config: Option<PathBuf>,
+    /// What it asks for.
+    #[serde(skip)]
+    pub(crate) web: Option<Arc<Web>>,
     #[serde(rename = "path")]
     pub(crate) paths: Roots,
     pub(crate) collect: Collect,
@@ -146,6 +153,8 @@ impl Default for Config {
             print: Print::Table,
             hosts: Vec::new(),
             allow_remote: false,
+            web_config: None,
+            web: None,
             paths: Roots::default(),
             collect: Collect::default(),
             limits: Limits::default(),
@@ -221,6 +230,7 @@ impl Config {
             (&mut self.paths.procfs, &settings.procfs),
             (&mut self.paths.sysfs, &settings.sysfs),
             (&mut self.paths.rootfs, &settings.rootfs),
+            (&mut self.web_config, &settings.web_config),
         ] {
             if value.is_some() {
                 target.clone_from(value);
@@ -267,14 +277,32 @@ impl Config {
                 "{origin}: [history] interval is {interval}, expected 0 or 0.1 to 3600"
             )));
         }
-        if !self.listen.ip().is_loopback() && !self.allow_remote {
+        Ok(())
+    }
+
+    /// The same for an agent that serves: reads the web configuration file. A listener that other machines can reach
+    /// needs one that keeps strangers out.
+    pub(crate) fn guarded(mut self) -> Result<Self, Error> {
+        let must_guard = !self.listen.ip().is_loopback() && !self.allow_remote;
+        let web = self.web_config.as_deref().map(|path| Web::open(path, must_guard)).transpose()?;
+        if must_guard && !web.as_ref().is_some_and(Web::guards) {
             return Err(Error::new(format!(
-                "listening on {} would show this machine to others, and relink has no TLS and no password",
+                "listening on {} would show this machine to others: there is no TLS with passwords or client \
+                 certificates",
                 self.listen
             ))
-            .hint("listen on 127.0.0.1 behind a proxy, or accept it with --allow-remote"));
+            .hint(
+                "set them up with --web.config.file (docs/tls.md), listen on 127.0.0.1 behind a proxy, or accept \
+                 it with --allow-remote",
+            ));
         }
-        Ok(())
+        self.web = web.map(Arc::new);
+        Ok(self)
+    }
+
+    /// How a URL of this agent begins.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.web.as_ref().is_some_and(|web| web.has_tls()) { "https" } else { "http" }
     }
 
     /// Whether each plugin that the configuration names is one of those `known`.
@@ -297,6 +325,10 @@ impl Config {
 
     /// Whether the configuration file has another text than the one that was read.
     pub(crate) fn changed_on_disk(&self) -> bool {
+        // The web configuration is read again by itself, but for what only another image can do.
+        if self.web.as_ref().is_some_and(|web| web.takes_reload()) {
+            return true;
+        }
         match &self.file {
             Some((path, text)) => std::fs::read_to_string(path).map_or(true, |now| now != *text),
             None => Path::new(DEFAULT_FILE).exists(),
@@ -342,7 +374,7 @@ impl Plugins {
 const DEFAULT_FILE: &str = "relink.toml";
 
 /// The variables that relink reads. A misspelt one would otherwise be ignored without a word.
-const VARIABLES: [&str; 14] = [
+const VARIABLES: [&str; 15] = [
     "RELINK_LISTEN",
     "RELINK_CONFIG",
     "RELINK_PLUGIN_DIR",
@@ -354,6 +386,7 @@ const VARIABLES: [&str; 14] = [
     "RELINK_LOG",
     "RELINK_LOG_FORMAT",
     "RELINK_BUILDER",
+    "RELINK_WEB_CONFIG_FILE",
     // Set by one image for the next, and no business of anybody else.
     crate::reload::preflight::ENV_PREFLIGHT,
     crate::reload::handover::ENV_HANDOVER,
@@ -367,7 +400,7 @@ pub(crate) fn check_environment(names: impl Iterator<Item = std::ffi::OsString>)
             && !VARIABLES.contains(&name)
         {
             return Err(Error::new(format!("unknown environment variable {name}"))
-                .hint(format!("known are: {}", VARIABLES[..11].join(", "))));
+                .hint(format!("known are: {}", VARIABLES[..12].join(", "))));
         }
     }
     Ok(())
@@ -382,7 +415,7 @@ mod tests {
         let path = dir.path().join("relink.toml");
         std::fs::write(&path, toml).unwrap();
         let settings = Settings { config: Some(path), ..Settings::default() };
-        Config::load(&settings, &["cpu", "disk"])
+        Config::load(&settings, &["cpu", "disk"])?.guarded()
     }
 
     #[test]

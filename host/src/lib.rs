@@ -28,6 +28,7 @@ mod serving;
 pub mod store;
 mod systemd;
 mod telemetry;
+mod web;
 
 use std::process::ExitCode;
 
@@ -69,9 +70,12 @@ fn start(built: Option<Built>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    let command = cli.command.unwrap_or(Command::Run);
     let outcome = config::check_environment(std::env::vars_os().map(|(name, _)| name))
         .and_then(|()| telemetry::start())
-        .and_then(|()| Config::load(&cli.settings, &Agent::known_plugins(built)));
+        .and_then(|()| Config::load(&cli.settings, &Agent::known_plugins(built)))
+        // What does not serve needs no key, which may be for the agent's user alone to read.
+        .and_then(|config| if command.serves() { config.guarded() } else { Ok(config) });
     let config = match outcome {
         Ok(config) => config,
         Err(error) => {
@@ -79,7 +83,7 @@ fn start(built: Option<Built>) -> ExitCode {
             return complain(&error, 2);
         }
     };
-    let outcome = match cli.command.unwrap_or(Command::Run) {
+    let outcome = match command {
         Command::Run => match preflight::asked_for() {
             Some(enabled) => commands::prove(built, config, &enabled, start.boot).map_err(Failed::from),
             None => {

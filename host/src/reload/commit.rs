@@ -40,6 +40,10 @@ impl Reloader {
             return Stop::with(Outcome::Failed, Error::new("the agent ends"));
         }
         self.step(id, "exec");
+        if let Some(journal) = self.journal(id) {
+            let body = serde_json::to_string(&journal).unwrap_or_default() + "\n";
+            server.answer_ahead(id, body.into()).await;
+        }
         let error = match self.handover(id, &carried, server, paused, &candidate, chosen) {
             Ok(handover) => self.exec(&candidate, &handover),
             Err(error) => error,
