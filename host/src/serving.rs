@@ -56,6 +56,9 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
         };
         let hosts = HostPolicy::new(&agent.config.hosts);
         let web = agent.config.web.clone();
+        if let Some(web) = &web {
+            web.remember(carry.passwords);
+        }
         agent.counters.set_web(web.clone());
         let server = Server::new(listener, client, agent.config.limits.clone(), hosts, web, quiesce)?;
         reloader.attach(Arc::clone(&server));

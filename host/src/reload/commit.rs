@@ -84,6 +84,7 @@ impl Reloader {
             counted: self.agent.counters.counted(),
             chosen,
             library_generations: self.agent.libraries().generations(),
+            passwords: self.agent.config.web.as_ref().map(|web| web.remembered()).unwrap_or_default(),
             hash: candidate.hash.clone(),
             before: (self.agent.chosen.clone(), self.hash.get().cloned().unwrap_or_default()),
         };

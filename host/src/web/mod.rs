@@ -23,6 +23,8 @@ use hyper::header::{HeaderName, HeaderValue};
 use relink_core::Error;
 use rustls::ServerConfig;
 
+pub(crate) use passwords::Remembered;
+
 use file::{File, Rate};
 use passwords::{Checked, Passwords, Users};
 use rate::Bucket;
@@ -208,6 +210,16 @@ impl Web {
                 .hint("basic_auth_users, or client_auth_type: RequireAndVerifyClientCert"));
         }
         Ok(fresh)
+    }
+
+    /// The passwords that were right, for the next image.
+    pub(crate) fn remembered(&self) -> Remembered {
+        self.passwords.remembered()
+    }
+
+    /// Goes on with those of the image before.
+    pub(crate) fn remember(&self, remembered: Remembered) {
+        self.passwords.remember(remembered);
     }
 
     /// Judges a request by its `Authorization` headers. `true`: a password was asked for and was right.

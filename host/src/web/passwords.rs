@@ -5,12 +5,14 @@
 //! holds no password, and so that no two pairs of user and password share an entry (as in CVE-2022-46146).
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use relink_core::Error;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
@@ -76,15 +78,15 @@ impl Users {
 
 /// What is known of passwords that were tried.
 pub(super) struct Passwords {
-    key: [u8; 32],
     tried: Mutex<Tried>,
     /// Its one permit is held while a hash is computed.
     hashing: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
-#[derive(Default)]
 struct Tried {
+    /// Random, and this process's own.
+    key: [u8; 32],
     right: VecDeque<Digest>,
     wrong: VecDeque<Digest>,
 }
@@ -93,8 +95,7 @@ impl Passwords {
     /// `key` is random, and this process's own.
     pub(super) fn new(key: [u8; 32]) -> Self {
         Passwords {
-            key,
-            tried: Mutex::default(),
+            tried: Mutex::new(Tried { key, right: VecDeque::new(), wrong: VecDeque::new() }),
             hashing: Arc::new(Semaphore::new(1)),
             waiting: AtomicUsize::new(0),
         }
@@ -106,7 +107,8 @@ impl Passwords {
         let known = users.hashes.get(&user);
         let hash = known.unwrap_or(&users.decoy);
         // Known or not is a part of it: the decoy is somebody's hash, and may have been this user's yesterday.
-        let digest = self.digest([&[u8::from(known.is_some())], user.as_bytes(), hash.as_bytes(), &password]);
+        let digest =
+            self.tried().digest([&[u8::from(known.is_some())], user.as_bytes(), hash.as_bytes(), &password]);
         if let Some(checked) = self.tried().get(&digest) {
             return checked;
         }
@@ -128,6 +130,29 @@ impl Passwords {
         if right { Checked::Right } else { Checked::Wrong }
     }
 
+    /// What the next image needs so that it need not hash each client's password again.
+    pub(super) fn remembered(&self) -> Remembered {
+        let tried = self.tried();
+        Remembered { key: tried.key, right: tried.right.iter().copied().collect() }
+    }
+
+    /// Goes on with what the image before has remembered.
+    pub(super) fn remember(&self, remembered: Remembered) {
+        if !remembered.right.is_empty() {
+            let mut tried = self.tried();
+            tried.key = remembered.key;
+            tried.right = remembered.right.into_iter().take(REMEMBERED).collect();
+            tried.wrong.clear();
+        }
+    }
+
+    fn tried(&self) -> MutexGuard<'_, Tried> {
+        // Whole after each call, so a panic of another thread does not matter.
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tried {
     /// Each part with its length, so that no part can pass for the end of another.
     fn digest(&self, parts: [&[u8]; 4]) -> Digest {
         let mut digest = Sha256::new_with_prefix(self.key);
@@ -138,13 +163,6 @@ impl Passwords {
         digest.finalize().into()
     }
 
-    fn tried(&self) -> MutexGuard<'_, Tried> {
-        // Whole after each call, so a panic of another thread does not matter.
-        self.tried.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Tried {
     fn get(&self, digest: &Digest) -> Option<Checked> {
         if contains(&self.right, digest) {
             return Some(Checked::Right);
@@ -167,6 +185,20 @@ fn contains(list: &VecDeque<Digest>, wanted: &Digest) -> bool {
     list.iter().fold(false, |found, one| {
         found | (one.iter().zip(wanted).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0)
     })
+}
+
+/// Passwords that were right, as their digests: for the hand-over from one image to the next.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Remembered {
+    key: [u8; 32],
+    right: Vec<Digest>,
+}
+
+impl fmt::Debug for Remembered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remembered").field("right", &self.right.len()).finish_non_exhaustive()
+    }
 }
 
 /// A request that waits for a hash is counted until this is dropped.
@@ -247,6 +279,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_next_image_hashes_no_password_again() {
+        let passwords = Passwords::new([1; 32]);
+        let users = users(&[("a", "right")]);
+        assert_eq!(passwords.check(&users, &basic("a:right")).await, Checked::Right);
+        assert_eq!(passwords.check(&users, &basic("a:wrong")).await, Checked::Wrong);
+        let carried = serde_json::to_string(&passwords.remembered()).unwrap();
+        let next = Passwords::new([2; 32]);
+        next.remember(serde_json::from_str(&carried).unwrap());
+        // Whoever had to hash would be told that it can't be done.
+        next.hashing.close();
+        assert_eq!(next.check(&users, &basic("a:right")).await, Checked::Right);
+        assert_eq!(next.check(&users, &basic("a:wrong")).await, Checked::Busy);
+        next.remember(Remembered::default());
+        assert_eq!(next.check(&users, &basic("a:right")).await, Checked::Right);
+    }
+
+    #[tokio::test]
     async fn nobody_pushes_a_right_password_out_and_memory_is_bounded() {
         let passwords = Passwords::new([1; 32]);
         let users = users(&[("a", "right")]);
@@ -291,11 +340,11 @@ mod tests {
     #[test]
     fn no_two_pairs_share_a_digest() {
         let passwords = Passwords::new([1; 32]);
-        let digest = |parts: [&str; 4]| passwords.digest(parts.map(str::as_bytes));
+        let digest = |parts: [&str; 4]| passwords.tried().digest(parts.map(str::as_bytes));
         assert_ne!(digest(["", "a", "b", "c"]), digest(["", "ab", "", "c"]));
         assert_ne!(digest(["", "a", "bc", ""]), digest(["", "a", "b", "c"]));
         assert_ne!(digest(["", "a", "b", "c"]), digest(["a", "", "b", "c"]));
         let other = Passwords::new([2; 32]);
-        assert_ne!(digest(["", "a", "b", "c"]), other.digest([b"", b"a", b"b", b"c"]));
+        assert_ne!(digest(["", "a", "b", "c"]), other.tried().digest([b"", b"a", b"b", b"c"]));
     }
 }
