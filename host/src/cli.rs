@@ -44,6 +44,13 @@ pub(crate) enum Command {
     Man,
 }
 
+impl Command {
+    /// Whether it serves, or proves that it could.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self, Command::Run | Command::Check { .. })
+    }
+}
+
 /// What the command line and the environment may set; each wins over the configuration file.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Settings {
@@ -87,6 +94,9 @@ pub(crate) struct Settings {
     /// Listen on an address that other machines can reach, without TLS and password
     #[arg(long, global = true, env = "RELINK_ALLOW_REMOTE")]
     pub(crate) allow_remote: bool,
+    /// TLS, passwords, headers: a web configuration file as Prometheus' exporters take it
+    #[arg(long = "web.config.file", global = true, value_name = "FILE", env = "RELINK_WEB_CONFIG_FILE")]
+    pub(crate) web_config: Option<PathBuf>,
     /// Serve the samples at this path as well as at /metrics
     #[arg(long = "web.telemetry-path", global = true, value_name = "PATH")]
     pub(crate) telemetry_path: Option<String>,

@@ -7,6 +7,7 @@ mod plugins;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use relink_core::{Context, Error, Options, Paths};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::Settings;
 use crate::serve::Limits;
 use crate::telemetry::Log;
+use crate::web::Web;
 
 pub(crate) use default::DEFAULT_TOML;
 pub(crate) use explain::{Origin, Setting, explain};
@@ -33,8 +35,13 @@ pub(crate) struct Config {
     pub(crate) telemetry_path: String,
     /// Whether `/metrics` shows what the agent's own process costs (`process_…`).
     pub(crate) exporter_metrics: bool,
-    /// Allows a listener that other machines can reach although relink has no TLS and no token.
+    /// Allows a listener that other machines can reach although no TLS and no password is set up.
     pub(crate) allow_remote: bool,
+    /// TLS, passwords, headers: a file in the format of Prometheus' exporter-toolkit.
+    web_config: Option<PathBuf>,
+    /// What it asks for.
+    #[serde(skip)]
+    pub(crate) web: Option<Arc<Web>>,
     #[serde(rename = "path")]
     pub(crate) paths: Roots,
     pub(crate) log: Log,
@@ -164,6 +171,8 @@ impl Default for Config {
             telemetry_path: METRICS.to_owned(),
             exporter_metrics: true,
             allow_remote: false,
+            web_config: None,
+            web: None,
             log: Log::default(),
             paths: Roots::default(),
             collect: Collect::default(),
@@ -255,6 +264,9 @@ impl Config {
         put(&mut self.paths.procfs, settings.procfs.as_ref());
         put(&mut self.paths.sysfs, settings.sysfs.as_ref());
         put(&mut self.paths.rootfs, settings.rootfs.as_ref());
+        if settings.web_config.is_some() {
+            self.web_config.clone_from(&settings.web_config);
+        }
         if let Some(builder) = &settings.builder {
             self.reload.builder = Some(
                 serde_json::from_str(builder)
@@ -296,16 +308,33 @@ impl Config {
                 "{origin}: [history] interval is {interval}, expected 0 or 0.1 to 3600"
             )));
         }
-        self.check_telemetry_path()?;
-        if !self.listen.ip().is_loopback() && !self.allow_remote {
+        self.check_telemetry_path()
+    }
+
+    /// The same for an agent that serves: reads the web configuration file. A listener that other machines can reach
+    /// needs one that keeps strangers out.
+    pub(crate) fn guarded(mut self) -> Result<Self, Error> {
+        let must_guard = !self.listen.ip().is_loopback() && !self.allow_remote;
+        let web = self.web_config.as_deref().map(|path| Web::open(path, must_guard)).transpose()?;
+        if must_guard && !web.as_ref().is_some_and(Web::guards) {
             return Err(Error::new(format!(
-                "listening on {}{} would show this machine to others, and relink has no TLS and no password",
+                "listening on {}{} would show this machine to others: there is no TLS with passwords or client \
+                 certificates",
                 self.listen,
                 if self.listen.ip().is_unspecified() { " (all addresses)" } else { "" }
             ))
-            .hint("listen on 127.0.0.1 behind a proxy, or accept it with --allow-remote"));
+            .hint(
+                "set them up with --web.config.file (docs/tls.md), listen on 127.0.0.1 behind a proxy, or accept \
+                 it with --allow-remote",
+            ));
         }
-        Ok(())
+        self.web = web.map(Arc::new);
+        Ok(self)
+    }
+
+    /// How a URL of this agent begins.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.web.as_ref().is_some_and(|web| web.has_tls()) { "https" } else { "http" }
     }
 
     /// Whether a route can be put at the path.
@@ -362,6 +391,10 @@ impl Config {
 
     /// Whether the configuration file has another text than the one that was read.
     pub(crate) fn changed_on_disk(&self) -> bool {
+        // The web configuration is read again by itself, but for what only another image can do.
+        if self.web.as_ref().is_some_and(|web| web.takes_reload()) {
+            return true;
+        }
         match &self.file {
             Some((path, text)) => std::fs::read_to_string(path).map_or(true, |now| now != *text),
             None => Path::new(DEFAULT_FILE).exists(),
@@ -392,7 +425,7 @@ const DEFAULT_FILE: &str = "relink.toml";
 pub(crate) const METRICS: &str = "/metrics";
 
 /// The variables that relink reads. A misspelt one would otherwise be ignored without a word.
-const VARIABLES: [&str; 14] = [
+const VARIABLES: [&str; 15] = [
     "RELINK_LISTEN",
     "RELINK_CONFIG",
     "RELINK_PLUGIN_DIR",
@@ -404,6 +437,7 @@ const VARIABLES: [&str; 14] = [
     "RELINK_LOG",
     "RELINK_LOG_FORMAT",
     "RELINK_BUILDER",
+    "RELINK_WEB_CONFIG_FILE",
     // Set by one image for the next, and no business of anybody else.
     crate::reload::preflight::ENV_PREFLIGHT,
     crate::reload::handover::ENV_HANDOVER,
@@ -417,7 +451,7 @@ pub(crate) fn check_environment(names: impl Iterator<Item = std::ffi::OsString>)
             && !VARIABLES.contains(&name)
         {
             return Err(Error::new(format!("unknown environment variable {name}"))
-                .hint(format!("known are: {}", VARIABLES[..11].join(", "))));
+                .hint(format!("known are: {}", VARIABLES[..12].join(", "))));
         }
     }
     Ok(())
@@ -432,7 +466,7 @@ mod tests {
         let path = dir.path().join("relink.toml");
         std::fs::write(&path, toml).unwrap();
         let settings = Settings { config: Some(path), ..Settings::default() };
-        Config::load(&settings, &["cpu", "disk"])
+        Config::load(&settings, &["cpu", "disk"])?.guarded()
     }
 
     #[test]

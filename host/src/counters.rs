@@ -1,11 +1,13 @@
 //! What the agent counts of its own doings, shown on `/metrics` and carried from image to image.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::reload::journal::Outcome;
+use crate::web::Web;
 
 /// The counters. Any part of the agent may add; the agent's own reading shows them.
 #[derive(Default)]
@@ -18,6 +20,8 @@ pub(crate) struct Counters {
     requests_refused: AtomicU64,
     /// Of this image alone: a re-exec is rid of them.
     retired_bytes: AtomicU64,
+    /// The web configuration file, where there is one.
+    web: OnceLock<Arc<Web>>,
 }
 
 /// The counters as one value, for the hand-over.
@@ -67,6 +71,17 @@ impl Counters {
     /// New code went live in this image.
     pub(crate) fn committed(&self) {
         self.generation.fetch_add(1, Relaxed);
+    }
+
+    /// The web configuration file, to say how it fares.
+    pub(crate) fn web(&self) -> Option<&Web> {
+        self.web.get().map(Arc::as_ref)
+    }
+
+    pub(crate) fn set_web(&self, web: Option<Arc<Web>>) {
+        if let Some(web) = web {
+            let _ = self.web.set(web);
+        }
     }
 
     pub(crate) fn retired_bytes(&self) -> u64 {

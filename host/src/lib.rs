@@ -30,6 +30,7 @@ mod serving;
 pub mod store;
 mod systemd;
 mod telemetry;
+mod web;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -87,7 +88,9 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
         return outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code));
     }
     let outcome = config::check_environment(std::env::vars_os().map(|(name, _)| name))
-        .and_then(|()| Config::load(&settings, &Agent::known_plugins(built)));
+        .and_then(|()| Config::load(&settings, &Agent::known_plugins(built)))
+        // What does not serve needs no key, which may be for the agent's user alone to read.
+        .and_then(|config| if command.serves() { config.guarded() } else { Ok(config) });
     let config = match outcome {
         Ok(config) => config,
         Err(error) => {

@@ -56,12 +56,17 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
             None => listener(&agent.config)?,
         };
         let hosts = HostPolicy::new(&agent.config.hosts);
-        let server = Server::new(listener, client, agent.config.limits.clone(), hosts, quiesce)?;
+        let web = agent.config.web.clone();
+        if let Some(web) = &web {
+            web.remember(carry.passwords);
+        }
+        agent.counters.set_web(web.clone());
+        let server = Server::new(listener, client, agent.config.limits.clone(), hosts, web, quiesce)?;
         reloader.attach(Arc::clone(&server));
         let finished = start.arrival.take().and_then(|arrival| arrival.complete(&server, &reloader));
         start.boot.unblock_signals();
         tokio::spawn(Arc::clone(&server).run());
-        eprintln!("listening on http://{}", server.local_addr()?);
+        eprintln!("listening on {}://{}", agent.config.scheme(), server.local_addr()?);
         systemd::ready();
         if let Some(journal) = finished {
             agent.events.reload(&journal);

@@ -26,6 +26,11 @@ impl Url {
                 "--url {url:?} is not understood; expected http://HOST:PORT without a path"
             ))
         };
+        if url.starts_with("https://") {
+            return Err(Failure::usage(format!(
+                "--url {url:?}: cargo xtask speaks no TLS; ask with curl --cacert CA.crt -X PUT {url}/plugins/reload"
+            )));
+        }
         let authority = url.strip_prefix("http://").ok_or_else(wrong)?;
         let authority = authority.strip_suffix('/').unwrap_or(authority);
         let (host, port) = match authority.rsplit_once(':') {

@@ -30,6 +30,10 @@ impl Folder {
         self.0.path().join(file)
     }
 
+    pub fn root(&self) -> &Path {
+        self.0.path()
+    }
+
     pub fn write(&self, file: &str, content: impl AsRef<[u8]>) {
         std::fs::write(self.path(file), content).unwrap();
     }

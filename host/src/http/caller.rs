@@ -13,6 +13,9 @@ use super::answer::Refusal;
 use super::owner::is_same_user;
 use crate::serve::dispatch::{LOCAL_ADDRESS, RAW_METHOD};
 
+/// A header for the token alone, for callers whose `Authorization` has their user and password.
+const TOKEN: &str = "Relink-Token";
+
 /// Whether this request may change the agent, or why not.
 pub(crate) struct Permission(pub(crate) Result<(), Refusal>);
 
@@ -44,13 +47,16 @@ impl<'r> FromRequest<'r> for Permission {
 /// Says who the caller is, where it may.
 fn permitted(request: &Request<'_>) -> Result<&'static str, Refusal> {
     let header = |name: &'static str| request.headers().get_one(name);
-    for name in ["Content-Type", "Origin", "Sec-Fetch-Site", "Host", "Authorization"] {
+    for name in ["Content-Type", "Origin", "Sec-Fetch-Site", "Host", "Authorization", TOKEN] {
         // Only one would be looked at.
         if request.headers().get(name).nth(1).is_some() {
             return Err(Refusal::new(Status::Forbidden, format!("{name} is sent twice"), "send it once"));
         }
     }
+    let site = request.rocket().state::<Site>();
+    let scheme = site.map_or("http", |site| site.agent.config.scheme());
     refuse_browsers_elsewhere(
+        scheme,
         header(RAW_METHOD),
         header("Content-Type"),
         header("Origin"),
@@ -58,11 +64,16 @@ fn permitted(request: &Request<'_>) -> Result<&'static str, Refusal> {
         header("Host"),
     )?;
     let denied = |error: &str, hint: &str| Err(Refusal::new(Status::Unauthorized, error, hint));
-    let token = request.rocket().state::<Site>().and_then(|site| site.token.as_ref());
-    match (header("Authorization"), token) {
+    let token = site.and_then(|site| site.token.as_ref());
+    // A password that was asked for and was right does not come here: it lets a caller in, and gives no further rights.
+    let own_header = header(TOKEN).map(|given| format!("Bearer {given}"));
+    match (own_header.as_deref().or(header("Authorization")), token) {
         (Some(given), Some(token)) if token.is(given) => return Ok("the bearer of the token"),
         (Some(_), Some(_)) => {
-            return denied("wrong token", "send the content of [reload] token_file as Bearer token");
+            return denied(
+                "wrong token",
+                "send the content of [reload] token_file as Bearer token, or in the header Relink-Token",
+            );
         }
         (Some(_), None) => {
             return denied("no token is set up here", "set [reload] token_file in relink.toml");
@@ -83,6 +94,7 @@ fn permitted(request: &Request<'_>) -> Result<&'static str, Refusal> {
 
 /// A browser sends what any page tells it to. What no page of another site can send, and curl does, passes.
 fn refuse_browsers_elsewhere(
+    scheme: &str,
     raw_method: Option<&str>,
     content_type: Option<&str>,
     origin: Option<&str>,
@@ -105,7 +117,7 @@ fn refuse_browsers_elsewhere(
         }
     }
     if let Some(origin) = origin {
-        let own = host.map(|host| format!("http://{host}"));
+        let own = host.map(|host| format!("{scheme}://{host}"));
         if own.is_none_or(|own| !own.eq_ignore_ascii_case(origin)) {
             return forbidden(format!("origin {origin:?} is another site"), "use the agent's own page");
         }
@@ -157,7 +169,7 @@ mod tests {
         origin: Option<&str>,
         site: Option<&str>,
     ) -> Option<u16> {
-        let refusal = refuse_browsers_elsewhere(method, kind, origin, site, Some("localhost:8000"));
+        let refusal = refuse_browsers_elsewhere("http", method, kind, origin, site, Some("localhost:8000"));
         refusal.err().map(|refusal| refusal.status.code)
     }
 
@@ -177,6 +189,13 @@ mod tests {
         for origin in ["null", "http://evil.example", "https://localhost:8000", "http://localhost:8001", ""] {
             assert_eq!(refused(put, None, Some(origin), None), Some(403), "{origin:?}");
         }
+        let own = |origin| {
+            refuse_browsers_elsewhere("https", put, None, Some(origin), None, Some("localhost:8000")).is_ok()
+        };
+        assert!(
+            own("https://localhost:8000") && !own("http://localhost:8000"),
+            "the scheme is that of the agent"
+        );
         for site in ["cross-site", "same-site", "", "x"] {
             assert_eq!(refused(put, None, None, Some(site)), Some(403), "{site:?}");
         }

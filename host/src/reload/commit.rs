@@ -40,6 +40,10 @@ impl Reloader {
             return Stop::with(Outcome::Failed, Error::new("the agent ends"));
         }
         self.step(id, "exec");
+        if let Some(journal) = self.journal(id) {
+            let body = serde_json::to_string(&journal).unwrap_or_default() + "\n";
+            server.answer_ahead(id, body.into()).await;
+        }
         let error = match self.handover(id, &carried, server, paused, &candidate, chosen) {
             Ok(handover) => self.exec(&candidate, &handover),
             Err(error) => error,
@@ -80,6 +84,7 @@ impl Reloader {
             counted: self.agent.counters.counted(),
             chosen,
             library_generations: self.agent.libraries().generations(),
+            passwords: self.agent.config.web.as_ref().map(|web| web.remembered()).unwrap_or_default(),
             hash: candidate.hash.clone(),
             before: (self.agent.chosen.clone(), self.hash.get().cloned().unwrap_or_default()),
         };

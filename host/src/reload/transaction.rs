@@ -24,6 +24,7 @@ use crate::counters::Counted;
 use crate::plugins::dylib::Generations;
 use crate::serve::Server;
 use crate::systemd;
+use crate::web::Remembered;
 
 /// What a caller may ask for.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,8 @@ pub(crate) struct Carry {
     pub(crate) chosen: Option<Vec<String>>,
     /// How often each library was loaded.
     pub(crate) library_generations: Generations,
+    /// The passwords that were right, so that no client waits for a hash again.
+    pub(crate) passwords: Remembered,
     /// The hash of the image that is handed over to.
     pub(crate) hash: String,
     /// The same two of the image that hands over, for when it comes back.

@@ -36,6 +36,15 @@ const RETIRED: Family = Family::gauge(
     "relink_plugin_retired_bytes",
     "Libraries that were replaced and stay mapped until the next re-exec.",
 );
+const WEB_CONFIG: Family = Family::gauge(
+    "relink_web_config_last_reload_successful",
+    "Whether the web configuration file and the certificates it names are in force as they are now; 0 when they \
+     could not be read, and those before serve on.",
+);
+const CERTIFICATE: Family = Family::gauge(
+    "relink_tls_certificate_not_after_timestamp_seconds",
+    "When the TLS certificate in use is no longer valid, in seconds since 1970.",
+);
 const CPU: Family = Family::counter(
     "process_cpu_seconds_total",
     "CPU time of the agent, user and system (/proc/self/stat, in ticks of 10 ms).",
@@ -63,6 +72,8 @@ pub(crate) const FAMILIES: &[Family] = &[
     HISTORY_LOST,
     REQUESTS_REFUSED,
     RETIRED,
+    WEB_CONFIG,
+    CERTIFICATE,
     CPU,
     MAX_FDS,
     OPEN_FDS,
@@ -113,6 +124,12 @@ impl Own {
         out.push(&HISTORY_LOST, [], counted.history_lost as f64);
         out.push(&REQUESTS_REFUSED, [], counted.requests_refused as f64);
         out.push(&RETIRED, [], self.counters.retired_bytes() as f64);
+        if let Some(web) = self.counters.web() {
+            out.push(&WEB_CONFIG, [], f64::from(u8::from(web.is_current())));
+            if let Some(not_after) = web.not_after() {
+                out.push(&CERTIFICATE, [], not_after);
+            }
+        }
         // A system without /proc has no such samples, and nothing else is missing.
         let _ = self.process.as_mut().map(|process| process.push(out));
         Reading { plugin: NAME, duration: began.elapsed(), result: self.frame() }

@@ -6,7 +6,7 @@
 //! is complete, and `into_parts` warns of unflushed writes only.
 
 use std::future::{Future, poll_fn};
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -16,16 +16,17 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::{Bytes, BytesMut};
 use hyper::StatusCode;
 use hyper::service::service_fn;
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until, timeout};
 
 use super::Server;
 use super::dispatch::{Refusal, dispatch};
+use super::handshake;
 use super::io::Io;
 use super::limits::Limits;
 use super::live::{Answer, Leave, Live, Owed, Verdict, Wish};
+use super::socket::Socket;
 
 /// A connection on its way to the next image: its socket, and what goes with it.
 #[derive(Debug)]
@@ -42,29 +43,30 @@ pub(crate) struct Carried {
 
 /// The same within this image.
 pub(super) struct Connection {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Socket,
     pub(super) unread: Bytes,
     pub(super) owed: Option<Owed>,
 }
 
 impl Connection {
     pub(super) fn fresh(stream: TcpStream) -> Self {
-        Connection { stream, unread: Bytes::new(), owed: None }
+        Connection { stream: Socket::Plain(stream), unread: Bytes::new(), owed: None }
     }
 
     pub(super) fn adopted(carried: Carried) -> io::Result<(Self, SocketAddr)> {
         carried.socket.set_nonblocking(true)?;
-        let stream = TcpStream::from_std(carried.socket)?;
+        let stream = Socket::Plain(TcpStream::from_std(carried.socket)?);
         Ok((Connection { stream, unread: carried.unread, owed: carried.owed }, carried.peer))
     }
 
     pub(super) fn carried(self, peer: SocketAddr) -> io::Result<Carried> {
-        Ok(Carried { socket: self.stream.into_std()?, unread: self.unread, peer, owed: self.owed })
+        let Socket::Plain(stream) = self.stream else { return Err(io::Error::other("it is under TLS")) };
+        Ok(Carried { socket: stream.into_std()?, unread: self.unread, peer, owed: self.owed })
     }
 }
 
 /// What comes after a stretch of a connection's life.
-enum Next {
+pub(super) enum Next {
     Serve(Connection),
     Carry(Connection),
     Close,
@@ -79,6 +81,9 @@ pub(super) async fn serve(server: Arc<Server>, id: u64, live: Arc<Live>, connect
         next = match next {
             Next::Serve(mut connection) => match connection.owed.take() {
                 Some(owed) => parked(&server, &live, connection, owed).await,
+                None if server.needs_tls(&connection.stream) => {
+                    handshake::greet(&server, &live, connection).await
+                }
                 None => http(&server, &live, connection).await,
             },
             // The hand-over may have been called off meanwhile; then it comes back.
@@ -135,7 +140,7 @@ async fn http(server: &Arc<Server>, live: &Arc<Live>, connection: Connection) ->
     .await;
 
     let parts = hyper.into_parts();
-    let (stream, unread) = parts.io.take_apart(parts.read_buf);
+    let (mut stream, unread) = parts.io.take_apart(parts.read_buf);
     match leave {
         Leave::Carry => Next::Carry(Connection { stream, unread, owed: None }),
         Leave::PutBack => {
@@ -149,42 +154,39 @@ async fn http(server: &Arc<Server>, live: &Arc<Live>, connection: Connection) ->
                 "the request came too slowly",
                 "send it at once, or raise `limits.header_timeout` and `limits.body_timeout` in relink.toml",
             );
-            refuse(stream, live, &refusal, &server.limits).await;
+            refuse(server, stream, live, &refusal).await;
             Next::Close
         }
         Leave::Ended if live.lingers() => {
             linger(stream, live).await;
             Next::Close
         }
-        Leave::Close if live.is_idle() => match arrived(&stream) {
-            // A request has come at the last moment.
-            Some(unread) => Next::Serve(Connection { stream, unread, owed: None }),
-            None => Next::Close,
-        },
-        Leave::Ended | Leave::Close => Next::Close,
+        Leave::Close => {
+            // A request may have come at the last moment.
+            if let Some(arrived) = live.is_idle().then(|| stream.arrived()).flatten() {
+                let unread = BytesMut::from_iter(unread.iter().chain(&arrived)).freeze();
+                return Next::Serve(Connection { stream, unread, owed: None });
+            }
+            stream.say_farewell().await;
+            Next::Close
+        }
+        Leave::Ended => Next::Close,
     }
-}
-
-/// What is in the socket although the event loop has not said so yet.
-fn arrived(stream: &TcpStream) -> Option<Bytes> {
-    let mut bytes = [0; 4096];
-    let length = (&*SockRef::from(stream)).read(&mut bytes).ok().filter(|length| *length > 0)?;
-    Some(Bytes::copy_from_slice(&bytes[..length]))
 }
 
 /// The one timer of a connection. It is set anew only when a deadline comes nearer or when it rings too early, so
 /// that a request costs no timer.
-struct Alarm {
+pub(super) struct Alarm {
     sleep: Pin<Box<Sleep>>,
     set_for: Option<Instant>,
 }
 
 impl Alarm {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Alarm { sleep: Box::pin(sleep_until(Instant::now().into())), set_for: None }
     }
 
-    fn poll(
+    pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         deadline: Option<Instant>,
@@ -221,11 +223,13 @@ async fn parked(server: &Server, live: &Live, mut connection: Connection, owed: 
             Parked::Gone => return Next::Close,
         },
     };
-    let head = response(answer.status, &answer.body, owed.keep_alive);
-    let written = timeout(server.limits.write_timeout, connection.stream.write_all(&head)).await;
+    let keep_alive = owed.keep_alive && !live.is_to_drain() && !server.needs_tls(&connection.stream);
+    let place = (answer.status == StatusCode::ACCEPTED).then(|| format!("/reloads/{}", owed.id));
+    let head = response(server, answer.status, &answer.body, keep_alive, place.as_deref());
+    let written = timeout(server.limits.write_timeout, write(&mut connection.stream, &head)).await;
     drop(answer.written);
     match written {
-        Ok(Ok(())) if owed.keep_alive => {
+        Ok(Ok(())) if keep_alive => {
             live.is_idle_again();
             Next::Serve(connection)
         }
@@ -251,10 +255,11 @@ async fn wait_for_answer(live: &Live, connection: &mut Connection, max_unread: u
         if let Some(answer) = live.take_answer() {
             return Poll::Ready(Parked::Answer(answer));
         }
-        match live.wished() {
-            Wish::Carry | Wish::PutBack => return Poll::Ready(Parked::Carry),
-            Wish::Abort => return Poll::Ready(Parked::Gone),
-            Wish::Serve | Wish::Stop | Wish::Evict => {}
+        if live.is_to_go() {
+            return Poll::Ready(Parked::Carry);
+        }
+        if live.wished() == Wish::Abort {
+            return Poll::Ready(Parked::Gone);
         }
         while unread.len() < max_unread {
             let mut bytes = [0; 1024];
@@ -273,27 +278,46 @@ async fn wait_for_answer(live: &Live, connection: &mut Connection, max_unread: u
 }
 
 /// Writes a refusal past hyper and closes.
-pub(super) async fn refuse(mut stream: TcpStream, live: &Live, refusal: &Refusal, limits: &Limits) {
-    let bytes = response(refusal.status, &refusal.json(), false);
-    if let Ok(Ok(())) = timeout(limits.write_timeout, stream.write_all(&bytes)).await {
+pub(super) async fn refuse(server: &Server, mut stream: Socket, live: &Live, refusal: &Refusal) {
+    let bytes = response(server, refusal.status, &refusal.json(), false, None);
+    if let Ok(Ok(())) = timeout(server.limits.write_timeout, write(&mut stream, &bytes)).await {
         linger(stream, live).await;
     }
 }
 
-/// A response as bytes, for connections that hyper no longer has.
-fn response(status: StatusCode, body: &Bytes, keep_alive: bool) -> Vec<u8> {
-    let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\ndate: {}\r\nconnection: {}\r\n\r\n",
+async fn write(stream: &mut Socket, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
+}
+
+/// A response as bytes, for connections that hyper no longer has. `place` is where the client may ask on.
+fn response(
+    server: &Server,
+    status: StatusCode,
+    body: &Bytes,
+    keep_alive: bool,
+    place: Option<&str>,
+) -> Vec<u8> {
+    let mut head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\ndate: {}\r\nconnection: {}\r\n",
         body.len(),
         httpdate::fmt_http_date(SystemTime::now()),
         if keep_alive { "keep-alive" } else { "close" },
-    );
-    [head.as_bytes(), body].concat()
+    )
+    .into_bytes();
+    if let Some(place) = place {
+        head.extend(format!("location: {place}\r\n").as_bytes());
+    }
+    let reading = server.web.as_ref().map(|web| web.current());
+    for (name, value) in reading.iter().flat_map(|reading| reading.headers()) {
+        head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    [&head, &b"\r\n"[..], body].concat()
 }
 
 /// Lets the client read the last response: closing a socket with unread bytes in it resets the connection, and the
 /// response is lost with it. So this reads on for a moment, until the client closes.
-async fn linger(mut stream: TcpStream, live: &Live) {
+pub(super) async fn linger(mut stream: Socket, live: &Live) {
     const MOMENT: Duration = Duration::from_secs(1);
     const BYTES: usize = 1024 * 1024;
 

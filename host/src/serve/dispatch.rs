@@ -15,7 +15,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING,
+    ALLOW, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
+    TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -26,6 +27,7 @@ use tokio::io::AsyncReadExt;
 
 use super::Server;
 use super::live::{InFlight, Live, Owed};
+use crate::web::{Denied, Reading};
 
 /// The method that the client really sent. Rocket turns a form with a field `_method=put` into a PUT, which any web
 /// page may make a browser send; a route that matters looks here. A client can't set it: the names that begin so are
@@ -82,7 +84,8 @@ pub(super) async fn dispatch(
     // hyper drops the length of a request that has both a length and an encoding, and reads it by the encoding. Where
     // a proxy in front of us went by the length, what follows is not a request; so nothing follows.
     let mut closes = parts.headers.contains_key(TRANSFER_ENCODING);
-    let mut response = match admit(&server, &live, &parts, body).await {
+    let reading = server.web.as_ref().map(|web| web.current());
+    let mut response = match admit(&server, &live, &parts, body, reading.as_deref()).await {
         Ok((method, request)) => {
             let can_be_put_back = !has_body && (method == Method::GET || method == Method::HEAD);
             let answer = answer_or_put_back(&live, &parts, can_be_put_back, request).await;
@@ -101,8 +104,14 @@ pub(super) async fn dispatch(
             refuse(&refusal, flight)
         }
     };
+    for (name, value) in reading.iter().flat_map(|reading| reading.headers()) {
+        response.headers_mut().insert(name.clone(), value.clone());
+    }
     if closes {
         live.linger();
+    }
+    // A request that came and is answered while a hand-over waits for it.
+    if closes || live.is_to_drain() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
@@ -144,8 +153,16 @@ async fn admit(
     live: &Live,
     parts: &Parts,
     body: Incoming,
+    reading: Option<&Reading>,
 ) -> Result<(Method, LocalRequest<'static>), Refusal> {
     let host = server.hosts.check(parts)?;
+    let has_password = match (&server.web, reading) {
+        (Some(web), Some(reading)) => {
+            let given = parts.headers.get_all(AUTHORIZATION).iter();
+            web.admit(reading, given).await.map_err(denied)?
+        }
+        _ => false,
+    };
     let method = rocket_method(&parts.method)?;
     let target = match parts.uri.path_and_query() {
         Some(target) if target.as_str().starts_with('/') => target.as_str().to_owned(),
@@ -159,10 +176,10 @@ async fn admit(
     let client: &'static Client = server.client;
     let mut request = client.req(method, target);
     for (name, value) in &parts.headers {
+        // A password that has been looked at is nobody else's business.
+        let is_ours = name.as_str().starts_with(RESERVED) || (has_password && name == AUTHORIZATION);
         // Rocket's header values are text.
-        if let (false, Ok(text)) =
-            (name.as_str().starts_with(RESERVED), std::str::from_utf8(value.as_bytes()))
-        {
+        if let (false, Ok(text)) = (is_ours, std::str::from_utf8(value.as_bytes())) {
             request.add_header(Header::new(name.as_str().to_owned(), text.to_owned()));
         }
     }
@@ -179,6 +196,26 @@ async fn admit(
         request.set_body(body);
     }
     Ok((parts.method.clone(), request))
+}
+
+fn denied(denied: Denied) -> Refusal {
+    match denied {
+        Denied::TooMany => Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "more requests have come than rate_limit allows",
+            "ask less often, or raise `rate_limit` in the web configuration file",
+        ),
+        Denied::Unauthorised => Refusal::new(
+            StatusCode::UNAUTHORIZED,
+            "the password is wrong or missing",
+            "send one of basic_auth_users by basic authentication, as curl --user NAME does",
+        ),
+        Denied::Busy => Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many passwords are being checked",
+            "try again in a second",
+        ),
+    }
 }
 
 /// The method for Rocket. HEAD is dispatched as GET, as Rocket itself would; the body is left out here, where its
@@ -244,6 +281,10 @@ fn refuse(refusal: &Refusal, flight: InFlight) -> Response<Body> {
     let mut response = Response::new(Body { content: Content::Whole(body), _flight: flight });
     *response.status_mut() = refusal.status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if refusal.status == StatusCode::UNAUTHORIZED {
+        let scheme = HeaderValue::from_static("Basic realm=\"relink\", charset=\"UTF-8\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+    }
     if refusal.status == StatusCode::METHOD_NOT_ALLOWED {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(ALLOWED));
     }

@@ -8,24 +8,24 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::live::Live;
+use super::socket::Socket;
 
 /// A socket that gives the bytes carried over with it first, and that notes what happens on it.
 pub(super) struct Io {
-    stream: TcpStream,
+    stream: Socket,
     front: Bytes,
     live: Arc<Live>,
 }
 
 impl Io {
-    pub(super) fn new(stream: TcpStream, front: Bytes, live: Arc<Live>) -> Self {
+    pub(super) fn new(stream: Socket, front: Bytes, live: Arc<Live>) -> Self {
         Io { stream, front, live }
     }
 
     /// The socket, and what has been read from it but not used: hyper's buffer, then what hyper never saw.
-    pub(super) fn take_apart(self, read_by_hyper: Bytes) -> (TcpStream, Bytes) {
+    pub(super) fn take_apart(self, read_by_hyper: Bytes) -> (Socket, Bytes) {
         let unread = match (read_by_hyper.is_empty(), self.front.is_empty()) {
             (_, true) => read_by_hyper,
             (true, _) => self.front,
@@ -34,7 +34,7 @@ impl Io {
         (self.stream, unread)
     }
 
-    fn note(&self, poll: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn note<T>(&self, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         self.live.has_written(poll.is_ready());
         poll
     }
@@ -91,7 +91,9 @@ impl Write for Io {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let poll = Pin::new(&mut self.stream).poll_flush(cx);
+        // Under TLS a write is done when it is encrypted, and only the flush tells that the kernel has it.
+        if self.stream.is_tls() { self.note(poll) } else { poll }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -6,13 +6,17 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::StatusCode;
 use tokio::sync::mpsc;
 
 use super::limits::Limits;
+
+/// How long a hand-over waits for a request that is on its way over TLS: a handshake, and the head that follows it. A
+/// client far away needs as long for the way there and back.
+const LAST_CHANCE: Duration = Duration::from_millis(200);
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +105,12 @@ struct State {
     /// Since when a write has been waiting for the client.
     blocked: Option<Instant>,
     wish: Wish,
+    /// Since when it is to go.
+    wished: Instant,
+    /// TLS has begun: what the two ends have agreed on can't be handed over, so it ends with this image.
+    bound: bool,
+    /// A request has come on it, in this image.
+    used: bool,
     /// hyper has been told to end after this response.
     finishing: bool,
     /// Bytes of a refused request may still arrive: read them before the socket closes.
@@ -114,7 +124,7 @@ struct State {
 }
 
 impl Wish {
-    /// Whether the connection is to be handed over.
+    /// Whether a hand-over is near.
     fn is_to_go(self) -> bool {
         matches!(self, Wish::Carry | Wish::PutBack)
     }
@@ -123,6 +133,21 @@ impl Wish {
 impl State {
     fn at_rest(&self) -> bool {
         matches!(self.phase, Phase::Idle | Phase::Head) && self.blocked.is_none()
+    }
+
+    /// Whether it is to be handed over.
+    fn is_to_go(&self) -> bool {
+        self.wish.is_to_go() && !self.bound
+    }
+
+    /// Whether it is to end before the hand-over, because it can't go along.
+    fn is_to_drain(&self) -> bool {
+        self.wish.is_to_go() && self.bound
+    }
+
+    /// A request is on its way, or all but certain to be: a client that has just connected has something to ask.
+    fn expects_request(&self) -> bool {
+        self.at_rest() && (self.phase == Phase::Head || !self.used)
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -138,6 +163,9 @@ impl Live {
             since: Instant::now(),
             blocked: None,
             wish,
+            wished: Instant::now(),
+            bound: false,
+            used: false,
             finishing: false,
             lingers: false,
             owed: None,
@@ -160,6 +188,9 @@ impl Live {
     pub(super) fn wish(&self, wish: Wish) {
         let waker = {
             let mut state = self.state();
+            if !state.wish.is_to_go() {
+                state.wished = Instant::now();
+            }
             state.wish = wish;
             state.waker.clone()
         };
@@ -208,7 +239,7 @@ impl Live {
     /// the socket and goes over with it.
     pub(super) fn may_read(&self) -> bool {
         let state = self.state();
-        !state.wish.is_to_go() || state.phase == Phase::Body
+        !state.is_to_go() || state.phase == Phase::Body
     }
 
     pub(super) fn has_read(&self) {
@@ -239,12 +270,18 @@ impl Live {
     pub(super) fn begin(self: &Arc<Self>, has_body: bool) -> InFlight {
         let mut state = self.state();
         state.enter(if has_body { Phase::Body } else { Phase::Busy });
+        state.used = true;
         // It is not the one to make room after all; the next newcomer looks again.
         if state.wish == Wish::Evict {
             state.wish = Wish::Serve;
         }
         drop(state);
         InFlight(self.clone())
+    }
+
+    /// A TLS handshake begins.
+    pub(super) fn bind(&self) {
+        self.state().bound = true;
     }
 
     pub(super) fn body_is_read(&self) {
@@ -257,7 +294,8 @@ impl Live {
 
     /// Whether the request in flight, which has no answer yet, is better put back.
     pub(super) fn wants_back(&self) -> bool {
-        self.state().wish == Wish::PutBack
+        let state = self.state();
+        state.wish == Wish::PutBack && !state.bound
     }
 
     /// Puts the request in flight back, as the bytes of its head.
@@ -285,7 +323,17 @@ impl Live {
     /// Whether it can be handed over before hyper is polled again.
     pub(super) fn is_free_to_go(&self) -> bool {
         let state = self.state();
-        state.wish.is_to_go() && state.at_rest()
+        state.is_to_go() && state.at_rest()
+    }
+
+    /// Whether it is to be handed over as soon as it can be.
+    pub(super) fn is_to_go(&self) -> bool {
+        self.state().is_to_go()
+    }
+
+    /// Whether it has to end because a hand-over is near and it can't go along.
+    pub(super) fn is_to_drain(&self) -> bool {
+        self.state().is_to_drain()
     }
 
     /// What to do, now that hyper has done all that it can do without waiting.
@@ -297,10 +345,14 @@ impl Live {
         if state.put_back.is_some() && state.blocked.is_none() {
             return Verdict::Leave(Leave::PutBack);
         }
+        let ends = state.wish == Wish::Stop || state.is_to_drain();
         match (state.wish, state.at_rest()) {
-            (Wish::Carry | Wish::PutBack, true) => return Verdict::Leave(Leave::Carry),
+            (Wish::Carry | Wish::PutBack, true) if !state.bound => return Verdict::Leave(Leave::Carry),
+            (Wish::Carry | Wish::PutBack, true) if !state.expects_request() => {
+                return Verdict::Leave(Leave::Close);
+            }
             (Wish::Evict | Wish::Stop, true) | (Wish::Abort, _) => return Verdict::Leave(Leave::Close),
-            (Wish::Stop, false) if !state.finishing => {
+            (_, false) if ends && !state.finishing => {
                 state.finishing = true;
                 return Verdict::Finish;
             }
@@ -345,6 +397,12 @@ impl Live {
         state.parked = Some(id.to_owned());
     }
 
+    /// Whether it waits for the answer of a reload and can't be handed over. It is told last before the hand-over.
+    pub(super) fn stays(&self) -> bool {
+        let state = self.state();
+        state.bound && state.parked.is_some()
+    }
+
     pub(super) fn take_answer(&self) -> Option<Answer> {
         self.state().answer.take()
     }
@@ -358,6 +416,9 @@ impl State {
     fn deadline(&self, limits: &Limits) -> Option<(Instant, Leave)> {
         if let Some(blocked) = self.blocked {
             return Some((blocked + limits.write_timeout, Leave::Close));
+        }
+        if self.is_to_drain() && self.expects_request() {
+            return Some((self.wished + LAST_CHANCE, Leave::Close));
         }
         match self.phase {
             Phase::Idle => Some((self.since + limits.idle_timeout, Leave::Close)),

@@ -6,11 +6,13 @@
 
 mod connection;
 pub(crate) mod dispatch;
+mod handshake;
 mod host;
 mod io;
 mod limits;
 mod listener;
 mod live;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +43,9 @@ pub(crate) use live::Owed;
 use connection::Connection;
 use dispatch::Refusal;
 use live::{Answer, Live, Phase, Wish};
+use socket::Socket;
+
+use crate::web::Web;
 
 use crate::telemetry::Quota;
 
@@ -79,6 +84,8 @@ enum Mode {
 const ANSWERS_KEPT: usize = 16;
 /// How long a hand-over waits for requests to be answered before it puts back those that can be. Most take less.
 const QUICK: Duration = Duration::from_millis(5);
+/// How long a hand-over waits for a client under TLS to take the answer of the reload that it asked for.
+const AHEAD: Duration = Duration::from_millis(100);
 /// Newcomers being told at the same time that there is no room. Further ones are closed without a word.
 const REFUSALS: usize = 32;
 
@@ -90,6 +97,10 @@ pub(crate) struct Server {
     limits: Limits,
     max_connections: usize,
     hosts: HostPolicy,
+    /// Who may ask, and how: TLS, passwords, headers.
+    web: Option<Arc<Web>>,
+    /// Whether connections begin with a TLS handshake.
+    tls: bool,
     http: http1::Builder,
     quiesce: Quiesce,
     mode: watch::Sender<Mode>,
@@ -117,6 +128,7 @@ impl Server {
         client: Client,
         limits: Limits,
         hosts: HostPolicy,
+        web: Option<Arc<Web>>,
         quiesce: Quiesce,
     ) -> Result<Arc<Self>> {
         listener.set_nonblocking(true)?;
@@ -129,6 +141,8 @@ impl Server {
             max_connections: limits.connections(),
             limits,
             hosts,
+            tls: web.as_ref().is_some_and(|web| web.has_tls()),
+            web,
             http,
             quiesce,
             mode: watch::Sender::new(Mode::Serving),
@@ -183,7 +197,8 @@ impl Server {
         }
     }
 
-    /// Stops accepting, waits for requests in flight and gives all connections out. A request that takes long and
+    /// Stops accepting, waits for requests in flight and gives all connections out. Those under TLS can't be given out:
+    /// they end, each after its answer; what remains are those that wait for a reload's, for [`Self::answer_ahead`]. A request that takes long and
     /// changes nothing (`GET`) is not waited for: it is given out with its connection, as if it had not been read.
     /// When `deadline` passes first, everything is served on and nothing is given out. Drive it to its end: dropped halfway it leaves the server quiesced.
     pub(crate) async fn quiesce(
@@ -198,16 +213,17 @@ impl Server {
             self.switch(&table, Mode::Quiescing, Wish::Carry);
         }
         self.quiesce.0.send_replace(true);
-        if timeout(QUICK.min(deadline), self.all_left()).await.is_err() {
+        if timeout(QUICK.min(deadline), self.all_left_but(Live::stays)).await.is_err() {
             for live in self.table().live.values().filter(|live| live.wished() == Wish::Carry) {
                 live.wish(Wish::PutBack);
             }
             // What counts is whether the table is empty now, not which of the two came first.
-            let _ = timeout(deadline.saturating_sub(QUICK), self.all_left()).await;
+            let _ = timeout(deadline.saturating_sub(QUICK), self.all_left_but(Live::stays)).await;
         }
         let (carried, in_flight) = {
             let mut table = self.table();
-            (std::mem::take(&mut table.carried), table.live.len())
+            let in_flight = table.live.values().filter(|live| !live.stays()).count();
+            (std::mem::take(&mut table.carried), in_flight)
         };
         // Nothing is admitted while quiescing, so an empty table stays empty.
         if in_flight == 0 && *self.mode.borrow() == Mode::Quiescing {
@@ -251,6 +267,16 @@ impl Server {
         all_written.recv().await;
     }
 
+    /// Answers the connections that wait for the reload `id` and can't be handed over, when all others are at rest: the
+    /// image that knows the outcome will not have them. Waits no longer for a client than a client may wait.
+    pub(crate) async fn answer_ahead(&self, id: &str, body: Bytes) {
+        let answer = Answer { status: StatusCode::ACCEPTED, body, written: None };
+        for live in self.table().live.values() {
+            live.offer(id, &answer);
+        }
+        let _ = timeout(AHEAD, self.all_left_but(|_| false)).await;
+    }
+
     /// Ends: accepts no more, finishes requests in flight for at most `grace`, closes the rest.
     pub(crate) async fn shutdown(&self, grace: Duration) {
         let carried = {
@@ -260,7 +286,7 @@ impl Server {
         };
         drop(carried);
         self.quiesce.0.send_replace(true);
-        if timeout(grace, self.all_left()).await.is_err() {
+        if timeout(grace, self.all_left_but(|_| false)).await.is_err() {
             for live in self.table().live.values() {
                 live.wish(Wish::Abort);
             }
@@ -299,7 +325,7 @@ impl Server {
         };
         // A client that waits for an answer is not idle, also before its task has seen it.
         let phase = if connection.owed.is_some() { Phase::Busy } else { Phase::Idle };
-        let live = Arc::new(Live::new(peer, connection.stream.local_addr().ok(), phase, wish));
+        let live = Arc::new(Live::new(peer, connection.stream.tcp().local_addr().ok(), phase, wish));
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         table.live.insert(id, live.clone());
         tokio::spawn(connection::serve(self.clone(), id, live, connection));
@@ -315,6 +341,10 @@ impl Server {
     }
 
     fn refuse(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        // A handshake is more than there is room for, and without one the client could not read why.
+        if self.tls {
+            return;
+        }
         if self.refusing.fetch_add(1, Ordering::Relaxed) >= REFUSALS {
             self.refusing.fetch_sub(1, Ordering::Relaxed);
             return;
@@ -327,7 +357,7 @@ impl Server {
                 "try again, or raise `limits.max_connections` in relink.toml",
             );
             let live = Live::new(peer, None, Phase::Busy, Wish::Serve);
-            connection::refuse(stream, &live, &refusal, &server.limits).await;
+            connection::refuse(&server, Socket::Plain(stream), &live, &refusal).await;
             server.refusing.fetch_sub(1, Ordering::Relaxed);
         });
     }
@@ -349,6 +379,11 @@ impl Server {
 
     // ---- connections go
 
+    /// Whether this connection has to begin with a handshake. One that an image without TLS has accepted does as well.
+    fn needs_tls(&self, stream: &Socket) -> bool {
+        self.tls && !stream.is_tls()
+    }
+
     fn take_over(&self, live: &Live, connection: Connection) -> Option<Connection> {
         let mut table = self.table();
         if *self.mode.borrow() != Mode::Quiescing {
@@ -366,11 +401,11 @@ impl Server {
         self.left.notify_waiters();
     }
 
-    async fn all_left(&self) {
+    async fn all_left_but(&self, stays: impl Fn(&Live) -> bool) {
         loop {
             // Made before the look, so that no one leaves unnoticed in between.
             let left = self.left.notified();
-            if self.table().live.is_empty() {
+            if self.table().live.values().all(|live| stays(live)) {
                 return;
             }
             left.await;
@@ -382,6 +417,8 @@ impl Server {
         let given = table.answers.iter().find(|(given, _)| given == id);
         if given.is_none() {
             live.park(id);
+            // A quiesce does not wait for this one any more if it can't be handed over.
+            self.left.notify_waiters();
         }
         given.map(|(_, answer)| answer.clone())
     }

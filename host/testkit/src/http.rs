@@ -2,7 +2,12 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::ClientConfig;
+
+use crate::tls::Wire;
 
 /// An answer, its body whole.
 #[derive(Clone, Debug)]
@@ -34,28 +39,39 @@ impl Answer {
 
 /// One connection, kept open between requests.
 pub struct Connection {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Wire>,
     host: String,
 }
 
 impl Connection {
     /// Connects; each read and write has a limit of time.
     pub fn open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(super::PATIENCE))?;
-        stream.set_write_timeout(Some(Duration::from_secs(20)))?;
-        Ok(Connection { reader: BufReader::new(stream), host: address.to_string() })
+        Ok(Self::over(Wire::Plain(connected(address)?), address))
+    }
+
+    /// The same over TLS: `config` is of [`crate::Authority::client`].
+    pub fn open_tls(address: SocketAddr, config: Arc<ClientConfig>) -> io::Result<Self> {
+        Ok(Self::over(Wire::tls(connected(address)?, address, config)?, address))
+    }
+
+    fn over(wire: Wire, address: SocketAddr) -> Self {
+        Connection { reader: BufReader::new(wire), host: address.to_string() }
+    }
+
+    /// The serial number of the certificate that the agent has shown.
+    pub fn serial(&self) -> Option<u8> {
+        self.reader.get_ref().serial()
     }
 
     /// The socket.
     pub fn socket(&self) -> &TcpStream {
-        self.reader.get_ref()
+        self.reader.get_ref().socket()
     }
 
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.reader.get_mut().write_all(bytes)
+        self.reader.get_mut().write_all(bytes)?;
+        self.reader.get_mut().flush()
     }
 
     /// Sends a request with these headers beside Host and Content-Length, and reads the answer.
@@ -144,6 +160,14 @@ impl Connection {
         self.line()?;
         Ok((size > 0).then_some(chunk))
     }
+}
+
+fn connected(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(super::PATIENCE))?;
+    stream.set_write_timeout(Some(Duration::from_secs(20)))?;
+    Ok(stream)
 }
 
 fn broken(what: &str) -> io::Error {

@@ -5,9 +5,11 @@
 
 mod http;
 mod process;
+mod tls;
 
 pub use http::{Answer, Connection};
 pub use process::{Agent, command};
+pub use tls::{Authority, Identity};
 
 use std::io::Write;
 use std::process::{Command, Stdio};

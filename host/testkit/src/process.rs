@@ -70,8 +70,8 @@ impl Agent {
 
     fn listening(&self) -> Option<SocketAddr> {
         let said = self.stderr();
-        let line = said.lines().find_map(|line| line.strip_prefix("listening on http://"))?;
-        line.parse().ok()
+        let line = said.lines().find_map(|line| line.strip_prefix("listening on http"))?;
+        line.trim_start_matches('s').strip_prefix("://")?.parse().ok()
     }
 
     /// Its process id, the same before and after a reload.

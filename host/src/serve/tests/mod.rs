@@ -4,6 +4,7 @@ mod carrying;
 mod limiting;
 mod refusing;
 mod serving;
+mod tls;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -16,13 +17,14 @@ use rocket::request::Request;
 use rocket::response::stream::ByteStream;
 use rocket::response::{self, Responder, Response};
 use rocket::{Route, State, get, post, put, routes};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 
 use super::dispatch::{OWED, RAW_METHOD};
 use super::live::Phase;
 use super::{HostPolicy, Limits, Quiesce, Server, bind};
+use crate::web::Web;
 
 /// What tests and routes tell each other.
 struct Doors {
@@ -54,10 +56,20 @@ impl Agent {
     /// The next image: the same socket, another Rocket. It does not accept before `running`.
     async fn next(&self) -> Agent {
         let listener = self.server.listener().try_clone_to_owned().unwrap();
-        Self::on(listener.into(), Limits::default(), self.doors.generation + 1).await
+        let web = self.server.web.clone();
+        Self::guarded(listener.into(), Limits::default(), self.doors.generation + 1, web).await
     }
 
     async fn on(listener: std::net::TcpListener, limits: Limits, generation: u8) -> Agent {
+        Self::guarded(listener, limits, generation, None).await
+    }
+
+    async fn guarded(
+        listener: std::net::TcpListener,
+        limits: Limits,
+        generation: u8,
+        web: Option<Arc<Web>>,
+    ) -> Agent {
         let quiesce = Quiesce::new();
         let doors = Arc::new(Doors {
             generation,
@@ -71,7 +83,7 @@ impl Agent {
         let client = Client::untracked(rocket).await.unwrap();
         let address = listener.local_addr().unwrap();
         let hosts = HostPolicy::new(["metrics.example"]);
-        let server = Server::new(listener, client, limits, hosts, quiesce).unwrap();
+        let server = Server::new(listener, client, limits, hosts, web, quiesce).unwrap();
         Agent { server, doors, address }
     }
 
@@ -236,8 +248,8 @@ fn panics() -> String {
 }
 
 /// One client connection.
-struct Peer {
-    stream: TcpStream,
+struct Peer<S = TcpStream> {
+    stream: S,
     read: Vec<u8>,
 }
 
@@ -248,7 +260,7 @@ struct Reply {
     body: String,
 }
 
-impl Peer {
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     async fn send(&mut self, bytes: &str) {
         within(self.stream.write_all(bytes.as_bytes())).await.unwrap();
     }
