@@ -4,6 +4,7 @@ mod answer;
 pub(crate) mod caller;
 mod events;
 mod owner;
+mod page;
 mod plugins;
 mod query;
 mod reload;
@@ -53,6 +54,7 @@ pub(crate) fn rocket(site: Site) -> Rocket<Build> {
         .mount("/", scrape::routes())
         .mount("/", plugins::routes())
         .mount("/", status::routes())
+        .mount("/", page::routes())
         .mount("/", reload::routes())
         .mount("/", events::routes())
         .register("/", answer::catchers())
