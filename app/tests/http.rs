@@ -200,36 +200,3 @@ fn paths_and_methods_that_do_not_exist() {
         assert!([400, 405].contains(&answer.status), "{method}: {}", answer.status);
     }
 }
-
-#[test]
-fn events_stream_samples() {
-    let folder = Folder::new("print = \"none\"\n[history]\ninterval = 0.1\n");
-    let agent = folder.start(&[]);
-    let mut stream = agent.connect();
-    stream.send(b"GET /events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n").unwrap();
-    let mut head = Vec::new();
-    loop {
-        let line = stream.line().unwrap().to_ascii_lowercase();
-        if line.is_empty() {
-            break;
-        }
-        head.push(line);
-    }
-    assert!(head[0].starts_with("http/1.1 200"), "{head:?}");
-    assert!(head.iter().any(|line| line.starts_with("content-type: text/event-stream")), "{head:?}");
-    let mut text = String::new();
-    while text.matches("event:samples").count() < 3 || !text.ends_with("\n\n") {
-        text += &String::from_utf8(stream.chunk().unwrap().expect("the stream goes on")).unwrap();
-    }
-    let events: Vec<_> = text.split("\n\n").filter(|event| event.contains("event:samples")).collect();
-    let field = |event: &str, name: &str| {
-        let line = event.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
-        line.unwrap_or_else(|| panic!("no {name} in {event}")).to_owned()
-    };
-    let ids: Vec<u64> = events.iter().map(|event| field(event, "id").parse().unwrap()).collect();
-    assert!(ids.windows(2).all(|pair| pair[1] == pair[0] + 1), "{ids:?}");
-    for event in events {
-        let data: serde_json::Value = serde_json::from_str(&field(event, "data")).unwrap();
-        assert_eq!(data["plugins"][0]["name"], "cpu", "{data}");
-    }
-}

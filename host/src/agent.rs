@@ -75,10 +75,10 @@ impl Agent {
             config.check_names(&known).map_err(Failed::settings)?;
         }
         Ok(Agent {
-            config,
             scheduler,
             counters,
-            events: Events::new(),
+            events: Events::new(config.limits.max_streams, history.last_id()),
+            config,
             chosen,
             built,
             history: Mutex::new(history),
@@ -141,12 +141,13 @@ impl Agent {
                 self.scheduler.collect(&self.scheduler.everything(), deadline).await
             }
         };
-        let id = {
+        let (id, is_kept) = {
             let mut history = self.history();
             history.push(&snapshot);
-            history.last_id()
+            (history.last_id(), !history.is_empty())
         };
-        self.events.send(Some(id), "samples", || self.rendered(Print::Json, &snapshot).trim_end().to_owned());
+        // One that is too large for the history's budget can still be streamed.
+        self.events.recorded(id, (!is_kept).then_some(snapshot));
     }
 
     /// The names of plugins that the configuration may speak of: those linked in, and those left out at build time.

@@ -1,42 +1,172 @@
-//! What `GET /events` streams.
+//! What `GET /events` streams, as the frames of server-sent events.
+//!
+//! Snapshots are not handed around: a listener is told that there is a new one, and reads what it has not seen yet
+//! from the history. So one that is slow, or comes back, gets the very same as one that kept up, and how far behind
+//! it is costs nothing. Nothing is rendered while nobody listens.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::broadcast;
+use bytes::Bytes;
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 
+use crate::agent::Agent;
+use crate::expose::past;
 use crate::reload::journal::Journal;
+use crate::store::history::Past;
+use crate::store::snapshot::Snapshot;
 
-/// One event: the snapshot's number where it is one, a name, and JSON.
-#[derive(Debug)]
-pub(crate) struct Event {
-    pub(crate) id: Option<u64>,
-    pub(crate) name: &'static str,
-    pub(crate) data: String,
+/// How many steps of reloads a slow listener may lag behind. It can do without those it loses: each one tells the
+/// whole journal.
+const BACKLOG: usize = 16;
+
+/// Hands events to all that listen.
+pub(crate) struct Events {
+    newest: watch::Sender<Newest>,
+    reloads: broadcast::Sender<Bytes>,
+    rendered: Mutex<Rendered>,
+    /// How many more may listen.
+    places: Arc<Semaphore>,
 }
 
-/// How many events a slow listener may lag behind before it loses the oldest.
-const BACKLOG: usize = 64;
+/// The newest snapshot.
+struct Newest {
+    id: u64,
+    /// The snapshot itself, where the history has no room for even one.
+    snapshot: Option<Arc<Snapshot>>,
+}
 
-/// Hands events to all that listen. Costs nothing while none does.
-pub(crate) struct Events(broadcast::Sender<Arc<Event>>);
+/// The newest snapshot's frames, for those who want the same families.
+#[derive(Default)]
+struct Rendered {
+    id: u64,
+    frames: Vec<(Arc<[String]>, Bytes)>,
+}
+
+/// One who follows the snapshots.
+pub(crate) struct Listener<'a> {
+    agent: &'a Agent,
+    /// The families that are wanted, sorted; all where there is none.
+    families: Arc<[String]>,
+    /// The number of the snapshot that it got last.
+    last: u64,
+    /// Out of the history, and not sent yet.
+    pending: VecDeque<Past>,
+    newest: watch::Receiver<Newest>,
+    _place: OwnedSemaphorePermit,
+}
 
 impl Events {
-    pub(crate) fn new() -> Self {
-        Events(broadcast::Sender::new(BACKLOG))
-    }
-
-    pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
-        self.0.subscribe()
-    }
-
-    pub(crate) fn send(&self, id: Option<u64>, name: &'static str, data: impl FnOnce() -> String) {
-        if self.0.receiver_count() > 0 {
-            // The last listener may have left just now.
-            let _ = self.0.send(Arc::new(Event { id, name, data: data() }));
+    /// Room for so many listeners; `last` is the number of the newest snapshot there is.
+    pub(crate) fn new(max_listeners: usize, last: u64) -> Self {
+        Events {
+            newest: watch::Sender::new(Newest { id: last, snapshot: None }),
+            reloads: broadcast::Sender::new(BACKLOG),
+            rendered: Mutex::default(),
+            places: Arc::new(Semaphore::new(max_listeners.min(Semaphore::MAX_PERMITS))),
         }
     }
 
-    pub(crate) fn reload(&self, journal: &Journal) {
-        self.send(None, "reload", || serde_json::to_string(journal).unwrap_or_default());
+    /// The history has one more snapshot, or has not been able to keep it.
+    pub(crate) fn recorded(&self, id: u64, not_kept: Option<Arc<Snapshot>>) {
+        let mut rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        *rendered = Rendered { id, frames: Vec::new() };
+        drop(rendered);
+        self.newest.send_replace(Newest { id, snapshot: not_kept });
     }
+
+    /// A reload has got on, or is over.
+    pub(crate) fn reload(&self, journal: &Journal) {
+        if self.reloads.receiver_count() > 0 {
+            // The last listener may have left just now.
+            let _ = self.reloads.send(frame("reload", journal));
+        }
+    }
+
+    /// The frames of the reloads' steps from now on.
+    pub(crate) fn reloads(&self) -> broadcast::Receiver<Bytes> {
+        self.reloads.subscribe()
+    }
+}
+
+impl<'a> Listener<'a> {
+    /// Listens for these families' samples, from after the snapshot with the number `last`; from now on without one,
+    /// or with one that was never given. `None`: too many listen already.
+    pub(crate) fn new(agent: &'a Agent, mut families: Vec<String>, last: Option<u64>) -> Option<Self> {
+        let place = Arc::clone(&agent.events.places).try_acquire_owned().ok()?;
+        families.sort_unstable();
+        families.dedup();
+        let newest = agent.events.newest.subscribe();
+        let newest_id = newest.borrow().id;
+        Some(Listener {
+            agent,
+            families: families.into(),
+            last: last.filter(|&last| last <= newest_id).unwrap_or(newest_id),
+            pending: VecDeque::new(),
+            newest,
+            _place: place,
+        })
+    }
+
+    /// Waits until there may be a further snapshot.
+    pub(crate) async fn wait(&mut self) {
+        // The sender is the agent's, which this borrows.
+        let _ = self.newest.changed().await;
+    }
+
+    /// The frame of the next snapshot, if there is one already.
+    pub(crate) fn next(&mut self) -> Option<Bytes> {
+        let newest = self.newest.borrow();
+        let newest_id = newest.id;
+        if self.last >= newest_id {
+            return None;
+        }
+        let rendered = || self.agent.events.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.last + 1 == newest_id {
+            let rendered = rendered();
+            let mut frames = rendered.frames.iter();
+            if rendered.id == newest_id
+                && let Some((_, frame)) = frames.find(|(families, _)| *families == self.families)
+            {
+                self.last = newest_id;
+                self.pending.clear();
+                return Some(frame.clone());
+            }
+        }
+        if self.pending.is_empty() {
+            self.pending = self.agent.history().after(self.last).into();
+        }
+        // What the history has forgotten can't be sent; the newest can, also where it keeps none.
+        let past = match self.pending.pop_front() {
+            Some(past) => past,
+            None => match &newest.snapshot {
+                Some(snapshot) => Past::of(newest_id, snapshot),
+                None => return None,
+            },
+        };
+        self.last = past.id;
+        let frame = samples(&past, &self.families);
+        if past.id == newest_id {
+            let mut rendered = rendered();
+            if rendered.id == newest_id {
+                rendered.frames.push((Arc::clone(&self.families), frame.clone()));
+            }
+        }
+        Some(frame)
+    }
+}
+
+/// A frame with a name and JSON.
+pub(crate) fn frame(name: &str, data: &impl Serialize) -> Bytes {
+    let data = serde_json::to_string(data).unwrap_or_default();
+    format!("event:{name}\ndata:{data}\n\n").into()
+}
+
+fn samples(past: &Past, families: &[String]) -> Bytes {
+    let mut frame = format!("event:samples\nid:{}\ndata:", past.id).into_bytes();
+    // JSON in one line, as a frame's data has to be.
+    frame.extend(past::render(past, families));
+    frame.extend(b"\n\n");
+    frame.into()
 }

@@ -9,10 +9,12 @@ use support::{Setup, reload};
 /// Seconds between two snapshots, the least there is.
 const INTERVAL: f64 = 0.1;
 
-/// Listens for a stream of events; the head is read.
-fn listen(agent: &Agent) -> Connection {
+/// Listens for a stream of events, from after that snapshot where there is one; the head is read.
+fn listen(agent: &Agent, last: Option<u64>) -> Connection {
     let mut stream = agent.connect();
-    stream.send(&stream.rendered("GET", "/events", &[], &[])).unwrap();
+    let last = last.map(|id| id.to_string());
+    let headers: Vec<_> = last.iter().map(|id| ("Last-Event-ID", id.as_str())).collect();
+    stream.send(&stream.rendered("GET", "/events", &headers, &[])).unwrap();
     assert_eq!(stream.line().unwrap(), "HTTP/1.1 200 OK");
     while !stream.line().unwrap().is_empty() {}
     stream
@@ -33,6 +35,26 @@ fn snapshots(text: &str) -> Vec<(u64, f64)> {
         (field(event, "id:").parse().unwrap(), data["time"].as_f64().unwrap_or_else(|| panic!("{data}")))
     });
     parsed.collect()
+}
+
+/// The whole events of a name in a text, as they were sent.
+fn events<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let start = format!("event:{name}\n");
+    text.split_inclusive("\n\n")
+        .filter(|event| event.starts_with(&start) && event.ends_with("\n\n"))
+        .collect()
+}
+
+/// Reads a stream until it has said so, or has ended.
+fn read_until(stream: &mut Connection, is_enough: impl Fn(&str) -> bool) -> String {
+    let mut text = String::new();
+    while let Some(chunk) = stream.chunk().unwrap() {
+        text += std::str::from_utf8(&chunk).unwrap();
+        if is_enough(&text) {
+            break;
+        }
+    }
+    text
 }
 
 /// Reads until there are so many snapshots, or the stream has ended.
@@ -59,7 +81,7 @@ fn snapshots_are_numbered_on_over_reloads_without_a_gap_or_a_repeat() {
     let rolled_back = 3;
     for round in 0..7 {
         // The connection of the stream is used again: a stream that ends does not end it.
-        let mut stream = listen(&agent);
+        let mut stream = listen(&agent, None);
         seen.extend(read(&mut stream, 4));
         setup.fault(if round == rolled_back { "after exit" } else { "" });
         let outcome = reload(&agent, "?force=true")["outcome"].clone();
@@ -87,4 +109,43 @@ fn snapshots_are_numbered_on_over_reloads_without_a_gap_or_a_repeat() {
         last - first
     );
     assert_eq!(agent.sample("relink_history_lost_total"), Some(0.0));
+}
+
+#[test]
+fn a_listener_that_comes_back_misses_nothing_and_gets_nothing_twice() {
+    let setup = Setup::new(&format!(
+        "[history]\ninterval = {INTERVAL}\n[plugins]\nenabled = [\"counter\", \"faulty\"]\n"
+    ));
+    let agent = setup.start();
+    let mut all = String::new();
+    let mut last = None;
+    for round in 0..5 {
+        let mut stream = listen(&agent, last);
+        let before = snapshots(&all).len();
+        let mut text =
+            read_until(&mut stream, |text| text.ends_with("\n\n") && events(text, "samples").len() >= 3);
+        if round > 0 {
+            // What went on while it was away, it is told.
+            let reloads = events(&text, "reload");
+            let outcome = if round == 4 { "rolled_back" } else { "committed" };
+            assert!(reloads[0].contains(&format!("\"outcome\":\"{outcome}\"")), "{round}: {reloads:?}");
+        }
+        setup.fault(if round == 3 { "after exit" } else { "" });
+        let outcome = reload(&agent, "?force=true")["outcome"].clone();
+        assert_eq!(outcome, if round == 3 { "rolled_back" } else { "committed" });
+        text += &read_until(&mut stream, |_| false);
+        all += &text;
+        assert!(snapshots(&all).len() > before, "{text}");
+        last = snapshots(&all).last().map(|(id, _)| *id);
+    }
+    let seen = snapshots(&all);
+    for pair in seen.windows(2) {
+        assert_eq!(pair[1].0, pair[0].0 + 1, "no gap, no repeat: {seen:?}");
+    }
+
+    // What is asked for again is the very same, from whichever image it was.
+    let mut again = listen(&agent, Some(seen[0].0 - 1));
+    let count = seen.len();
+    let text = read_until(&mut again, |text| events(text, "samples").len() >= count);
+    assert_eq!(events(&text, "samples")[..count], events(&all, "samples")[..]);
 }

@@ -92,7 +92,7 @@ impl<'a> PluginJson<'a> {
 }
 
 /// A map that keeps its order.
-struct Map<'a>(Vec<(&'a str, &'a str)>);
+pub(crate) struct Map<'a>(pub(crate) Vec<(&'a str, &'a str)>);
 
 impl Serialize for Map<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -106,7 +106,7 @@ impl Serialize for Map<'_> {
 
 /// JSON has no NaN and no infinities, so they are strings, spelt as in the text formats. Whole numbers are written
 /// without a fraction.
-struct Number(f64);
+pub(crate) struct Number(pub(crate) f64);
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

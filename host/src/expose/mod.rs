@@ -3,6 +3,7 @@
 pub mod json;
 mod negotiate;
 mod openmetrics;
+pub(crate) mod past;
 mod prometheus;
 pub mod table;
 #[cfg(test)]

@@ -73,7 +73,8 @@ const ROUTES: [(&str, &str); 11] = [
     ("/plugins/<name>", "GET, HEAD"),
     ("/reloads", "GET, HEAD"),
     ("/reloads/<id>", "GET, HEAD"),
-    ("/events", "GET"),
+    ("/events", "GET, HEAD"),
+    ("/history", "GET, HEAD"),
     ("/-/healthy", "GET, HEAD"),
     ("/-/ready", "GET, HEAD"),
 ];

@@ -2,40 +2,123 @@
 
 use std::time::Duration;
 
-use rocket::response::stream::{Event, EventStream};
-use rocket::{Route, State, get, routes};
+use bytes::Bytes;
+use rocket::futures::Stream;
+use rocket::http::{ContentType, Header, Status};
+use rocket::request::{FromRequest, Outcome};
+use rocket::response::stream::{ByteStream, stream};
+use rocket::response::{self, Responder, Response};
+use rocket::{Request, Route, State, get, routes};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 
 use super::Site;
+use super::answer::Refusal;
+use super::plugins::List;
+use super::query;
+use crate::events::{Listener, frame};
+use crate::reload::journal::Journal;
+
+/// How long a stream is silent before it says that it is still there, so that what stands in between keeps it open.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// What a listener asks for; an error names what it can't mean.
+struct Wanted(Result<(Vec<String>, Option<u64>), Refusal>);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Wanted {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
+        let checked = query::only(request, &["family", "last_event_id"]);
+        Outcome::Success(Wanted(checked.map(|()| {
+            // A browser that comes back sends the header, to the address that the page gave it once.
+            let header = request.headers().get_one("Last-Event-ID").map(str::to_owned);
+            let last = header.or_else(|| query::values(request, "last_event_id").pop());
+            (query::values(request, "family"), last.and_then(|last| last.trim().parse().ok()))
+        })))
+    }
+}
+
+/// An endless answer.
+struct Sse<S>(S);
+
+impl<'r, S: Stream<Item = Bytes> + Send + 'r> Responder<'r, 'r> for Sse<S> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'r> {
+        Response::build_from(ByteStream(self.0).respond_to(request)?)
+            .header(ContentType::EventStream)
+            .header(Header::new("Cache-Control", "no-store"))
+            // nginx would hold events back until it has some KiB of them.
+            .header(Header::new("X-Accel-Buffering", "no"))
+            .ok()
+    }
+}
 
 /// A stream of server-sent events. It ends when the agent is about to hand over, and tells the browser to come back
 /// at once.
 #[get("/events")]
-fn events(site: &State<Site>) -> EventStream![] {
-    let mut events = site.agent.events.listen();
+fn events(wanted: Wanted, site: &State<Site>) -> Result<Sse<impl Stream<Item = Bytes> + use<'_>>, Refusal> {
+    let (families, last) = wanted.0?;
+    let max = site.agent.config.limits.max_streams;
+    let Some(mut listener) = Listener::new(&site.agent, families, last) else {
+        return Err(Refusal::new(
+            Status::ServiceUnavailable,
+            format!("{max} event streams are open already"),
+            "close one, or raise `limits.max_streams` in relink.toml",
+        ));
+    };
+    // From here on nothing is missed: what is told first is looked up after these began to listen.
+    let mut reloads = site.agent.events.reloads();
+    let mut plugins = site.agent.scheduler.news().subscribe();
     let mut quiesce = site.quiesce.subscribe();
-    let stream = EventStream! {
-        yield Event::empty().with_retry(Duration::from_millis(100));
+    Ok(Sse(stream! {
+        yield Bytes::from_static(b"retry:100\n\n");
+        yield frame("plugins", &List::of(site));
+        if let Some(journal) = unseen_reload(site, last) {
+            yield frame("reload", &journal);
+        }
         loop {
-            let event = tokio::select! {
-                _ = quiesce.wait_for(|near| *near) => break,
-                event = events.recv() => event,
-            };
-            match event {
-                Ok(event) => {
-                    let sent = Event::data(event.data.clone()).event(event.name);
-                    yield match event.id {
-                        Some(id) => sent.id(id.to_string()),
-                        None => sent,
-                    };
+            while let Some(samples) = listener.next() {
+                yield samples;
+                // Others get their turn between two of a long past.
+                tokio::task::yield_now().await;
+                if is_near(&quiesce) {
+                    return;
                 }
-                // The listener was too slow; it goes on with what is new.
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => break,
+            }
+            let said = tokio::select! {
+                _ = quiesce.wait_for(|near| *near) => break,
+                () = listener.wait() => None,
+                _ = plugins.changed() => Some(frame("plugins", &List::of(site))),
+                journal = reloads.recv() => match journal {
+                    Ok(journal) => Some(journal),
+                    Err(RecvError::Lagged(_)) => None,
+                    Err(RecvError::Closed) => break,
+                },
+                // sleep: as long as nothing happens.
+                () = tokio::time::sleep(HEARTBEAT) => Some(Bytes::from_static(b":\n\n")),
+            };
+            if let Some(said) = said {
+                yield said;
             }
         }
-    };
-    stream.heartbeat(Duration::from_secs(15))
+    }))
+}
+
+fn is_near(quiesce: &watch::Receiver<bool>) -> bool {
+    *quiesce.borrow()
+}
+
+/// The newest reload, if it runs, or has ended since the snapshot that a listener saw last: who was away during a
+/// re-exec is told how it went.
+fn unseen_reload(site: &Site, last: Option<u64>) -> Option<Journal> {
+    let journal = site.reloader.journals().into_iter().next()?;
+    if journal.outcome.is_none() {
+        return Some(journal);
+    }
+    let ended = journal.started + journal.steps.iter().map(|step| step.ms).sum::<f64>() / 1e3;
+    let seen = site.agent.history().time_of(last?);
+    seen.is_none_or(|seen| ended * 1e3 >= seen as f64).then_some(journal)
 }
 
 pub(super) fn routes() -> Vec<Route> {

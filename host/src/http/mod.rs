@@ -3,6 +3,7 @@
 mod answer;
 pub(crate) mod caller;
 mod events;
+mod history;
 mod owner;
 mod page;
 mod plugins;
@@ -57,5 +58,6 @@ pub(crate) fn rocket(site: Site) -> Rocket<Build> {
         .mount("/", page::routes())
         .mount("/", reload::routes())
         .mount("/", events::routes())
+        .mount("/", history::routes())
         .register("/", answer::catchers())
 }

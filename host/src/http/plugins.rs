@@ -14,9 +14,16 @@ use crate::plugins::status::Status as PluginStatus;
 
 /// The answer of `GET /plugins`.
 #[derive(Serialize)]
-struct List {
+pub(super) struct List {
     generation: u64,
     plugins: Vec<PluginStatus>,
+}
+
+impl List {
+    /// The plugins of now.
+    pub(super) fn of(site: &Site) -> Self {
+        List { generation: site.agent.counters.generation(), plugins: site.agent.scheduler.statuses() }
+    }
 }
 
 /// The answer of `GET /plugins/<name>`.
@@ -30,7 +37,7 @@ struct One {
 
 #[get("/plugins")]
 fn list(site: &State<Site>) -> Json<List> {
-    Json(List { generation: site.agent.counters.generation(), plugins: site.agent.scheduler.statuses() })
+    Json(List::of(site))
 }
 
 #[get("/plugins/<name>")]

@@ -1,7 +1,21 @@
 //! Query parameters that may be repeated.
 
 use rocket::Request;
-use rocket::http::RawStr;
+use rocket::http::{RawStr, Status};
+
+use super::answer::Refusal;
+
+/// Whether a request has these parameters and no others; the error lists them.
+pub(crate) fn only(request: &Request<'_>, known: &[&str]) -> Result<(), Refusal> {
+    match names(request).into_iter().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(other) => Err(Refusal::new(
+            Status::BadRequest,
+            format!("unknown parameter {other:?}"),
+            format!("known are {}", known.join(", ")),
+        )),
+    }
+}
 
 /// All values of a parameter, decoded. Prometheus sends `collect[]` as `collect%5B%5D`, so names are decoded too.
 pub(crate) fn values(request: &Request<'_>, name: &str) -> Vec<String> {

@@ -33,6 +33,7 @@ impl Reloader {
         self.note(id, |journal| (journal.plugins, journal.families) = (changes, families));
         if is_new {
             self.agent.counters.committed();
+            self.agent.scheduler.news().send_replace(());
             self.print_anew();
             self.shed_retired(id, chosen).await;
             return Ok(Outcome::Committed);

@@ -33,6 +33,8 @@ struct Shared {
     /// Told when a walk is queued.
     queued: Condvar,
     own: Mutex<Own>,
+    /// Told when what [`Scheduler::statuses`] says has changed, but for figures that change with each collection.
+    news: watch::Sender<()>,
 }
 
 struct Schedule {
@@ -92,12 +94,13 @@ struct Next {
 impl Scheduler {
     /// Makes the collectors of linked plugins. An error of a plugin's `new` names bad options.
     pub(crate) fn new(set: PluginSet, series: usize, counters: Arc<Counters>) -> Result<Self, Failed> {
+        let news = watch::Sender::new(());
         let mut slots = BTreeMap::new();
         for plugin in set.plugins {
             let mut instance = Instance::new(&plugin, series);
             let made = instance.make(&plugin);
             made.map_err(|error| Failed::settings(error.context(format_args!("plugin {}", plugin.name))))?;
-            slots.insert(plugin.name, Slot::new(Arc::new(plugin), instance));
+            slots.insert(plugin.name, Slot::new(Arc::new(plugin), instance, news.clone()));
         }
         let schedule = Schedule {
             slots,
@@ -113,6 +116,7 @@ impl Scheduler {
             schedule: Mutex::new(schedule),
             queued: Condvar::new(),
             own: Mutex::new(Own::new(counters)),
+            news,
         });
         shared.send_walker(0)?;
         Ok(Scheduler { shared })
@@ -124,9 +128,10 @@ impl Scheduler {
         let old = {
             let mut schedule = self.shared.lock();
             schedule.change += 1;
-            let old = schedule.slots.insert(plugin.name, Slot::new(plugin, instance));
+            let old = schedule.slots.insert(plugin.name, Slot::new(plugin, instance, self.news().clone()));
             old.and_then(|old| schedule.let_go(old))
         };
+        self.news().send_replace(());
         if let Some(old) = old {
             old.retire();
         }
@@ -140,14 +145,21 @@ impl Scheduler {
             let old = schedule.slots.remove(name);
             old.and_then(|old| schedule.let_go(old))
         };
+        self.news().send_replace(());
         if let Some(old) = old {
             old.retire();
         }
     }
 
+    /// Told when a plugin's state, generation or error changes, or which plugins there are.
+    pub(crate) fn news(&self) -> &watch::Sender<()> {
+        &self.shared.news
+    }
+
     /// The files that have no plugin, for `GET /plugins`.
     pub(crate) fn set_refused_files(&self, refused: Vec<Refused>) {
         self.shared.lock().refused_files = refused;
+        self.news().send_replace(());
     }
 
     /// Where a plugin of this name runs already, and which families the others declare.

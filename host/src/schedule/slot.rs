@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use relink_core::guard::Failure;
 use relink_core::{Error, Facts};
+use tokio::sync::watch;
 
 use super::breaker::Breaker;
 use super::collection::Walk;
@@ -26,6 +27,8 @@ pub(crate) struct Slot {
     breaker: Breaker,
     samples: usize,
     last_duration: Option<Duration>,
+    /// Told when the state or the error changes.
+    news: watch::Sender<()>,
 }
 
 /// Whether the collector is at rest or in a call.
@@ -48,7 +51,7 @@ pub(crate) struct Done {
 pub(crate) type Waiting = Vec<(Arc<Walk>, usize)>;
 
 impl Slot {
-    pub(crate) fn new(plugin: Arc<Plugin>, instance: Instance) -> Self {
+    pub(crate) fn new(plugin: Arc<Plugin>, instance: Instance, news: watch::Sender<()>) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         Slot {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
@@ -61,6 +64,7 @@ impl Slot {
             breaker: Breaker::default(),
             samples: 0,
             last_duration: None,
+            news,
         }
     }
 
@@ -155,6 +159,7 @@ impl Slot {
     }
 
     fn set(&mut self, state: State, error: Option<Error>) {
+        let is_news = self.state != state || self.error != error;
         if self.state != state {
             self.state = state;
             self.since = SystemTime::now();
@@ -164,6 +169,9 @@ impl Slot {
             }
         }
         self.error = error;
+        if is_news {
+            self.news.send_replace(());
+        }
     }
 
     pub(crate) fn status(&self) -> Status {

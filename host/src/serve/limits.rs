@@ -27,6 +27,8 @@ pub(crate) struct Limits {
     pub(crate) max_head: usize,
     /// Connections open at once. Half of the process's limit of open files is a further bound.
     pub(crate) max_connections: usize,
+    /// Event streams (`GET /events`) open at once.
+    pub(crate) max_streams: usize,
 }
 
 impl Default for Limits {
@@ -39,6 +41,7 @@ impl Default for Limits {
             max_body: 64 * 1024,
             max_head: 16 * 1024,
             max_connections: 256,
+            max_streams: 32,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! column, to a few bytes a value.
 
 mod pack;
+mod past;
 mod table;
 mod wire;
 
@@ -13,6 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use relink_core::Kind;
 
+pub use self::past::{Past, PastFamily};
 use self::table::SeriesTable;
 use super::snapshot::{Layout, Snapshot};
 
@@ -176,6 +178,25 @@ impl History {
             }
         }
         found
+    }
+
+    /// How many points [`History::series`] would give.
+    pub fn count(&self, family: &str, labels: &[(&str, &str)], since: Since) -> usize {
+        let chunks = self.chunks.iter().chain([&self.open]);
+        let counts = chunks.flat_map(|chunk| {
+            let wanted = chunk.wanted(since);
+            let blocks = chunk.blocks.iter().filter(move |block| block.present & wanted != 0);
+            blocks.map(move |block| {
+                block.table.places(family, labels).len() * (block.present & wanted).count_ones() as usize
+            })
+        });
+        counts.sum()
+    }
+
+    /// Whether a plugin had a family of this name.
+    pub fn has_family(&self, family: &str) -> bool {
+        let mut blocks = self.chunks.iter().chain([&self.open]).flat_map(|chunk| &chunk.blocks);
+        blocks.any(|block| block.table.has_family(family))
     }
 
     /// The table of a layout: the one used last for that plugin if it has the same series.

@@ -92,11 +92,33 @@ impl SeriesTable {
         self.family(place).kind
     }
 
+    pub(super) fn family_name(&self, place: usize) -> &str {
+        &self.family(place).name
+    }
+
+    /// Whether a family of this name stands here, with series or without.
+    pub(super) fn has_family(&self, family: &str) -> bool {
+        self.families.iter().any(|row| &*row.name == family)
+    }
+
+    /// The places of the series, those of one family together; families without series are left out.
+    pub(super) fn places_by_family(&self) -> Vec<Vec<usize>> {
+        let mut places = vec![Vec::new(); self.families.len()];
+        for (place, row) in self.series.iter().enumerate() {
+            places[row.family as usize].push(place);
+        }
+        places.retain(|places| !places.is_empty());
+        places
+    }
+
     pub(super) fn labels(&self, place: usize) -> Vec<(String, String)> {
         self.label_pairs(place).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    pub(super) fn label_pairs(&self, place: usize) -> impl Iterator<Item = (&str, &str)> {
+    pub(super) fn label_pairs<'a>(
+        &'a self,
+        place: usize,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         let first = self.series[place].first as usize;
         self.family(place).labels.iter().enumerate().map(move |(at, name)| (&**name, self.value(first + at)))
     }

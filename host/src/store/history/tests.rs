@@ -255,3 +255,75 @@ fn measure_history() {
     let found = history.series("busy_seconds_total", &[("mode", "user")], Since::Start);
     println!("{} series queried in {:?}", found.len(), start.elapsed());
 }
+
+/// The values of a snapshot, by family and labels.
+fn told(past: &Past) -> Vec<(String, String, u64)> {
+    let families = past.families().flat_map(|family| {
+        let name = family.name().to_owned();
+        let samples: Vec<_> = family
+            .samples()
+            .map(|(labels, value)| {
+                let labels: Vec<_> = labels.map(|(name, value)| format!("{name}={value}")).collect();
+                (name.clone(), labels.join(","), value.to_bits())
+            })
+            .collect();
+        samples
+    });
+    families.collect()
+}
+
+/// All snapshots after that one, piece by piece.
+fn followed(history: &History, mut id: u64) -> Vec<Past> {
+    let mut all = Vec::new();
+    loop {
+        let some = history.after(id);
+        let Some(last) = some.last() else { return all };
+        id = last.id;
+        all.extend(some);
+    }
+}
+
+#[test]
+fn snapshots_come_back_whole_in_order_and_the_same_when_packed() {
+    let (small, large) = (layout(1), layout(3));
+    let mut history = History::new(SPAN, 1 << 20);
+    let mut fresh = Vec::new();
+    for second in 0..200 {
+        let snapshot = match second % 4 {
+            0 => snapshot(&[("cpu", &small)], second),
+            3 => snapshot(&[], second),
+            _ => snapshot(&[("cpu", &large), ("other", &small)], second),
+        };
+        history.push(&snapshot);
+        let newest = history.after(second);
+        assert_eq!(newest.iter().map(|past| past.id).collect::<Vec<_>>(), [second + 1]);
+        assert_eq!(told(&newest[0]), told(&Past::of(second + 1, &snapshot)), "{second}");
+        fresh.push((newest[0].id, newest[0].time_ms, told(&newest[0])));
+    }
+    let decoded = History::decode(&history.encode(), SPAN, 1 << 20).unwrap();
+    for history in [history, decoded] {
+        for from in [0, 1, 58, 59, 60, 61, 119, 150, 199, 200, 201, u64::MAX] {
+            let seen: Vec<_> =
+                followed(&history, from).iter().map(|past| (past.id, past.time_ms, told(past))).collect();
+            assert_eq!(seen, fresh[fresh.len().min(usize::try_from(from).unwrap_or(usize::MAX))..], "{from}");
+        }
+        assert_eq!(history.time_of(61), Some(START + 60_000));
+        assert_eq!((history.time_of(0), history.time_of(201)), (None, None));
+        assert!(history.has_family("load") && !history.has_family("loaf"));
+        assert_eq!(history.count("load", &[], Since::Start), points(&history, Since::Start).len());
+        assert_eq!(history.count("load", &[], Since::Id(150)), points(&history, Since::Id(150)).len());
+        assert_eq!(history.count("busy_seconds_total", &[("mode", "user"), ("cpu", "2")], Since::Start), 100);
+    }
+}
+
+#[test]
+fn a_large_history_is_followed_in_pieces() {
+    let mut history = History::new(SPAN, 64 << 20);
+    let layout = layout(3000);
+    (0..60).for_each(|second| history.push(&snapshot(&[("cpu", &layout)], second)));
+    assert!(history.after(0).len() < 60 && !history.after(0).is_empty());
+    assert_eq!(
+        followed(&history, 0).iter().map(|past| past.id).collect::<Vec<_>>(),
+        (1..=60).collect::<Vec<_>>()
+    );
+}

@@ -1,0 +1,203 @@
+//! `GET /history`: the recent past of one family.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use relink_core::{Family, Kind};
+use rocket::http::Status;
+use rocket::request::{FromRequest, Outcome};
+use rocket::{Request, Route, State, get, routes};
+use serde::Serialize;
+
+use super::Site;
+use super::answer::{Json, Refusal};
+use super::query;
+use crate::agent::Agent;
+use crate::expose::json::{Map, Number};
+use crate::expose::past::seconds;
+use crate::schedule::own;
+use crate::store::history::{Series, Since};
+
+/// The most points that one answer may have: some 20 MB of JSON.
+const MAX_POINTS: usize = 1 << 20;
+
+/// Which part of the past is asked for.
+pub(super) struct Question {
+    labels: Vec<(String, String)>,
+    seconds: Option<f64>,
+}
+
+impl Question {
+    /// What `label` and `seconds` say in a request that may have these parameters.
+    pub(super) fn of(request: &Request<'_>, known: &[&str]) -> Result<Self, Refusal> {
+        query::only(request, known)?;
+        let labels = query::values(request, "label").into_iter().map(|label| match label.split_once('=') {
+            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+            None => Err(bad(format!("label is {label:?}"), "say label=name=value, as in label=cpu=0")),
+        });
+        Ok(Question { labels: labels.collect::<Result<_, _>>()?, seconds: positive_seconds(request)? })
+    }
+}
+
+fn positive_seconds(request: &Request<'_>) -> Result<Option<f64>, Refusal> {
+    let Some(text) = single(request, "seconds")? else { return Ok(None) };
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds.is_finite() => Ok(Some(seconds)),
+        _ => Err(bad(format!("seconds is {text:?}"), "it is a number above 0, as in seconds=300")),
+    }
+}
+
+/// The value of a parameter that may stand once.
+fn single(request: &Request<'_>, name: &str) -> Result<Option<String>, Refusal> {
+    let mut values = query::values(request, name);
+    match values.len() {
+        0 | 1 => Ok(values.pop()),
+        count => Err(bad(format!("{name} stands {count} times"), "say it once")),
+    }
+}
+
+fn bad(error: String, hint: &str) -> Refusal {
+    Refusal::new(Status::BadRequest, error, hint)
+}
+
+/// The past of a family.
+pub(super) struct Answer {
+    /// What the plugin that has the family says of it; nothing when that plugin is gone.
+    pub(super) family: Option<Family>,
+    pub(super) series: Vec<Series>,
+    pub(super) last_id: u64,
+    /// Now, in milliseconds since 1970.
+    pub(super) now_ms: u64,
+}
+
+impl Answer {
+    pub(super) fn kind(&self) -> Kind {
+        let of_series = || self.series.first().map(|series| series.kind);
+        self.family.map(|family| family.kind()).or_else(of_series).unwrap_or(Kind::Unknown)
+    }
+}
+
+/// Looks a family up in the history.
+pub(super) fn look_up(agent: &Agent, name: &str, question: &Question) -> Result<Answer, Refusal> {
+    if agent.config.history.interval == 0.0 {
+        let hint = "set [history] interval in relink.toml to seconds between two snapshots, such as 1.0";
+        return Err(Refusal::new(Status::NotFound, "the history is off", hint));
+    }
+    let families = declared(agent);
+    let family = families.iter().find(|family| family.name() == name).copied();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    let since = match question.seconds {
+        // A time before 1970 is as good as the start.
+        Some(seconds) => Since::Time(now_ms.saturating_sub((seconds * 1e3).min(u64::MAX as f64) as u64)),
+        None => Since::Start,
+    };
+    let labels: Vec<_> =
+        question.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let history = agent.history();
+    if family.is_none() && !history.has_family(name) {
+        return Err(Refusal::new(
+            Status::NotFound,
+            format!("there is no family {name:?}"),
+            close(name, &families),
+        ));
+    }
+    let points = history.count(name, &labels, since);
+    if points > MAX_POINTS {
+        let error = format!("{points} points, expected at most {MAX_POINTS}");
+        return Err(bad(error, "ask for fewer seconds, or for some series with label=name=value"));
+    }
+    Ok(Answer { family, series: history.series(name, &labels, since), last_id: history.last_id(), now_ms })
+}
+
+/// All families of plugins that run, and the agent's own.
+fn declared(agent: &Agent) -> Vec<Family> {
+    let plugins = agent.scheduler.running();
+    own::FAMILIES.iter().chain(plugins.iter().flat_map(|plugin| plugin.families)).copied().collect()
+}
+
+/// Names that one may have meant.
+fn close(name: &str, families: &[Family]) -> String {
+    let mut close: Vec<_> = families
+        .iter()
+        .map(|family| (strsim::jaro_winkler(name, family.name()), family.name()))
+        .filter(|(likeness, _)| *likeness > 0.85)
+        .collect();
+    close.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let names: Vec<_> = close.into_iter().take(3).map(|(_, name)| name).collect();
+    match names[..] {
+        [] => "GET /metrics shows all families".to_owned(),
+        _ => format!("close names are {}; GET /metrics shows all families", names.join(", ")),
+    }
+}
+
+/// What a request asks for; an error names what it can't mean.
+struct Wanted(Result<(String, Question), Refusal>);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Wanted {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
+        Outcome::Success(Wanted(wanted(request)))
+    }
+}
+
+fn wanted(request: &Request<'_>) -> Result<(String, Question), Refusal> {
+    let question = Question::of(request, &["family", "label", "seconds"])?;
+    match single(request, "family")? {
+        Some(family) => Ok((family, question)),
+        None => Err(bad("no family is named".into(), "say family=NAME; GET /metrics shows all families")),
+    }
+}
+
+/// The answer of `GET /history`.
+#[derive(Serialize)]
+struct HistoryJson {
+    family: String,
+    #[serde(rename = "type")]
+    kind: Kind,
+    help: &'static str,
+    unit: &'static str,
+    interval: f64,
+    last_id: u64,
+    time: f64,
+    series: Vec<SeriesJson>,
+}
+
+#[derive(Serialize)]
+struct SeriesJson {
+    #[serde(serialize_with = "labels")]
+    labels: Vec<(String, String)>,
+    points: Vec<(f64, Number)>,
+}
+
+fn labels<S: serde::Serializer>(labels: &[(String, String)], to: S) -> Result<S::Ok, S::Error> {
+    Map(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()).serialize(to)
+}
+
+#[get("/history")]
+fn history(wanted: Wanted, site: &State<Site>) -> Result<Json<HistoryJson>, Refusal> {
+    let (name, question) = wanted.0?;
+    let answer = look_up(&site.agent, &name, &question)?;
+    Ok(Json(HistoryJson {
+        family: name,
+        kind: answer.kind(),
+        help: answer.family.map_or("", |family| family.help()),
+        unit: answer.family.map_or("", |family| family.unit()),
+        interval: site.agent.config.history.interval,
+        last_id: answer.last_id,
+        time: seconds(answer.now_ms),
+        series: answer
+            .series
+            .into_iter()
+            .map(|series| SeriesJson {
+                labels: series.labels,
+                points: series.points.into_iter().map(|(ms, value)| (seconds(ms), Number(value))).collect(),
+            })
+            .collect(),
+    }))
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![history]
+}

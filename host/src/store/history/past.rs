@@ -1,0 +1,147 @@
+//! Whole snapshots out of the history, for those who follow it snapshot by snapshot.
+
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use relink_core::Kind;
+
+use super::super::snapshot::Snapshot;
+use super::table::SeriesTable;
+use super::{Block, Chunk, History, Rows, pack};
+
+/// How many values are unpacked at once, about: 512 KiB.
+const AT_ONCE: usize = 1 << 16;
+
+/// One snapshot, as the history has it.
+pub struct Past {
+    /// Its number.
+    pub id: u64,
+    /// When it was taken, in milliseconds since 1970.
+    pub time_ms: u64,
+    rows: Vec<(Arc<SeriesTable>, Arc<[f64]>)>,
+}
+
+/// A family in a [`Past`], and its samples.
+pub struct PastFamily<'a> {
+    table: &'a SeriesTable,
+    values: &'a [f64],
+    /// Where its series are; at least one.
+    places: Vec<usize>,
+}
+
+impl History {
+    /// The snapshots after the one with this number, the oldest first: a few of them, so that a long history is not
+    /// in memory unpacked. Empty when there are none.
+    pub fn after(&self, id: u64) -> Vec<Past> {
+        let mut chunks = self.chunks.iter().chain([&self.open]);
+        let found = chunks.find(|chunk| chunk.first_id + chunk.times.len() as u64 > id.saturating_add(1));
+        found.map(|chunk| chunk.after(id)).unwrap_or_default()
+    }
+
+    /// When the snapshot with this number was taken, in milliseconds since 1970, if it is still here.
+    pub fn time_of(&self, id: u64) -> Option<u64> {
+        let mut chunks = self.chunks.iter().chain([&self.open]);
+        chunks.find_map(|chunk| {
+            let entry = usize::try_from(id.checked_sub(chunk.first_id)?).ok()?;
+            chunk.times.get(entry).copied()
+        })
+    }
+}
+
+impl Chunk {
+    fn after(&self, id: u64) -> Vec<Past> {
+        let first = usize::try_from((id + 1).saturating_sub(self.first_id)).unwrap_or(usize::MAX);
+        let width: usize = self.blocks.iter().map(|block| block.table.len()).sum();
+        let last = self.times.len().min(first + (AT_ONCE / width.max(1)).max(1));
+        let mut found: Vec<_> = (first..last)
+            .map(|entry| Past {
+                id: self.first_id + entry as u64,
+                time_ms: self.times[entry],
+                rows: Vec::new(),
+            })
+            .collect();
+        for block in &self.blocks {
+            block.rows_between(first, last, |entry, values| {
+                found[entry - first].rows.push((Arc::clone(&block.table), values));
+            });
+        }
+        // Blocks stand in the order in which their series first came up.
+        found.iter_mut().for_each(Past::sort);
+        found
+    }
+}
+
+impl Block {
+    /// The rows of the chunk's entries from `first` to before `last`, those that have one.
+    fn rows_between(&self, first: usize, last: usize, mut each: impl FnMut(usize, Arc<[f64]>)) {
+        let wanted = (first..last).filter(|entry| self.present >> entry & 1 == 1);
+        // Which row it is: as many entries before it have one.
+        let row_of = |entry: usize| (self.present & ((1 << entry) - 1)).count_ones() as usize;
+        match &self.rows {
+            Rows::Plain(rows) => wanted.for_each(|entry| each(entry, Arc::clone(&rows[row_of(entry)]))),
+            Rows::Packed(bytes) => {
+                let wanted: Vec<usize> = wanted.collect();
+                let mut rows = vec![vec![0.0; self.table.len()]; wanted.len()];
+                let count = self.present.count_ones() as usize;
+                let mut columns = pack::Columns::new(bytes);
+                let mut column = Vec::new();
+                for place in 0..self.table.len() {
+                    // What was packed here or checked when it came in can be unpacked.
+                    if wanted.is_empty() || columns.next(count, &mut column).is_none() {
+                        break;
+                    }
+                    for (row, &entry) in rows.iter_mut().zip(&wanted) {
+                        row[place] = column[row_of(entry)];
+                    }
+                }
+                wanted.into_iter().zip(rows).for_each(|(entry, row)| each(entry, row.into()));
+            }
+        }
+    }
+}
+
+impl Past {
+    /// A snapshot that the history had no room for.
+    pub fn of(id: u64, snapshot: &Snapshot) -> Self {
+        let since_1970 = snapshot.taken.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let frames = snapshot
+            .readings
+            .iter()
+            .filter_map(|reading| Some((reading.plugin, reading.result.as_ref().ok()?)));
+        let rows = frames.map(|(plugin, frame)| {
+            (Arc::new(SeriesTable::new(plugin, &frame.layout.series)), Arc::clone(&frame.values))
+        });
+        let time_ms = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
+        let mut past = Past { id, time_ms, rows: rows.collect() };
+        past.sort();
+        past
+    }
+
+    fn sort(&mut self) {
+        self.rows.sort_by(|(one, _), (other, _)| one.plugin().cmp(other.plugin()));
+    }
+
+    /// The families that have samples, by plugin's name.
+    pub fn families(&self) -> impl Iterator<Item = PastFamily<'_>> {
+        self.rows.iter().flat_map(|(table, values)| {
+            table.places_by_family().into_iter().map(move |places| PastFamily { table, values, places })
+        })
+    }
+}
+
+impl<'a> PastFamily<'a> {
+    /// Its name.
+    pub fn name(&self) -> &'a str {
+        self.table.family_name(self.places[0])
+    }
+
+    /// How its values behave.
+    pub fn kind(&self) -> Kind {
+        self.table.kind(self.places[0])
+    }
+
+    /// The labels and the value of each sample.
+    pub fn samples(&self) -> impl Iterator<Item = (impl Iterator<Item = (&'a str, &'a str)> + use<'a>, f64)> {
+        self.places.iter().map(|&place| (self.table.label_pairs(place), self.values[place]))
+    }
+}
