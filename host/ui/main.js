@@ -1,6 +1,6 @@
-// The dashboard: one stream in, charts, plugins, reloads and the agent's own figures out.
+// The dashboard: one stream in; charts, plugins, reloads and the agent's own figures out.
 
-import { Agent, Plugins } from './plugins.js';
+import { Agent, OWN, Plugins } from './plugins.js';
 import { FAMILIES, charts, chartsOf } from './catalogue.js';
 import { readColours, view } from './chart.js';
 import { Reloads } from './reload.js';
@@ -8,25 +8,23 @@ import { Stream } from './stream.js';
 import { el, say } from './format.js';
 
 const at = (id) => document.getElementById(id);
-const OWN = ['relink_build_info', 'relink_generation', 'process_cpu_seconds_total', 'process_resident_memory_bytes',
-  'process_open_fds', 'process_start_time_seconds', 'node_scrape_collector_duration_seconds', 'node_uname_info'];
+let asked = false, newest = null;
 
-let asked = false;
-/** Draws all that is in sight, once, when the browser paints next. */
+/** Draws what is in sight, once, when the browser paints next. */
 function redraw() {
-  if (asked) return;
+  if (!asked) requestAnimationFrame(draw);
   asked = true;
-  requestAnimationFrame(() => {
-    asked = false;
-    arrange();
-    for (const chart of all) if (chart.visible) chart.draw();
-    if (newest) agent.draw(newest);
-    if (newest) plugins.draw(newest);
-  });
+}
+
+function draw() {
+  asked = false;
+  arrange();
+  // Also what is not in sight once, so that it has its height.
+  for (const chart of all) if (chart.visible || !chart.key) chart.draw();
+  if (newest) for (const panel of [agent, plugins]) panel.draw(newest);
 }
 
 let all = charts(redraw);
-let newest = null;
 const agent = new Agent(at('agent'));
 const plugins = new Plugins(at('plugins'));
 const reloads = new Reloads(at('reload'), (marks) => {
@@ -34,32 +32,26 @@ const reloads = new Reloads(at('reload'), (marks) => {
   redraw();
 });
 
-const inSight = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) {
-    const chart = all.find((chart) => chart.element === target);
-    if (chart) chart.visible = isIntersecting;
-  }
+const sight = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) all.find(({ element }) => element === target).visible = isIntersecting;
   redraw();
-}, { rootMargin: '200px' });
+});
 
 /** A chart is on the page while it has something to show. */
 function arrange() {
   let before = at('charts-title');
-  for (const chart of all) {
-    if (chart.known && !chart.element.isConnected) {
-      before.after(chart.element);
-      inSight.observe(chart.element);
-    } else if (!chart.known && chart.element.isConnected) {
-      inSight.unobserve(chart.element);
-      chart.element.remove();
+  for (const { element, known } of all) {
+    if (known && !element.isConnected) {
+      before.after(element);
+      sight.observe(element);
+    } else if (!known) {
+      element.remove();
     }
-    if (chart.known) before = chart.element;
+    if (known) before = element;
   }
-  at('empty').hidden = !newest || all.some((chart) => chart.known);
-  say(at('empty'), 'No plugin brings anything to draw yet.');
 }
 
-/** Plugins that the catalogue may not know, by name and generation. */
+/** Asks plugins that the catalogue may not know what they have. */
 const looked = new Set();
 async function look(list) {
   for (const { name, generation, state } of list) {
@@ -67,26 +59,26 @@ async function look(list) {
     if (state === 'refused' || looked.has(key)) continue;
     looked.add(key);
     const answer = await fetch(`/plugins/${encodeURIComponent(name)}`).catch(() => null);
-    if (!answer?.ok) {
-      looked.delete(key);
-      continue;
-    }
-    const more = chartsOf(await answer.json(), redraw).filter((chart) => !all.some(({ spec }) => spec.id === chart.spec.id));
-    all = [...all, ...more];
-    stream.want(more.flatMap((chart) => chart.spec.families));
+    // It will be in the next list again.
+    if (!answer?.ok) looked.delete(key);
+    else grow(chartsOf(await answer.json(), redraw));
   }
 }
 
-const WORDS = { live: 'live', reconnecting: 'agent not reachable, trying again' };
+function grow(more) {
+  more = more.filter(({ spec }) => !all.some((chart) => chart.spec.id === spec.id));
+  all = [...all, ...more];
+  stream.want(more.flatMap(({ spec }) => spec.families));
+}
+
+const WORDS = { live: 'live', reconnecting: 'not reachable, trying again' };
 const stream = new Stream([...FAMILIES, ...OWN], {
   frame(frame) {
-    at('main').hidden = false;
     newest = frame;
     view.now = frame.time;
     for (const chart of all) chart.push(frame);
-    const uname = frame.all('node_uname_info')[0]?.labels;
-    if (uname) say(at('host'), uname.nodename);
-    if (uname) document.title = `${uname.nodename} – relink`;
+    const uname = frame.all('node_uname_info')[0];
+    if (uname) say(at('host'), (document.title = uname.labels.nodename));
     redraw();
   },
   plugins(list) {
@@ -96,7 +88,6 @@ const stream = new Stream([...FAMILIES, ...OWN], {
     redraw();
   },
   reload: (journal) => reloads.note(journal),
-  // What happened while the stream was away, as over a hand-over, is on record.
   open: () => reloads.fetch(),
   state(state) {
     at('link').dataset.state = state;
@@ -104,32 +95,37 @@ const stream = new Stream([...FAMILIES, ...OWN], {
   },
 });
 
-for (const minutes of [1, 5, 10]) {
-  const button = el('button', { type: 'button', textContent: `${minutes} min`, ariaPressed: String(minutes === 5) });
-  button.addEventListener('click', () => {
-    view.range = minutes * 60;
-    for (const other of at('range').children) other.ariaPressed = String(other === button);
-    redraw();
-  });
+function choose(minutes) {
+  view.range = minutes * 60;
+  for (const button of at('range').children) button.ariaPressed = String(button.value === String(minutes));
+  redraw();
+}
+for (const value of [1, 5, 10]) {
+  const button = el('button', { type: 'button', value, textContent: `${value} min` });
+  button.addEventListener('click', () => choose(value));
   at('range').append(button);
 }
+choose(5);
 
+/** `system` follows the browser. A browser that keeps nothing begins with it each time. */
 const THEMES = ['system', 'light', 'dark'];
-/** `system` follows the browser. The choice is kept where the browser lets it. */
 function theme(name) {
   document.documentElement.dataset.theme = name;
   say(at('theme'), `Theme: ${name}`);
-  try {
-    localStorage.setItem('theme', name);
-  } catch { /* a browser that keeps nothing */ }
   readColours();
   redraw();
 }
-at('theme').addEventListener('click', () => theme(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % 3]));
-let kept = null;
+at('theme').addEventListener('click', () => {
+  const next = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % 3];
+  theme(next);
+  try {
+    localStorage.theme = next;
+  } catch {}
+});
+let kept;
 try {
-  kept = localStorage.getItem('theme');
-} catch { /* as above */ }
+  kept = localStorage.theme;
+} catch {}
 theme(THEMES.includes(kept) ? kept : 'system');
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => theme(document.documentElement.dataset.theme));
 addEventListener('resize', redraw);

@@ -2,98 +2,93 @@
 
 import { clock, el, say, seconds } from './format.js';
 
-const took = (journal) => journal.steps.reduce((sum, step) => sum + step.ms, 0) / 1000;
-const running = (journal) => journal.outcome === 'running';
-const OUTCOMES = { running: 'running', unchanged: 'nothing had changed', committed: 'new code is live', rolled_back: 'rolled back, the old code serves', refused: 'refused, nothing has changed', failed: 'failed, the old code serves' };
+const took = ({ steps }) => steps.reduce((sum, { ms }) => sum + ms, 0) / 1000;
+const OUTCOMES = { unchanged: 'nothing had changed', committed: 'new code is live', rolled_back: 'rolled back, the old code serves',
+  refused: 'refused, nothing was changed', failed: 'failed, the old code serves' };
 
 /** What a reload changed, as `+disk −net`. */
-function changes({ plugins }) {
-  const of = (sign, names) => names.map((name) => sign + name);
-  return [...of('+', plugins.added), ...of('−', plugins.removed), ...of('↻', plugins.replaced)].join(' ');
-}
+const changes = ({ added, removed, replaced }) => [...added.map((name) => `+${name}`), ...removed.map((name) => `−${name}`), ...replaced.map((name) => `~${name}`)].join(' ');
 
 export class Reloads {
   /** `mark` is told when new code went live. */
   constructor(place, mark) {
     this.mark = mark;
     this.journals = new Map();
-    this.button = el('button', { type: 'button', className: 'primary', textContent: 'Reload plugins' });
-    this.status = el('p', { role: 'status', className: 'muted' });
-    this.token = el('input', { type: 'password', autocomplete: 'off', 'aria-label': 'Bearer token', placeholder: 'Bearer token', hidden: true });
-    this.current = el('div', { className: 'reload' });
-    this.past = el('div', { id: 'past' });
-    place.append(el('p', { className: 'muted', textContent: 'Builds what has changed and puts it live. No request and no data point is lost.' }),
-      el('div', { className: 'row reload' }, this.button, this.token), this.status, this.current, this.past);
-    this.button.addEventListener('click', () => this.ask());
-    this.token.addEventListener('keydown', (event) => event.key === 'Enter' && this.ask());
+    this.button = el('button', { className: 'primary', textContent: 'Reload plugins' });
+    this.token = el('input', { type: 'password', autocomplete: 'off', ariaLabel: 'Bearer token', placeholder: 'Bearer token', hidden: true });
+    this.status = el('p', { role: 'status', className: 'unseen' });
+    this.newest = el('div');
+    this.older = el('div');
+    const form = el('form', {}, this.token, this.button);
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.ask();
+    });
+    place.append(el('p', { className: 'muted', textContent: 'Builds what has changed and puts it live, without losing a request or a data point.' }), form, this.status, this.newest, this.older);
   }
 
   async ask() {
     this.button.disabled = true;
-    say(this.status, 'asked for a reload');
+    this.tell('asked for a reload');
     const headers = this.token.value ? { Authorization: `Bearer ${this.token.value}` } : {};
     try {
       const answer = await fetch('/plugins/reload', { method: 'PUT', headers });
       const body = await answer.json();
-      if (body.id) this.note(body);
-      else this.refuse(answer.status, body);
+      if (body.id) return this.note(body);
+      this.tell(`${answer.status}: ${body.error}. ${body.hint}`, 'words');
+      this.token.hidden = answer.status !== 401 && this.token.hidden;
+      if (answer.status === 401) this.token.focus();
     } catch {
-      say(this.status, 'The answer did not arrive; the list below tells what came of it.');
+      this.tell('The answer did not arrive; below is what the agent has on record.', 'words');
       this.fetch();
-    } finally {
-      this.button.disabled = [...this.journals.values()].some(running);
     }
+    this.button.disabled = false;
   }
 
-  /** Not allowed, or another reload runs: the agent says why and what to do. */
-  refuse(status, { error, hint }) {
-    say(this.status, `${status}: ${error}. ${hint ?? ''}`);
-    if (status === 401) {
-      this.token.hidden = false;
-      this.token.focus();
-    }
+  /** Tells screen readers, and with a class everybody. */
+  tell(text, className = 'unseen') {
+    Object.assign(this.status, { className });
+    say(this.status, text);
   }
 
+  /** What is on record: this page may have been away. */
   async fetch() {
     const answer = await fetch('/reloads').catch(() => null);
     if (!answer?.ok) return;
     const { reloads } = await answer.json();
-    // An agent that was started anew counts from 1 again.
-    this.journals.clear();
-    for (const journal of reloads) this.journals.set(journal.id, journal);
+    this.journals = new Map(reloads.map((journal) => [journal.id, journal]));
     this.draw();
   }
 
   note(journal) {
-    this.journals.set(journal.id, journal);
     const { id, steps, outcome, generation } = journal;
-    say(this.status, running(journal) ? `Reload ${id}: ${steps.at(-1)?.step ?? 'begins'}` : `Reload ${id}: ${OUTCOMES[outcome]}, generation ${generation}`);
+    this.journals.set(id, journal);
+    this.tell(outcome === 'running' ? `Reload ${id}: ${steps.at(-1)?.step ?? 'begins'}` : `Reload ${id}: ${OUTCOMES[outcome]}, generation ${generation}`);
     this.draw();
   }
 
   draw() {
     const [newest, ...older] = [...this.journals.values()].sort((a, b) => b.id - a.id);
-    this.button.disabled = newest !== undefined && running(newest);
-    this.current.replaceChildren(...(newest ? this.account(newest, true) : []));
-    this.past.replaceChildren(...older.slice(0, 8).map((journal) => el('details', {}, el('summary', {}, this.title(journal)), ...this.account(journal))));
+    this.button.disabled = newest?.outcome === 'running';
+    this.newest.replaceChildren(...(newest ? [this.title(newest), ...this.account(newest)] : []));
+    const open = new Set([...this.older.children].filter((one) => one.open).map((one) => one.id));
+    this.older.replaceChildren(...older.slice(0, 8).map((journal) => {
+      const id = `reload-${journal.id}`;
+      return el('details', { id, open: open.has(id) }, el('summary', {}, this.title(journal)), ...this.account(journal));
+    }));
     this.mark([...this.journals.values()].filter(({ outcome }) => outcome === 'committed').map((journal) => journal.started + took(journal)));
   }
 
-  title({ id, outcome, started, ...rest }) {
-    return el('span', { className: 'state', 'data-state': outcome, 'data-outcome': outcome, textContent: `${id} ${outcome.replace('_', ' ')} ${changes(rest)}` });
+  title({ id, outcome, plugins }) {
+    return el('span', { className: 'state', 'data-state': outcome, textContent: `${id} ${outcome.replace('_', ' ')} ${changes(plugins)}` });
   }
 
-  account(journal, titled = false) {
+  account(journal) {
     const { steps, error, plugins, pause_ms: pause, started, generation } = journal;
-    const facts = [clock(started), seconds(took(journal))];
-    if (pause !== null) facts.push(`longest pause ${seconds(pause / 1000)}`);
-    if (!running(journal)) facts.push(`generation ${generation}`);
-    return [
-      ...(titled ? [this.title(journal)] : []),
-      el('p', { className: 'muted', textContent: facts.join(', ') }),
-      el('ol', { className: 'steps' }, ...steps.map(({ step, ms, detail }) => el('li', {}, el('span', { textContent: step }), el('small', { textContent: detail }), el('b', { textContent: seconds(ms / 1000) })))),
-      ...(error ? [el('pre', { className: 'words', tabIndex: 0, role: 'region', 'aria-label': 'What went wrong', textContent: error })] : []),
-      ...plugins.refused.map(({ name, reason }) => el('p', {}, `${name}: ${reason}`)),
-    ];
+    const facts = [`at ${clock(started)}`, `took ${seconds(took(journal))}`, ...(pause === null ? [] : [`longest pause ${seconds(pause / 1000)}`]), `generation ${generation}`];
+    const rows = steps.map(({ step, ms, detail }) => el('li', {}, el('span', { textContent: step }), el('small', { textContent: detail }), el('b', { textContent: seconds(ms / 1000) })));
+    const words = [error, ...plugins.refused.map(({ name, reason }) => `${name}: ${reason}`)].filter(Boolean);
+    return [el('p', { className: 'muted', textContent: facts.join(', ') }), el('ol', { className: 'steps' }, ...rows),
+      ...words.map((text) => el('pre', { className: 'words', tabIndex: 0, role: 'region', ariaLabel: 'What went wrong', textContent: text }))];
   }
 }

@@ -16,10 +16,6 @@ export class Frame {
     }
   }
 
-  has(family) {
-    return this.families.has(family);
-  }
-
   /** The samples of a family. */
   all(family) {
     return [...(this.families.get(family)?.values() ?? [])];
@@ -43,6 +39,7 @@ export class Frame {
     return rates;
   }
 
+  /** The same of a family without labels. */
   rate(family) {
     return this.rates(family)[0]?.value ?? NaN;
   }
@@ -113,7 +110,7 @@ export class Stream {
     // Numbers begin anew when the agent was started anew, times don't.
     if (this.last && data.id <= this.last.id && data.time <= this.last.time) return;
     const frame = new Frame(data, this.last);
-    // A rate looks one snapshot back, not all the way.
+    // A rate looks one snapshot back, and no chain of them is kept.
     if (this.last) this.last.previous = null;
     this.last = frame;
     this.on.frame(frame);

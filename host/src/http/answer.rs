@@ -64,7 +64,7 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
 }
 
 /// The routes that exist, for answers that say so.
-const ROUTES: [(&str, &str); 11] = [
+const ROUTES: &[(&str, &str)] = &[
     ("/", "GET, HEAD"),
     ("/ui/<file>", "GET, HEAD"),
     ("/metrics", "GET, HEAD"),
