@@ -298,10 +298,15 @@ fn pictures(page: &mut Page, name: &str) {
     fs::create_dir_all(&folder).unwrap();
     for (width, theme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")] {
         page.looks(width, 900, theme);
-        // The browser paints twice until all is in its place.
-        page.eval("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
         let wide = page.eval("document.documentElement.scrollWidth").as_u64().unwrap();
         assert!(wide <= u64::from(width), "{wide} pixels at a width of {width}");
+        // As high as the page is: what is out of sight is not drawn.
+        let high = page.eval("document.documentElement.scrollHeight").as_u64().unwrap();
+        page.looks(width, u32::try_from(high).unwrap(), theme);
+        // What has come into sight is drawn at the next paint but one.
+        page.eval(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))",
+        );
         let picture = base64(&["-d"], page.picture().as_bytes());
         assert!(picture.starts_with(b"\x89PNG") && picture.len() > 20_000, "{} bytes", picture.len());
         fs::write(folder.join(format!("{name}-{width}-{theme}.png")), picture).unwrap();

@@ -11,24 +11,22 @@ const most = (last, names) => Math.max(...names.map(last));
 const total = (unit) => (last, names) => unit.text(sum(last, names));
 const highest = (unit, word) => (last, names) => `${word} ${unit.text(most(last, names))}`;
 
-/** The rates of the CPUs' time, per cent, summed by what `key` makes of the labels; null is left out. */
-function cpuTime(frame, key) {
+/** How the CPUs' time is divided, per cent: for each CPU, or each mode of all of them together. */
+function cpuTime(frame, by, isBusy) {
   const sums = new Map();
+  let all = 0;
   for (const { labels, value } of frame.rates('node_cpu_seconds_total')) {
-    const name = key(labels);
-    if (name !== null) sums.set(name, (sums.get(name) ?? 0) + value * 100);
+    const one = sums.get(labels[by]) ?? { busy: 0, all: 0 };
+    if (isBusy(labels.mode)) one.busy += value;
+    one.all += value;
+    all += value;
+    sums.set(labels[by], one);
   }
-  return [...sums];
+  return [...sums].map(([name, one]) => [name, (100 * one.busy) / (by === 'cpu' ? one.all : all) || 0]);
 }
 
-/** Each mode's share of all CPUs together. Idle is what is left. */
-function modes(frame) {
-  const cpus = cpuTime(frame, ({ cpu }) => cpu).length;
-  return cpuTime(frame, ({ mode }) => (mode === 'idle' ? null : mode)).map(([mode, value]) => [mode, value / cpus]);
-}
-
-/** How busy each CPU is: neither idle nor waiting for I/O. */
-const cores = (frame) => cpuTime(frame, ({ cpu, mode }) => (mode === 'idle' || mode === 'iowait' ? null : `cpu${cpu}`)).map(([cpu, value]) => [cpu, Math.min(100, value)]);
+const modes = (frame) => cpuTime(frame, 'mode', (mode) => mode !== 'idle').filter(([mode]) => mode !== 'idle');
+const cores = (frame) => cpuTime(frame, 'cpu', (mode) => mode !== 'idle' && mode !== 'iowait').map(([cpu, value]) => [`cpu${cpu}`, value]);
 
 const MEMORY = ['MemTotal', 'MemFree', 'Buffers', 'Cached', 'SReclaimable', 'SwapTotal', 'SwapFree'];
 const memory = (key) => `node_memory_${key}_bytes`;
@@ -48,9 +46,9 @@ function swap(frame) {
   return all > 0 ? [['used', all - frame.value(memory('SwapFree'))]] : [];
 }
 
-/** Counters of each device, as series named by the device and a word. */
-const byDevice = (families, factor = 1) => (frame) => Object.entries(families).flatMap(([family, word]) =>
-  frame.rates(family).map(({ labels, value }) => [`${labels.device} ${word}`.trim(), value * factor]));
+/** Counters of each device, as series named by the device and a word; seconds are a share of the time. */
+const byDevice = (families, isShare) => (frame) => Object.entries(families).flatMap(([family, word]) =>
+  frame.rates(family).map(({ labels, value }) => [`${labels.device} ${word}`.trim(), isShare ? Math.min(100, value * 100) : value]));
 
 /** Families without labels, as series of these names. */
 const single = (families, read = (frame, family) => frame.value(family)) => (frame) =>
@@ -76,12 +74,12 @@ const CHARTS = [
   { id: 'swap', title: 'Swap', unit: size, families: [], read: swap, headline: total(size) },
   { id: 'disk-bytes', title: 'Disk throughput', unit: bytesPerSecond, quiet: 4, families: Object.keys(BYTES), read: byDevice(BYTES), headline: total(bytesPerSecond) },
   { id: 'disk-operations', title: 'Disk operations', unit: perSecond, quiet: 4, families: Object.keys(OPERATIONS), read: byDevice(OPERATIONS), headline: total(perSecond) },
-  { id: 'disk-utilisation', title: 'Disk utilisation', unit: percent, max: () => 100, families: Object.keys(BUSY), read: byDevice(BUSY, 100), headline: highest(percent, 'busiest') },
+  { id: 'disk-utilisation', title: 'Disk utilisation', unit: percent, max: () => 100, families: Object.keys(BUSY), read: byDevice(BUSY, true), headline: highest(percent, 'busiest') },
   { id: 'filesystems', title: 'File systems', meters: true, families: ['size', 'free', 'avail'].map((key) => `node_filesystem_${key}_bytes`) },
   { id: 'network', title: 'Network', unit: bytesPerSecond, quiet: 4, families: Object.keys(NETWORK), read: byDevice(NETWORK), headline: total(bytesPerSecond) },
   { id: 'load', title: 'Load', unit: plain, families: Object.keys(LOADS), read: single(LOADS), order: Object.values(LOADS), headline: (last) => plain.text(last('1 minute')) },
   { id: 'pressure', title: 'Pressure', unit: percent, quiet: 3, families: Object.keys(PRESSURES), order: Object.values(PRESSURES),
-    read: single(PRESSURES, (frame, family) => frame.rate(family) * 100), headline: highest(percent, 'worst') },
+    read: single(PRESSURES, (frame, family) => Math.min(100, frame.rate(family) * 100)), headline: highest(percent, 'worst') },
 ];
 
 /** All charts of the catalogue. */

@@ -8,7 +8,7 @@ import { Stream } from './stream.js';
 import { el, say } from './format.js';
 
 const at = (id) => document.getElementById(id);
-let asked = false, newest = null;
+let asked = false, newest = null, began = 0, picked = false;
 
 /** Draws what is in sight, once, when the browser paints next. */
 function redraw() {
@@ -18,6 +18,8 @@ function redraw() {
 
 function draw() {
   asked = false;
+  // A short past fills a short range, until somebody chooses one.
+  if (!picked) choose(view.now - began > 60 ? 5 : 1);
   arrange();
   // Also what is not in sight once, so that it has its height.
   for (const chart of all) if (chart.visible || !chart.key) chart.draw();
@@ -74,6 +76,7 @@ function grow(more) {
 const WORDS = { live: 'live', reconnecting: 'not reachable, trying again' };
 const stream = new Stream([...FAMILIES, ...OWN], {
   frame(frame) {
+    began ||= frame.time;
     newest = frame;
     view.now = frame.time;
     for (const chart of all) chart.push(frame);
@@ -98,14 +101,16 @@ const stream = new Stream([...FAMILIES, ...OWN], {
 function choose(minutes) {
   view.range = minutes * 60;
   for (const button of at('range').children) button.ariaPressed = String(button.value === String(minutes));
-  redraw();
 }
 for (const value of [1, 5, 10]) {
   const button = el('button', { type: 'button', value, textContent: `${value} min` });
-  button.addEventListener('click', () => choose(value));
+  button.addEventListener('click', () => {
+    picked = true;
+    choose(value);
+    redraw();
+  });
   at('range').append(button);
 }
-choose(5);
 
 /** `system` follows the browser. A browser that keeps nothing begins with it each time. */
 const THEMES = ['system', 'light', 'dark'];

@@ -21,20 +21,21 @@ export class Plugins {
     const runs = ({ state }) => state !== 'refused';
     const sorted = [...plugins].sort((a, b) => runs(b) - runs(a));
     this.costs.clear();
-    this.body.replaceChildren(...sorted.map((plugin) => this.row(plugin, runs(plugin))));
+    this.body.replaceChildren(...sorted.flatMap((plugin) => this.rows(plugin, runs(plugin))));
     const counts = ['active', 'failing', 'stuck', 'refused'].map((state) => [plugins.filter((one) => one.state === state).length, state]);
     say(this.count, counts.filter(([count]) => count).map((count) => count.join(' ')).join(', ') + '; cost is time per collection');
   }
 
-  row({ name, version, help, placement, state, generation, path, samples, last_collect_seconds: cost, error }, runs) {
+  /** Two rows: the figures, and below them in words what it reads, or why it does not. */
+  rows({ name, version, help, placement, state, generation, path, samples, last_collect_seconds: cost, error }, runs) {
     const cell = el('td', { className: 'number', textContent: seconds(cost ?? NaN) });
     this.costs.set(name, cell);
-    return el('tr', { className: state },
-      el('td', { title: `${help}; version ${version}, generation ${generation} ${path ?? ''}` }, el('a', { href: `/plugins/${encodeURIComponent(name)}`, textContent: name }),
-        el('small', { textContent: ` ${placement}` }), el('small', { className: 'help', textContent: help }),
-        ...(error ? [el('pre', { className: runs ? 'words' : 'why', textContent: error })] : [])),
+    const origin = `version ${version}, generation ${generation} ${path ?? ''}`;
+    return [el('tr', {},
+      el('td', { title: origin }, el('a', { href: `/plugins/${encodeURIComponent(name)}`, textContent: name }), el('small', { textContent: ` ${placement}` })),
       el('td', {}, el('span', { className: 'state', textContent: state, 'data-state': state })),
-      cell, el('td', { className: 'number', textContent: runs ? samples.toLocaleString('en') : '–' }));
+      cell, el('td', { className: 'number', textContent: runs ? samples.toLocaleString('en') : '–' })),
+    el('tr', {}, el('td', { colSpan: 4, className: error && runs ? 'words' : 'muted', textContent: error ?? help }))];
   }
 
   draw(frame) {
