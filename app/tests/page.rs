@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use browser::Page;
 use relink_testkit::{Agent, skip};
 use serde_json::{Value, json};
-use support::{Folder, RELINK};
+use support::{Folder, RELINK, here};
 
 /// What most of these tests begin with: all but the disk's plugin. A snapshot comes five times a second.
 const PLUGINS: &str = "cpu,load,mem,net,pressure,stat";
@@ -39,23 +39,28 @@ struct Scene {
 impl Scene {
     /// None where there is no browser.
     fn open(what: &str) -> Option<Scene> {
+        let enabled = PLUGINS.replace(',', "\", \"");
+        Self::open_with(what, &format!("[plugins]\nenabled = [\"{enabled}\"]\n"), &[])
+    }
+
+    /// The same with other plugins, further arguments for the agent, and an empty folder "plugins".
+    fn open_with(what: &str, plugins: &str, arguments: &[&str]) -> Option<Scene> {
         let Some(mut page) = Page::open() else {
             skip(what, "chromium is not installed");
             return None;
         };
         let folder = Folder::new("");
         let script = folder.path("build.sh");
-        let enabled = PLUGINS.replace(',', "\", \"");
         folder.write(
             "relink.toml",
             format!(
-                "print = \"none\"\n[history]\ninterval = 0.2\n[plugins]\nenabled = [\"{enabled}\"]\n\
-                 [reload]\nbuilder = [\"sh\", {script:?}]\n"
+                "print = \"none\"\n[history]\ninterval = 0.2\n{plugins}[reload]\nbuilder = [\"sh\", {script:?}]\n"
             ),
         );
         folder.write("build.sh", BUILDER.replace("$EXECUTABLE", RELINK));
         folder.write("build", "well");
-        let agent = folder.start(&[]);
+        fs::create_dir(folder.path("plugins")).unwrap();
+        let agent = folder.start(arguments);
         page.looks(1280, 900, "light");
         page.go(&format!("http://{}/", agent.address));
         page.wait("the CPU's chart is there", "document.querySelector('#chart-cpu')");
@@ -164,6 +169,29 @@ fn a_reload_brings_its_charts_and_no_line_has_a_gap() {
         "the plugin is said not to run",
         "/disk[^]*refused/.test(document.querySelector('#plugins').innerText)",
     );
+    scene.is_clean(&[]);
+}
+
+#[test]
+fn a_plugin_that_the_page_has_never_heard_of_has_a_chart() {
+    let what = "the dashboard with a loaded plugin";
+    let Some(mut scene) = Scene::open_with(what, "", &["--plugin-dir", "plugins"]) else { return };
+    let mut cc = Command::new("cc");
+    cc.args(["-std=c11", "-shared", "-fPIC", "-I"]).arg(here("../core")).arg("-o");
+    cc.arg(scene.folder.path("plugins/libuptime.so")).arg(here("../core/tests/c/uptime.c"));
+    assert!(cc.status().is_ok_and(|status| status.success()), "{cc:?}");
+    let page = &mut scene.page;
+    page.eval("window.kept = 1, document.querySelector('#reload button').click()");
+    page.wait("its chart appears", "document.querySelector('#chart-c_uptime_seconds')");
+    let card = page.eval("document.querySelector('#chart-c_uptime_seconds').closest('article').title");
+    assert!(
+        card.as_str().unwrap().starts_with("Time since the machine started"),
+        "the family's help: {card}"
+    );
+    page.wait("it is loaded", "/uptime loaded/.test(document.querySelector('#plugins').innerText)");
+    page.wait("the reload is told", "/1 committed \\+/.test(document.querySelector('#reload').innerText)");
+    assert_eq!(page.eval("window.kept"), 1);
+    pictures(page, "loaded");
     scene.is_clean(&[]);
 }
 
