@@ -44,6 +44,7 @@ export const units = {
 
 /** A span of time in the unit that fits. */
 function span(value, digits) {
+  if (value === 0) return '0 s';
   const [unit, name] = [[86400, 'd'], [3600, 'h'], [90, 'min'], [1, 's'], [1e-3, 'ms']].find(([unit]) => Math.abs(value) >= unit * 0.9995) ?? [1e-6, 'µs'];
   return `${significant(value / (unit === 90 ? 60 : unit), digits)} ${name}`;
 }
