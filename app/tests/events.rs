@@ -1,4 +1,4 @@
-//! `GET /events` and `GET /history` of the executable, over a socket.
+//! `GET /events`, `GET /history` and `GET /plot/…` of the executable, over a socket.
 
 mod support;
 
@@ -320,4 +320,30 @@ fn what_the_history_can_not_answer() {
         off.text()
     );
     assert_eq!(Stream::open(&agent, "/events", &[]).next().name, "plugins", "which goes without a history");
+}
+
+#[test]
+fn a_picture_of_a_family() {
+    let folder = Folder::new(QUICK);
+    let agent = folder.start(&[]);
+    let svg = until("a line", || {
+        let answer = agent.get("/plot/node_cpu_seconds_total.svg?seconds=60&label=mode=idle");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.text().contains("<polyline").then_some(answer)
+    });
+    assert_eq!(svg.header("content-type"), Some("image/svg+xml"));
+    assert!(svg.header("content-security-policy").unwrap().starts_with("default-src 'none';"));
+    let text = svg.text();
+    assert!(text.contains("seconds per second") && text.contains("node_cpu_seconds_total {mode="), "{text}");
+    for (path, status, hint) in [
+        ("/plot/node_cpu_second_total.svg", 404, "node_cpu_seconds_total"),
+        ("/plot/node_cpu_seconds_total", 404, "/plot/node_cpu_seconds_total.svg"),
+        ("/plot/node_cpu_seconds_total.svg?seconds=x", 400, "above 0"),
+        ("/plot/node_cpu_seconds_total.svg?family=x", 400, "label, seconds"),
+        ("/plot/%3Cscript%3E.svg", 404, "/metrics"),
+    ] {
+        let answer = agent.get(path);
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        assert!(answer.json()["hint"].as_str().unwrap().contains(hint), "{path}: {}", answer.text());
+    }
 }

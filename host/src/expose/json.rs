@@ -5,24 +5,39 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use relink_core::{Family, Kind};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::Section;
 use crate::store::snapshot::Frame;
 
 /// A family and its samples.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Family)]
 pub struct FamilyJson<'a> {
+    /// Its name.
     name: &'a str,
+    /// How its values behave.
     #[serde(rename = "type")]
+    #[schema(value_type = String, pattern = "^(counter|gauge|unknown)$")]
     kind: Kind,
+    /// What its values mean.
     help: &'a str,
+    /// Its base unit, or nothing.
     unit: &'a str,
+    /// The samples, if there are any.
     samples: Vec<SampleJson<'a>>,
 }
 
-#[derive(Serialize)]
+/// A value, and what it is of.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Sample)]
 struct SampleJson<'a> {
+    /// Its labels.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     labels: Map<'a>,
+    /// The value.
     value: Number,
 }
 
@@ -122,3 +137,14 @@ impl Serialize for Number {
         }
     }
 }
+
+impl PartialSchema for Number {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Number);
+        let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["NaN", "+Inf", "-Inf"]));
+        let either = OneOfBuilder::new().item(number).item(word);
+        either.description(Some("A number; JSON has no word for the three that are strings.")).into()
+    }
+}
+
+impl ToSchema for Number {}

@@ -4,6 +4,7 @@ pub mod json;
 mod negotiate;
 mod openmetrics;
 pub(crate) mod past;
+pub(crate) mod plot;
 mod prometheus;
 pub mod table;
 #[cfg(test)]

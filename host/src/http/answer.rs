@@ -7,6 +7,7 @@ use rocket::http::{ContentType, Header, Method, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, catch, catchers};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// An error of a route: `{"error": "...", "hint": "..."}`.
 pub(crate) struct Refusal {
@@ -28,9 +29,13 @@ impl From<relink_core::Error> for Refusal {
     }
 }
 
-#[derive(Serialize)]
-struct ErrorBody<'a> {
+/// An error of any route.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(super) struct ErrorBody<'a> {
+    /// What happened, to which value, and what was expected.
     error: &'a str,
+    /// What to do about it; empty where nothing is known.
     hint: &'a str,
 }
 
@@ -64,7 +69,7 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
 }
 
 /// The routes that exist, for answers that say so.
-const ROUTES: &[(&str, &str)] = &[
+pub(super) const ROUTES: &[(&str, &str)] = &[
     ("/", "GET, HEAD"),
     ("/ui/<file>", "GET, HEAD"),
     ("/metrics", "GET, HEAD"),
@@ -75,6 +80,8 @@ const ROUTES: &[(&str, &str)] = &[
     ("/reloads/<id>", "GET, HEAD"),
     ("/events", "GET, HEAD"),
     ("/history", "GET, HEAD"),
+    ("/plot/<family>.svg", "GET, HEAD"),
+    ("/openapi.json", "GET, HEAD"),
     ("/-/healthy", "GET, HEAD"),
     ("/-/ready", "GET, HEAD"),
 ];

@@ -13,7 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
 use super::Site;
-use super::answer::Refusal;
+use super::answer::{ErrorBody, Refusal};
 use super::plugins::List;
 use super::query;
 use crate::events::{Listener, frame};
@@ -23,7 +23,7 @@ use crate::reload::journal::Journal;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// What a listener asks for; an error names what it can't mean.
-struct Wanted(Result<(Vec<String>, Option<u64>), Refusal>);
+pub(super) struct Wanted(Result<(Vec<String>, Option<u64>), Refusal>);
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Wanted {
@@ -41,7 +41,7 @@ impl<'r> FromRequest<'r> for Wanted {
 }
 
 /// An endless answer.
-struct Sse<S>(S);
+pub(super) struct Sse<S>(S);
 
 impl<'r, S: Stream<Item = Bytes> + Send + 'r> Responder<'r, 'r> for Sse<S> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'r> {
@@ -54,10 +54,33 @@ impl<'r, S: Stream<Item = Bytes> + Send + 'r> Responder<'r, 'r> for Sse<S> {
     }
 }
 
-/// A stream of server-sent events. It ends when the agent is about to hand over, and tells the browser to come back
-/// at once.
+/// Samples, plugin states and reloads as they happen: a stream of server-sent events.
+///
+/// * `plugins`, at the beginning and whenever a plugin's state, generation or error changes, or which there are: as
+///   `GET /plugins`.
+/// * `samples`, a snapshot, with its number as the event's id: `{"id","time","families":[{"name","type","samples":
+///   [{"labels","value"}]}]}`. Numbers have no gap, also across a re-exec. A listener that says which one it saw last
+///   gets first what it missed, as far as the history has it, and the same bytes as if it had been there.
+/// * `reload`, at each step of a reload and at its end: as `GET /reloads/<id>`.
+///
+/// The stream ends when the agent is about to hand over, and tells the browser to come back at once.
+#[utoipa::path(
+    params(
+        ("family" = Option<Vec<String>>, Query, explode, description = "Only samples of these families; repeatable."),
+        ("last_event_id" = Option<String>, Query, description = "As the header, for a page's first request. What is no number that was given is as good as none."),
+        ("Last-Event-ID" = Option<String>, Header, description = "The snapshot that was seen last, as browsers send it when they come back."),
+    ),
+    responses(
+        (status = 200, description = "The stream, which has no end.", body = String, content_type = "text/event-stream"),
+        (status = 400, description = "A parameter is unknown.", body = ErrorBody),
+        (status = 503, description = "As many streams as `[limits] max_streams` are open, or no connection is free.", body = ErrorBody),
+    )
+)]
 #[get("/events")]
-fn events(wanted: Wanted, site: &State<Site>) -> Result<Sse<impl Stream<Item = Bytes> + use<'_>>, Refusal> {
+pub(super) fn events(
+    wanted: Wanted,
+    site: &State<Site>,
+) -> Result<Sse<impl Stream<Item = Bytes> + use<'_>>, Refusal> {
     let (families, last) = wanted.0?;
     let max = site.agent.config.limits.max_streams;
     let Some(mut listener) = Listener::new(&site.agent, families, last) else {

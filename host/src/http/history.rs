@@ -7,9 +7,11 @@ use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, Route, State, get, routes};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Site;
-use super::answer::{Json, Refusal};
+use super::answer::{ErrorBody, Json, Refusal};
+use super::openapi::Label;
 use super::query;
 use crate::agent::Agent;
 use crate::expose::json::{Map, Number};
@@ -31,10 +33,23 @@ impl Question {
     pub(super) fn of(request: &Request<'_>, known: &[&str]) -> Result<Self, Refusal> {
         query::only(request, known)?;
         let labels = query::values(request, "label").into_iter().map(|label| match label.split_once('=') {
-            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-            None => Err(bad(format!("label is {label:?}"), "say label=name=value, as in label=cpu=0")),
+            Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+            _ => Err(bad(format!("label is {label:?}"), "say label=name=value, as in label=cpu=0")),
         });
         Ok(Question { labels: labels.collect::<Result<_, _>>()?, seconds: positive_seconds(request)? })
+    }
+}
+
+impl Question {
+    /// How far back, where that is said.
+    pub(super) fn seconds(&self) -> Option<f64> {
+        self.seconds
+    }
+
+    /// The same, so far back where it does not say.
+    pub(super) fn or_seconds(mut self, seconds: f64) -> Self {
+        self.seconds.get_or_insert(seconds);
+        self
     }
 }
 
@@ -131,7 +146,7 @@ fn close(name: &str, families: &[Family]) -> String {
 }
 
 /// What a request asks for; an error names what it can't mean.
-struct Wanted(Result<(String, Question), Refusal>);
+pub(super) struct Wanted(Result<(String, Question), Refusal>);
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Wanted {
@@ -150,24 +165,40 @@ fn wanted(request: &Request<'_>) -> Result<(String, Question), Refusal> {
     }
 }
 
-/// The answer of `GET /history`.
-#[derive(Serialize)]
-struct HistoryJson {
+/// The recent past of a family.
+#[derive(Serialize, ToSchema)]
+#[schema(as = History)]
+pub(super) struct HistoryJson {
+    /// Its name.
     family: String,
+    /// How its values behave.
     #[serde(rename = "type")]
+    #[schema(value_type = String, pattern = "^(counter|gauge|unknown)$")]
     kind: Kind,
+    /// What its values mean; empty when its plugin is gone.
     help: &'static str,
+    /// Its base unit, or nothing.
     unit: &'static str,
+    /// Seconds between two snapshots.
     interval: f64,
+    /// The number of the newest snapshot: `GET /events` goes on from there.
     last_id: u64,
+    /// Now, in seconds since 1970.
     time: f64,
+    /// Those that had a value in that time.
     series: Vec<SeriesJson>,
 }
 
-#[derive(Serialize)]
-struct SeriesJson {
+/// The recent past of a series.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PastSeries)]
+pub(super) struct SeriesJson {
+    /// Its labels.
     #[serde(serialize_with = "labels")]
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     labels: Vec<(String, String)>,
+    /// Pairs of a time, in seconds since 1970, and a value; the oldest first.
+    #[schema(value_type = Vec<Vec<Number>>)]
     points: Vec<(f64, Number)>,
 }
 
@@ -175,8 +206,21 @@ fn labels<S: serde::Serializer>(labels: &[(String, String)], to: S) -> Result<S:
     Map(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()).serialize(to)
 }
 
+/// The recent past of one family.
+#[utoipa::path(
+    params(
+        ("family" = String, Query, example = "relink_generation", description = "The family's name."),
+        ("label" = Option<Vec<Label>>, Query, explode, description = "Only series that have this label, as `name=value`; repeatable, and all have to match."),
+        ("seconds" = Option<f64>, Query, exclusive_minimum = 0.0, description = "How far back; as far as there is when absent."),
+    ),
+    responses(
+        (status = 200, description = "The family's series with their points.", body = HistoryJson),
+        (status = 400, description = "A parameter is missing, unknown, or not what it can be; or these are more than 1048576 points.", body = ErrorBody),
+        (status = 404, description = "There is no such family, or the history is off.", body = ErrorBody),
+    )
+)]
 #[get("/history")]
-fn history(wanted: Wanted, site: &State<Site>) -> Result<Json<HistoryJson>, Refusal> {
+pub(super) fn history(wanted: Wanted, site: &State<Site>) -> Result<Json<HistoryJson>, Refusal> {
     let (name, question) = wanted.0?;
     let answer = look_up(&site.agent, &name, &question)?;
     Ok(Json(HistoryJson {

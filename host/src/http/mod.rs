@@ -4,8 +4,10 @@ mod answer;
 pub(crate) mod caller;
 mod events;
 mod history;
+mod openapi;
 mod owner;
 mod page;
+mod plot;
 mod plugins;
 mod query;
 mod reload;
@@ -50,8 +52,11 @@ pub(crate) fn rocket(site: Site) -> Rocket<Build> {
         ident: Ident::try_new("relink").unwrap_or_else(|_| Ident::none()),
         ..Config::release_default()
     };
-    rocket::custom(config)
-        .manage(site)
+    routed(rocket::custom(config).manage(site))
+}
+
+fn routed(rocket: Rocket<Build>) -> Rocket<Build> {
+    rocket
         .mount("/", scrape::routes())
         .mount("/", plugins::routes())
         .mount("/", status::routes())
@@ -59,5 +64,7 @@ pub(crate) fn rocket(site: Site) -> Rocket<Build> {
         .mount("/", reload::routes())
         .mount("/", events::routes())
         .mount("/", history::routes())
+        .mount("/", plot::routes())
+        .mount("/", openapi::routes())
         .register("/", answer::catchers())
 }

@@ -6,8 +6,10 @@ use rocket::http::{ContentType, Header, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, Route, get, routes};
 
+use super::answer::ErrorBody;
+
 /// A file of the dashboard.
-struct File {
+pub(super) struct File {
     name: &'static str,
     kind: ContentType,
     content: &'static [u8],
@@ -82,13 +84,31 @@ fn is_among(tag: &str, tags: &str) -> bool {
     tags.any(|one| one == tag || one == "*")
 }
 
+/// The dashboard.
+#[utoipa::path(
+    responses(
+        (status = 200, description = "The page.", body = String, content_type = "text/html"),
+        (status = 304, description = "The browser has it: `If-None-Match` named its `ETag`."),
+    )
+)]
 #[get("/")]
-fn page() -> &'static File {
+pub(super) fn page() -> &'static File {
     &PAGE
 }
 
+/// A file of the dashboard.
+#[utoipa::path(
+    params(("name" = String, Path, example = "main.js", description = "The file's name.")),
+    responses(
+        (status = 200, description = "The file.", content(
+            (String = "text/javascript"), (String = "text/css"), (String = "image/svg+xml"),
+        )),
+        (status = 304, description = "The browser has it: `If-None-Match` named its `ETag`."),
+        (status = 404, description = "There is no such file.", body = ErrorBody),
+    )
+)]
 #[get("/ui/<name>")]
-fn file(name: &str) -> Option<&'static File> {
+pub(super) fn file(name: &str) -> Option<&'static File> {
     FILES.iter().find(|file| file.name == name)
 }
 

@@ -6,16 +6,20 @@ use std::time::Instant;
 use rocket::http::Status;
 use rocket::{Route, State, get, routes};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Site;
-use super::answer::{Json, Refusal};
-use crate::expose::json;
+use super::answer::{ErrorBody, Json, Refusal};
+use crate::expose::json::{self, FamilyJson};
 use crate::plugins::status::Status as PluginStatus;
 
-/// The answer of `GET /plugins`.
-#[derive(Serialize)]
+/// All plugins that are known.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Plugins)]
 pub(super) struct List {
+    /// How often new code went live in this process, its start included.
     generation: u64,
+    /// Sorted by name.
     plugins: Vec<PluginStatus>,
 }
 
@@ -26,22 +30,36 @@ impl List {
     }
 }
 
-/// The answer of `GET /plugins/<name>`.
-#[derive(Serialize)]
-struct One {
+/// One plugin, and its samples of now.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PluginWithSamples)]
+pub(super) struct One {
     #[serde(flatten)]
     status: PluginStatus,
+    /// What it tells people, such as the model of the CPU.
     facts: BTreeMap<String, String>,
+    /// The families that it declared.
+    #[schema(value_type = Vec<FamilyJson>)]
     families: serde_json::Value,
 }
 
+/// What runs, how it fares, and why something does not.
+#[utoipa::path(responses((status = 200, description = "All plugins.", body = List)))]
 #[get("/plugins")]
-fn list(site: &State<Site>) -> Json<List> {
+pub(super) fn list(site: &State<Site>) -> Json<List> {
     Json(List::of(site))
 }
 
+/// One plugin with its families and their samples; asks the plugin.
+#[utoipa::path(
+    params(("name" = String, Path, description = "The plugin's name.")),
+    responses(
+        (status = 200, description = "The plugin.", body = One),
+        (status = 404, description = "There is no such plugin; the hint lists those there are.", body = ErrorBody),
+    )
+)]
 #[get("/plugins/<name>")]
-async fn one(name: &str, site: &State<Site>) -> Result<Json<One>, Refusal> {
+pub(super) async fn one(name: &str, site: &State<Site>) -> Result<Json<One>, Refusal> {
     let find = || site.agent.scheduler.statuses().into_iter().find(|status| status.name == name);
     if find().is_none() {
         // Rocket takes this path for a plugin's with every method but the one that it is for.

@@ -4,9 +4,10 @@ use rocket::http::{Header, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, Route, State, get, put, routes};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Site;
-use super::answer::{Json, Refusal};
+use super::answer::{ErrorBody, Json, Refusal};
 use super::caller::Permission;
 use super::query;
 use crate::reload::build::is_plugin_name;
@@ -15,7 +16,7 @@ use crate::reload::transaction;
 use crate::serve::dispatch::OWED;
 
 /// What the query of `PUT /plugins/reload` asks for; an error names what it can't mean.
-struct Wanted(Result<transaction::Request, Refusal>);
+pub(super) struct Wanted(Result<transaction::Request, Refusal>);
 
 #[rocket::async_trait]
 impl<'r> rocket::request::FromRequest<'r> for Wanted {
@@ -53,7 +54,7 @@ fn wanted(request: &Request<'_>) -> Result<transaction::Request, Refusal> {
 }
 
 /// The answer comes later, from the image that serves then.
-struct Owed(String);
+pub(super) struct Owed(String);
 
 impl<'r> Responder<'r, 'static> for Owed {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
@@ -61,8 +62,30 @@ impl<'r> Responder<'r, 'static> for Owed {
     }
 }
 
+/// Puts new code and another set of plugins live, without losing a request.
+///
+/// Builds where a builder is set, else looks whether the executable or the plugins' libraries have changed on disk.
+/// The answer comes when the new code serves, or it is clear that the old one stays. Allowed to the agent's own user
+/// on the same machine, and to whoever has the token.
+#[utoipa::path(
+    params(
+        ("plugins" = Option<String>, Query, description = "From now on these plugins, and no others: names with commas between them."),
+        ("force" = Option<bool>, Query, description = "Re-execute also if nothing has changed: a restart in place."),
+    ),
+    responses(
+        (status = 200, description = "Nothing had changed (`unchanged`), or the new code serves (`committed`).", body = Journal),
+        (status = 400, description = "A parameter is unknown, or not what it can be.", body = ErrorBody),
+        (status = 401, description = "Neither the agent's own user, nor the token.", body = ErrorBody),
+        (status = 403, description = "A browser may have been tricked into this request: another site's page, a form, a repeated header.", body = ErrorBody),
+        (status = 409, description = "A reload runs already.", body = ErrorBody),
+        (status = 422, description = "The new code was not accepted (`refused`): it did not build, or did not prove itself.", body = Journal),
+        (status = 500, description = "The new image failed, and the old one serves again (`rolled_back`).", body = Journal),
+        (status = 503, description = "The agent could not carry it out (`failed`), and the old code serves; or no connection is free.", body = inline(FailedOrFull)),
+    ),
+    security((), ("token" = []))
+)]
 #[put("/plugins/reload")]
-fn reload(permission: Permission, wanted: Wanted, site: &State<Site>) -> Result<Owed, Refusal> {
+pub(super) fn reload(permission: Permission, wanted: Wanted, site: &State<Site>) -> Result<Owed, Refusal> {
     permission.0?;
     let request = wanted.0?;
     match site.reloader.start(request) {
@@ -75,19 +98,40 @@ fn reload(permission: Permission, wanted: Wanted, site: &State<Site>) -> Result<
     }
 }
 
-/// The answer of `GET /reloads`.
-#[derive(Serialize)]
-struct List {
+/// What the answer 503 holds.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only its schema is wanted")]
+enum FailedOrFull {
+    Failed(Journal),
+    Full(ErrorBody<'static>),
+}
+
+/// The reloads of this process that are remembered.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Reloads)]
+pub(super) struct List {
+    /// The newest first; it may still run.
     reloads: Vec<Journal>,
 }
 
+/// The journal of reloads: what was done, what came of it, how long each step took.
+#[utoipa::path(responses((status = 200, description = "The reloads.", body = List)))]
 #[get("/reloads")]
-fn list(site: &State<Site>) -> Json<List> {
+pub(super) fn list(site: &State<Site>) -> Json<List> {
     Json(List { reloads: site.reloader.journals() })
 }
 
+/// One reload, also while it runs.
+#[utoipa::path(
+    params(("id" = String, Path, description = "The reload's id.")),
+    responses(
+        (status = 200, description = "The reload.", body = Journal),
+        (status = 404, description = "There is no such reload, or it is forgotten.", body = ErrorBody),
+    )
+)]
 #[get("/reloads/<id>")]
-fn one(id: &str, site: &State<Site>) -> Result<Json<Journal>, Refusal> {
+pub(super) fn one(id: &str, site: &State<Site>) -> Result<Json<Journal>, Refusal> {
     let unknown =
         || Refusal::new(Status::NotFound, format!("there is no reload {id:?}"), "GET /reloads lists them");
     site.reloader.journal(id).map(Json).ok_or_else(unknown)

@@ -11,13 +11,13 @@ use rocket::response::{self, Responder, Response};
 use rocket::{Request, Route, State, get, routes};
 
 use super::Site;
-use super::answer::Refusal;
+use super::answer::{ErrorBody, Refusal};
 use super::query;
 use crate::expose::{self, Format};
 use crate::schedule::deadline;
 
 /// What a scraper asks for.
-struct Scrape {
+pub(super) struct Scrape {
     collect: Vec<String>,
     exclude: Vec<String>,
     format: Format,
@@ -43,7 +43,7 @@ impl<'r> FromRequest<'r> for Scrape {
 }
 
 /// The body of an exposition.
-struct Exposition {
+pub(super) struct Exposition {
     format: Format,
     gzip: bool,
     body: Bytes,
@@ -62,8 +62,26 @@ impl<'r> Responder<'r, 'static> for Exposition {
     }
 }
 
+/// All samples of now, for Prometheus.
+///
+/// `Accept` decides between the Prometheus text format 0.0.4 and OpenMetrics 1.0, `Accept-Encoding` whether the answer
+/// is compressed with gzip. What does not answer in time is left out, and marked in `node_scrape_collector_success`.
+#[utoipa::path(
+    params(
+        ("collect[]" = Option<Vec<String>>, Query, explode, description = "Only these plugins; repeatable."),
+        ("exclude[]" = Option<Vec<String>>, Query, explode, description = "All but these plugins; repeatable."),
+        ("X-Prometheus-Scrape-Timeout-Seconds" = Option<String>, Header, description = "In how many seconds the answer has to be there."),
+    ),
+    responses(
+        (status = 200, description = "The exposition.", content(
+            (String = "text/plain"),
+            (String = "application/openmetrics-text"),
+        )),
+        (status = 400, description = "No plugin of that name runs; the hint lists those that do.", body = ErrorBody),
+    )
+)]
 #[get("/metrics")]
-async fn metrics(scrape: Scrape, site: &State<Site>) -> Result<Exposition, Refusal> {
+pub(super) async fn metrics(scrape: Scrape, site: &State<Site>) -> Result<Exposition, Refusal> {
     let collect: Vec<_> = scrape.collect.iter().map(String::as_str).collect();
     let exclude: Vec<_> = scrape.exclude.iter().map(String::as_str).collect();
     let selection = site.agent.scheduler.select(&collect, &exclude)?;

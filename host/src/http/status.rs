@@ -4,15 +4,24 @@ use rocket::http::Status;
 use rocket::{Route, State, get, routes};
 
 use super::Site;
-use super::answer::Refusal;
+use super::answer::{ErrorBody, Refusal};
 
+/// Whether the process serves; a restart would help when it does not.
+#[utoipa::path(responses((status = 200, description = "It does.", body = String, content_type = "text/plain")))]
 #[get("/-/healthy")]
-fn healthy() -> &'static str {
+pub(super) fn healthy() -> &'static str {
     "relink is healthy.\n"
 }
 
+/// Whether the agent should get traffic.
+#[utoipa::path(
+    responses(
+        (status = 200, description = "It should.", body = String, content_type = "text/plain"),
+        (status = 503, description = "No plugin works, and why; or no connection is free.", body = ErrorBody),
+    )
+)]
 #[get("/-/ready")]
-fn ready(site: &State<Site>) -> Result<&'static str, Refusal> {
+pub(super) fn ready(site: &State<Site>) -> Result<&'static str, Refusal> {
     let reasons = site.agent.not_ready();
     if reasons.is_empty() {
         return Ok("relink is ready.\n");

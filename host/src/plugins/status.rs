@@ -1,9 +1,10 @@
 //! What `GET /plugins` says of a plugin.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// How a plugin came into the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Placement {
     /// At link time.
@@ -23,7 +24,7 @@ impl Placement {
 }
 
 /// How a plugin fares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
     /// Its last collection succeeded, or none was asked for yet.
@@ -49,7 +50,8 @@ impl State {
 }
 
 /// One object of `GET /plugins`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Plugin)]
 pub(crate) struct Status {
     /// The plugin's name.
     pub(crate) name: String,
@@ -64,12 +66,15 @@ pub(crate) struct Status {
     /// The generation that brought its code.
     pub(crate) generation: u64,
     /// The library's file.
+    #[schema(required)]
     pub(crate) path: Option<String>,
     /// How many samples its last good collection had.
     pub(crate) samples: usize,
     /// How long its last collection took.
+    #[schema(required)]
     pub(crate) last_collect_seconds: Option<f64>,
     /// Why it is failing, stuck or refused.
+    #[schema(required)]
     pub(crate) error: Option<String>,
     /// Since when it is in this state, in seconds since 1970.
     pub(crate) since: f64,

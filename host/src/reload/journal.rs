@@ -1,6 +1,7 @@
 //! The journal of reloads: what `PUT /plugins/reload` answers and `GET /reloads` lists.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How a reload ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,18 +47,20 @@ impl Outcome {
 }
 
 /// The account of one reload.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Journal {
     /// Names it in `GET /reloads/<id>`.
     pub id: String,
     /// How it ended, or `running`.
     #[serde(with = "outcome_or_running")]
+    #[schema(value_type = String, pattern = "^(running|unchanged|committed|rolled_back|refused|failed)$")]
     pub outcome: Option<Outcome>,
     /// The generation that serves now.
     pub generation: u64,
     /// When it began, in seconds since 1970.
     pub started: f64,
     /// Milliseconds from the end of the last request before to the first after; nothing where none was held up.
+    #[schema(required)]
     pub pause_ms: Option<f64>,
     /// What was done, in order; the last one may still be under way.
     pub steps: Vec<Step>,
@@ -66,11 +69,12 @@ pub struct Journal {
     /// What it did to the families.
     pub families: FamilyChanges,
     /// Why it did not end well: for a failed build the compiler's words.
+    #[schema(required)]
     pub error: Option<String>,
 }
 
 /// One step of a reload.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Step {
     /// Its name: `build`, `stage`, `preflight`, `quiesce`, `exec`, `adopt`, `ready`.
     pub step: String,
@@ -81,7 +85,7 @@ pub struct Step {
 }
 
 /// Which plugins a reload added, replaced, removed, left or refused.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PluginChanges {
     /// Not there before.
     pub added: Vec<String>,
@@ -96,7 +100,7 @@ pub struct PluginChanges {
 }
 
 /// A plugin that was not accepted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RefusedPlugin {
     /// Its name.
     pub name: String,
@@ -105,7 +109,7 @@ pub struct RefusedPlugin {
 }
 
 /// Which families appear, vanish, or change type or labels.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FamilyChanges {
     /// Not there before.
     pub added: Vec<String>,

@@ -1,0 +1,162 @@
+//! `GET /openapi.json`: all routes, their parameters and answers, for people and programs.
+//!
+//! Each route says for itself what it takes and answers; here stands what is true of all of them.
+
+use rocket::{Route, get, routes};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, ContentBuilder, Ref, ResponseBuilder};
+use utoipa::{Modify, OpenApi, ToSchema};
+
+use super::answer::{ErrorBody, Json};
+use super::{events, history, page, plot, plugins, reload, scrape, status};
+use crate::expose::json::Number;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "relink",
+        description = "A system-metrics agent made of plugins that can be reloaded while it runs.\n\n\
+            Every route takes `HEAD` where it takes `GET`. Every error is `{\"error\", \"hint\"}`: what happened, and \
+            what to do about it. Answers are of this moment and never cached.",
+    ),
+    paths(
+        scrape::metrics,
+        plugins::list,
+        plugins::one,
+        reload::reload,
+        reload::list,
+        reload::one,
+        events::events,
+        history::history,
+        plot::picture,
+        status::healthy,
+        status::ready,
+        page::page,
+        page::file,
+        openapi,
+    ),
+    components(schemas(ErrorBody, Label, Number)),
+    modifiers(&OfAll),
+)]
+struct Api;
+
+/// One label, as `name=value`.
+#[derive(ToSchema)]
+#[schema(pattern = "^[^=]+=", example = "mode=idle")]
+#[allow(dead_code, reason = "only its schema is wanted")]
+pub(super) struct Label(String);
+
+/// What any route may answer before, or in place of, what it answers by itself.
+struct OfAll;
+
+const OF_ALL: [(&str, &str); 6] = [
+    ("400", "The request is malformed: its target, its Host header, a parameter or its body."),
+    ("405", "The path does not take this method; `Allow` lists those that it takes."),
+    ("408", "The request did not come in whole in time (`[limits] header_timeout`, `body_timeout`)."),
+    ("413", "The body is longer than `[limits] max_body`."),
+    ("421", "The Host is not one under which the agent may be asked (`hosts` in relink.toml)."),
+    ("503", "No connection is free (`[limits] max_connections`)."),
+];
+
+impl Modify for OfAll {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        for item in api.paths.paths.values_mut() {
+            for operation in [&mut item.get, &mut item.put].into_iter().flatten() {
+                for (status, description) in OF_ALL {
+                    operation.responses.responses.entry(status.to_owned()).or_insert_with(|| {
+                        let answer = ResponseBuilder::new().description(description);
+                        answer.content("application/json", error()).build().into()
+                    });
+                }
+            }
+        }
+        if let Some(components) = &mut api.components {
+            let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
+                "The content of `[reload] token_file`. The agent's own user on the same machine needs none.",
+            ));
+            components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
+        }
+    }
+}
+
+fn error() -> Content {
+    ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build()
+}
+
+/// This description, as OpenAPI 3.1.
+#[utoipa::path(responses((status = 200, description = "The description.", content_type = "application/json", body = serde_json::Value)))]
+#[get("/openapi.json")]
+pub(super) fn openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(Api::openapi())
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![openapi]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::answer::ROUTES;
+    use super::*;
+
+    /// A path with all its parameters called the same.
+    fn plain(path: &str) -> String {
+        let segments =
+            path.split('/').map(|segment| if segment.starts_with(['<', '{']) { "{}" } else { segment });
+        segments.collect::<Vec<_>>().join("/")
+    }
+
+    #[test]
+    fn every_route_is_described_and_nothing_else() {
+        let rocket = super::super::routed(rocket::build());
+        let routes: BTreeSet<_> = rocket
+            .routes()
+            .map(|route| format!("{} {}", route.method, plain(&route.uri.to_string())))
+            .collect();
+        let api = serde_json::to_value(Api::openapi()).unwrap();
+        let described: BTreeSet<_> = api["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, item)| {
+                let methods = item.as_object().unwrap().keys();
+                methods.map(move |method| format!("{} {}", method.to_uppercase(), plain(path)))
+            })
+            .collect();
+        assert_eq!(routes, described);
+        let listed: BTreeSet<_> = ROUTES
+            .iter()
+            .map(|(path, methods)| format!("{} {}", methods.split(',').next().unwrap(), plain(path)))
+            .collect();
+        assert_eq!(routes, listed, "what answers to unknown paths list");
+    }
+
+    #[test]
+    fn everything_has_words() {
+        let api = serde_json::to_value(Api::openapi()).unwrap();
+        assert_eq!(api["openapi"].as_str().map(|version| version.starts_with("3.1")), Some(true));
+        for (path, item) in api["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                assert!(operation["summary"].is_string(), "{method} {path}");
+                for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                    assert!(parameter["description"].is_string(), "{method} {path}: {parameter}");
+                }
+                for (code, answer) in operation["responses"].as_object().unwrap() {
+                    assert!(
+                        answer["description"].as_str().is_some_and(|said| !said.is_empty()),
+                        "{path} {code}"
+                    );
+                    assert!(answer["content"].is_object(), "{path} {code}");
+                }
+            }
+        }
+        for (name, schema) in api["components"]["schemas"].as_object().unwrap() {
+            for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+                let words = property.get("description").is_some() || property.get("$ref").is_some();
+                assert!(words || property.get("oneOf").is_some(), "{name}.{field}: {property}");
+            }
+        }
+    }
+}

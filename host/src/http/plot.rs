@@ -1,0 +1,117 @@
+//! `GET /plot/<family>.svg`: the recent past of one family as a picture.
+
+use std::io::Cursor;
+
+use rocket::http::{ContentType, Header, Status};
+use rocket::request::{FromRequest, Outcome};
+use rocket::response::{self, Responder, Response};
+use rocket::{Request, Route, State, get, routes};
+
+use super::Site;
+use super::answer::{ErrorBody, Refusal};
+use super::history::{Question, look_up};
+use super::openapi::Label;
+use crate::expose::plot::{self, Picture};
+
+/// How many seconds are drawn where the request does not say.
+const SECONDS: f64 = 600.0;
+
+/// Lets the picture's own style in and nothing else, should it be opened as a page: the hash is that of
+/// [`plot::STYLE`].
+const POLICY: &str = "default-src 'none'; style-src 'sha256-qHkwea89CObtLW3Vc7JockKan1rmYllUJiNxXSQpsLc='; frame-ancestors 'self'; sandbox";
+
+/// Which part of the past; an error names what the request can't mean.
+pub(super) struct Wanted(Result<Question, Refusal>);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Wanted {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
+        Outcome::Success(Wanted(Question::of(request, &["label", "seconds"])))
+    }
+}
+
+/// An SVG file.
+pub(super) struct Svg(String);
+
+impl<'r> Responder<'r, 'static> for Svg {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        Response::build()
+            .header(ContentType::SVG)
+            .header(Header::new("Cache-Control", "no-store"))
+            .header(Header::new("Content-Security-Policy", POLICY))
+            .sized_body(self.0.len(), Cursor::new(self.0))
+            .ok()
+    }
+}
+
+/// The recent past of one family as a picture.
+///
+/// Counters are drawn as their rates per second. Of more than twelve series the largest are drawn, and the picture
+/// says so.
+#[utoipa::path(
+    params(
+        ("file" = String, Path, pattern = r"^[^/]+\.svg$", example = "relink_generation.svg", description = "The family's name and `.svg`."),
+        ("label" = Option<Vec<Label>>, Query, explode, description = "Only series that have this label, as `name=value`; repeatable, and all have to match."),
+        ("seconds" = Option<f64>, Query, exclusive_minimum = 0.0, description = "How far back; 600 when absent."),
+    ),
+    responses(
+        (status = 200, description = "The picture.", body = String, content_type = "image/svg+xml"),
+        (status = 400, description = "A parameter is unknown, or not what it can be; or these are more than 1048576 points.", body = ErrorBody),
+        (status = 404, description = "There is no such family, or the history is off.", body = ErrorBody),
+        (status = 500, description = "The picture could not be drawn.", body = ErrorBody),
+    )
+)]
+#[get("/plot/<file>")]
+pub(super) fn picture(file: &str, wanted: Wanted, site: &State<Site>) -> Result<Svg, Refusal> {
+    let Some(family) = file.strip_suffix(".svg") else {
+        let hint = format!("say /plot/{file}.svg");
+        return Err(Refusal::new(Status::NotFound, format!("{file:?} is no picture"), hint));
+    };
+    let question = wanted.0?.or_seconds(SECONDS);
+    let answer = look_up(&site.agent, family, &question)?;
+    let history = &site.agent.config.history;
+    let span = question.seconds().unwrap_or(SECONDS).min(history.seconds);
+    let svg = plot::draw(Picture {
+        family,
+        help: answer.family.map_or("", |family| family.help()),
+        unit: answer.family.map_or("", |family| family.unit()),
+        kind: answer.kind(),
+        from_ms: answer.now_ms.saturating_sub((span * 1e3) as u64),
+        until_ms: answer.now_ms,
+        interval_ms: (history.interval * 1e3) as u64,
+        series: answer.series,
+    });
+    let failed = |error: relink_core::Error| {
+        Refusal::new(Status::InternalServerError, format!("drawing {family}: {error}"), "please report this")
+    };
+    svg.map(Svg).map_err(failed)
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![picture]
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_policy_lets_the_style_in() {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let hash = Sha256::digest(plot::STYLE);
+        let mut base64 = String::new();
+        for three in hash.chunks(3) {
+            let bits = three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
+                << (8 * (3 - three.len()));
+            for at in 0..4 {
+                let letter = ALPHABET[(bits >> (18 - 6 * at) & 63) as usize];
+                base64.push(if at > three.len() { '=' } else { letter as char });
+            }
+        }
+        assert!(POLICY.contains(&format!("'sha256-{base64}'")), "{base64}");
+    }
+}
