@@ -28,7 +28,9 @@ export class Reloads {
   }
 
   async ask() {
-    this.button.disabled = true;
+    // Not disabled, which would take the focus away.
+    if (this.button.ariaDisabled === 'true') return;
+    this.button.ariaDisabled = 'true';
     this.tell('asked for a reload');
     const headers = this.token.value ? { Authorization: `Bearer ${this.token.value}` } : {};
     try {
@@ -42,7 +44,7 @@ export class Reloads {
       this.tell('The answer did not arrive; below is what the agent has on record.', 'words');
       this.fetch();
     }
-    this.button.disabled = false;
+    this.button.ariaDisabled = 'false';
   }
 
   /** Tells screen readers, and with a class everybody. */
@@ -69,7 +71,7 @@ export class Reloads {
 
   draw() {
     const [newest, ...older] = [...this.journals.values()].sort((a, b) => b.id - a.id);
-    this.button.disabled = newest?.outcome === 'running';
+    this.button.ariaDisabled = String(newest?.outcome === 'running');
     this.newest.replaceChildren(...(newest ? [this.title(newest), ...this.account(newest)] : []));
     const open = new Set([...this.older.children].filter((one) => one.open).map((one) => one.id));
     this.older.replaceChildren(...older.slice(0, 8).map((journal) => {
