@@ -103,7 +103,7 @@ pub(super) fn reload(permission: Permission, wanted: Wanted, site: &State<Site>)
 #[serde(untagged)]
 #[allow(dead_code, reason = "only its schema is wanted")]
 enum FailedOrFull {
-    Failed(Journal),
+    Failed(Box<Journal>),
     Full(ErrorBody<'static>),
 }
 
