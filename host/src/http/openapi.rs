@@ -148,7 +148,8 @@ mod tests {
                         answer["description"].as_str().is_some_and(|said| !said.is_empty()),
                         "{path} {code}"
                     );
-                    assert!(answer["content"].is_object(), "{path} {code}");
+                    // "You have it already" is all that a 304 says.
+                    assert!(code == "304" || answer["content"].is_object(), "{path} {code}");
                 }
             }
         }
