@@ -159,9 +159,51 @@ fn the_other_routes() {
     assert_eq!(agent.get("/reloads").json(), serde_json::json!({"reloads": []}));
     is_error(&agent.get("/reloads/1"), 404, "no reload");
     assert_eq!((agent.get("/-/healthy").status, agent.get("/-/ready").status), (200, 200));
+}
+
+#[test]
+fn the_dashboard_is_part_of_the_executable() {
+    let (_folder, agent) = agent();
     let page = agent.get("/");
-    assert!(page.header("content-type").unwrap().starts_with("text/html"));
-    assert!(page.text().contains("/metrics") && page.text().contains("cpu"), "{}", page.text());
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let text = page.text();
+    for link in ["/metrics", "/plugins", "/reloads", "/openapi.json"] {
+        assert!(text.contains(&format!("<a href=\"{link}\">")), "also without JavaScript: {link} in {text}");
+    }
+    let attributes = text.split(['"', ' ']).filter_map(|word| word.strip_prefix("/ui/"));
+    let mut files: Vec<_> = attributes.map(str::to_owned).collect();
+    assert!(files.len() >= 3, "{text}");
+    let script = agent.get("/ui/main.js").text();
+    files.extend(
+        script.lines().filter_map(|line| Some(line.split_once("from './")?.1.strip_suffix("';")?.to_owned())),
+    );
+    for file in files.iter().map(|file| format!("/ui/{file}")).chain(["/".to_owned()]) {
+        let answer = agent.get(&file);
+        assert_eq!(answer.status, 200, "{file}");
+        for (name, value) in [
+            ("cache-control", "no-cache"),
+            ("x-content-type-options", "nosniff"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("referrer-policy", "no-referrer"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{file}");
+        }
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let tag = answer.header("etag").unwrap();
+        let known = agent.get_with(&file, &[("If-None-Match", tag)]);
+        assert_eq!((known.status, known.body.len(), known.header("etag")), (304, 0, Some(tag)), "{file}");
+        let other = agent.get_with(&file, &[("If-None-Match", "\"0\"")]);
+        assert_eq!((other.status, &other.body), (200, &answer.body), "{file}");
+    }
+    for missing in ["/ui/", "/ui/nothing.js", "/ui/index.html/x", "/ui/..%2Fsrc%2Flib.rs"] {
+        is_error(&agent.get(missing), 404, "");
+    }
+    is_error(&agent.put("/ui/main.js"), 405, "/ui/main.js");
 }
 
 #[test]

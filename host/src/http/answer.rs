@@ -69,8 +69,9 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
 }
 
 /// The routes that exist, for answers that say so.
-pub(super) const ROUTES: [(&str, &str); 13] = [
+pub(super) const ROUTES: &[(&str, &str)] = &[
     ("/", "GET, HEAD"),
+    ("/ui/<file>", "GET, HEAD"),
     ("/metrics", "GET, HEAD"),
     ("/plugins", "GET, HEAD"),
     ("/plugins/reload", "PUT"),
@@ -90,7 +91,7 @@ fn allowed(path: &str) -> &'static str {
     let exact = ROUTES.iter().find(|(route, _)| *route == path);
     let has_one_segment =
         |below: &str| path.strip_prefix(below).is_some_and(|s| !s.is_empty() && !s.contains('/'));
-    // `/plugins/<name>` and `/reloads/<id>`: one segment in place of the brackets.
+    // `/plugins/<name>`, `/reloads/<id>`, `/ui/<file>`: one segment in place of the brackets.
     let pattern =
         |route: &&(&str, &str)| route.0.split_once('<').is_some_and(|(below, _)| has_one_segment(below));
     let found = exact.or_else(|| ROUTES.iter().find(pattern));

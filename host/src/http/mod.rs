@@ -6,6 +6,7 @@ mod events;
 mod history;
 mod openapi;
 mod owner;
+mod page;
 mod plot;
 mod plugins;
 mod query;
@@ -70,6 +71,7 @@ fn routed(rocket: Rocket<Build>) -> Rocket<Build> {
         .mount("/", scrape::routes())
         .mount("/", plugins::routes())
         .mount("/", status::routes())
+        .mount("/", page::routes())
         .mount("/", reload::routes())
         .mount("/", events::routes())
         .mount("/", history::routes())

@@ -121,7 +121,7 @@ impl Connection {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let mut answer = Answer { status, headers, body: Vec::new() };
-        if !head_only && status != 204 {
+        if !head_only && status != 204 && status != 304 {
             self.read_body(&mut answer)?;
         }
         Ok(answer)
