@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use relink_core::{Claims, Error, Facts};
+use relink_core::{Error, Facts};
 use tokio::sync::watch;
 
 use super::instance::Instance;
 use super::own::Own;
 use super::sideload;
-use super::slot::{Done, Slot, Work};
+use super::slot::{Done, Slot};
+use super::walks::{Next, Progress, Schedule, Selection, Task, Walk, removed};
 use crate::Failed;
 use crate::counters::Counters;
 use crate::plugins::set::{Plugin, PluginSet, Refused};
@@ -36,63 +37,6 @@ struct Shared {
     own: Mutex<Own>,
     /// Told when what [`Scheduler::statuses`] says has changed, but for figures that change with each collection.
     news: watch::Sender<()>,
-}
-
-struct Schedule {
-    /// By plugin name.
-    slots: BTreeMap<&'static str, Slot>,
-    /// Replaced or removed while a call was in flight; each goes when that call returns.
-    leaving: Vec<Slot>,
-    /// Linked plugins that do not run.
-    refused: Vec<Refused>,
-    /// Files that have no plugin.
-    refused_files: Vec<Refused>,
-    /// Walks that have not yet asked all their plugins; the first is being walked.
-    queue: VecDeque<Arc<Walk>>,
-    /// How often plugins were put in or taken out.
-    change: u64,
-    /// The names of the declared families, made anew by each change.
-    claims: Arc<Claims>,
-    /// Which thread walks. One that finds another number here has been relieved and ends.
-    walker: u64,
-    /// Since when the walking thread is inside a plugin.
-    inside_since: Option<Instant>,
-}
-
-/// One collection of some plugins, for all scrapes that asked for the same at the same time.
-pub(crate) struct Walk {
-    task: Task,
-    selection: Selection,
-    /// The schedule's when it began.
-    change: u64,
-    progress: Mutex<Progress>,
-    snapshot: watch::Sender<Option<Arc<Snapshot>>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Task {
-    Collect,
-    CollectWithFacts,
-}
-
-struct Progress {
-    /// The place in the selection of the plugin to ask next.
-    next: usize,
-    readings: Vec<Option<Reading>>,
-}
-
-/// Which plugins a scrape wants, as made by [`Scheduler::select`]: their names, sorted.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Selection(Arc<[&'static str]>);
-
-/// A call to make: which task, on which slot, with what.
-struct Next {
-    task: Task,
-    name: &'static str,
-    serial: u64,
-    plugin: Arc<Plugin>,
-    instance: Box<Instance>,
-    claims: Arc<Claims>,
 }
 
 impl Scheduler {
@@ -388,102 +332,6 @@ impl Shared {
     }
 }
 
-impl Schedule {
-    /// The next call to make, and the walks that became whole without one.
-    fn next(&mut self) -> (Option<Next>, Vec<Arc<Walk>>) {
-        let now = Instant::now();
-        let mut whole = Vec::new();
-        while let Some(walk) = self.queue.front().cloned() {
-            let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
-            let place = progress.next;
-            let Some(&name) = walk.selection.0.get(place) else {
-                if progress.readings.iter().all(Option::is_some) {
-                    whole.push(Arc::clone(&walk));
-                }
-                self.queue.pop_front();
-                continue;
-            };
-            progress.next += 1;
-            let Some(slot) = self.slots.get_mut(name) else {
-                progress.readings[place] = Some(removed(name));
-                continue;
-            };
-            if let Some(error) = slot.unavailable(now) {
-                let reading =
-                    Reading { plugin: slot.plugin.name, duration: Duration::ZERO, result: Err(error) };
-                progress.readings[place] = Some(reading);
-                continue;
-            }
-            match &mut slot.work {
-                Work::Running { waiting, .. } => waiting.push((Arc::clone(&walk), place)),
-                work @ Work::Idle(_) => {
-                    let running = Work::Running { since: now, waiting: vec![(Arc::clone(&walk), place)] };
-                    if let Work::Idle(instance) = std::mem::replace(work, running) {
-                        self.inside_since = Some(now);
-                        let (serial, plugin) = (slot.serial, Arc::clone(&slot.plugin));
-                        let (task, claims) = (walk.task, Arc::clone(&self.claims));
-                        return (Some(Next { task, name, serial, plugin, instance, claims }), whole);
-                    }
-                }
-            }
-        }
-        (None, whole)
-    }
-
-    /// Hands a finished call's reading to the walks that wait for it, and returns those that are whole now and no
-    /// longer in the queue; and the slot, if it has been replaced or removed during the call.
-    fn finish(
-        &mut self,
-        number: u64,
-        name: &str,
-        serial: u64,
-        instance: Box<Instance>,
-        done: Done,
-        began: Instant,
-    ) -> (Vec<Arc<Walk>>, Option<Slot>) {
-        if self.walker == number {
-            self.inside_since = None;
-        }
-        let mut gone = None;
-        let (reading, waiting) = match self.slots.get_mut(name).filter(|slot| slot.serial == serial) {
-            Some(slot) => slot.finish(instance, done, began),
-            None => match self.leaving.iter().position(|slot| slot.serial == serial) {
-                Some(at) => gone.insert(self.leaving.swap_remove(at)).finish(instance, done, began),
-                // Every call in flight has its slot in one of the two.
-                None => return (Vec::new(), None),
-            },
-        };
-        let mut whole = Vec::new();
-        for (walk, place) in waiting {
-            let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
-            progress.readings[place] = Some(reading.clone());
-            let is_queued = self.queue.iter().any(|queued| Arc::ptr_eq(queued, &walk));
-            if !is_queued && progress.readings.iter().all(Option::is_some) {
-                drop(progress);
-                whole.push(walk);
-            }
-        }
-        (whole, gone)
-    }
-
-    /// Takes note that a plugin was put in or taken out.
-    fn changed(&mut self) {
-        self.change += 1;
-        self.claims = sideload::claims(&self.slots);
-    }
-
-    /// Gives a replaced slot back if nothing is in flight; else it stays among those that leave.
-    fn let_go(&mut self, old: Slot) -> Option<Slot> {
-        match old.work {
-            Work::Idle(_) => Some(old),
-            Work::Running { .. } => {
-                self.leaving.push(old);
-                None
-            }
-        }
-    }
-}
-
 /// Waits without sleeping, for as long as a collection usually takes: two sleeps and two wake-ups of idle cores cost
 /// more than the collection itself. Other requests are served meanwhile, and join the collection. With one core the
 /// walking thread could not get on.
@@ -502,9 +350,4 @@ async fn at_once(snapshot: &watch::Receiver<Option<Arc<Snapshot>>>) -> Option<Ar
         tokio::task::yield_now().await;
     }
     None
-}
-
-/// The reading of a plugin that was taken out between the beginning of a collection and its turn.
-fn removed(name: &'static str) -> Reading {
-    Reading { plugin: name, duration: Duration::ZERO, result: Err(Error::new("the plugin was just removed")) }
 }

@@ -7,3 +7,4 @@ pub(crate) mod instance;
 pub(crate) mod own;
 mod sideload;
 pub(crate) mod slot;
+mod walks;

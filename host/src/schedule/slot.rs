@@ -9,8 +9,8 @@ use relink_core::{Error, Facts};
 use tokio::sync::watch;
 
 use super::breaker::Breaker;
-use super::collection::Walk;
 use super::instance::Instance;
+use super::walks::Walk;
 use crate::plugins::set::Plugin;
 use crate::plugins::status::{State, Status};
 use crate::store::snapshot::{Frame, Reading};

@@ -1,0 +1,176 @@
+//! The walks over the plugins, and which call comes next: the state that a [`Scheduler`](super::collection::Scheduler)
+//! keeps under its lock. Nothing here calls a plugin or knows a thread but by its number.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use relink_core::{Claims, Error};
+use tokio::sync::watch;
+
+use super::instance::Instance;
+use super::sideload;
+use super::slot::{Done, Slot, Work};
+use crate::plugins::set::{Plugin, Refused};
+use crate::store::snapshot::{Reading, Snapshot};
+
+/// The plugins that run, and the walks over them.
+pub(super) struct Schedule {
+    /// By plugin name.
+    pub(super) slots: BTreeMap<&'static str, Slot>,
+    /// Replaced or removed while a call was in flight; each goes when that call returns.
+    pub(super) leaving: Vec<Slot>,
+    /// Linked plugins that do not run.
+    pub(super) refused: Vec<Refused>,
+    /// Files that have no plugin.
+    pub(super) refused_files: Vec<Refused>,
+    /// Walks that have not yet asked all their plugins; the first is being walked.
+    pub(super) queue: VecDeque<Arc<Walk>>,
+    /// How often plugins were put in or taken out.
+    pub(super) change: u64,
+    /// The names of the declared families, made anew by each change.
+    pub(super) claims: Arc<Claims>,
+    /// Which thread walks. One that finds another number here has been relieved and ends.
+    pub(super) walker: u64,
+    /// Since when the walking thread is inside a plugin.
+    pub(super) inside_since: Option<Instant>,
+}
+
+/// One collection of some plugins, for all scrapes that asked for the same at the same time.
+pub(crate) struct Walk {
+    pub(super) task: Task,
+    pub(super) selection: Selection,
+    /// The schedule's when it began.
+    pub(super) change: u64,
+    pub(super) progress: Mutex<Progress>,
+    pub(super) snapshot: watch::Sender<Option<Arc<Snapshot>>>,
+}
+
+/// What a walk asks its plugins for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    Collect,
+    CollectWithFacts,
+}
+
+/// How far a walk has come.
+pub(super) struct Progress {
+    /// The place in the selection of the plugin to ask next.
+    pub(super) next: usize,
+    pub(super) readings: Vec<Option<Reading>>,
+}
+
+/// Which plugins a scrape wants, as made by [`Scheduler::select`](super::collection::Scheduler::select): their names, sorted.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Selection(pub(super) Arc<[&'static str]>);
+
+/// A call to make: which task, on which slot, with what.
+pub(super) struct Next {
+    pub(super) task: Task,
+    pub(super) name: &'static str,
+    pub(super) serial: u64,
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) instance: Box<Instance>,
+    pub(super) claims: Arc<Claims>,
+}
+
+impl Schedule {
+    /// The next call to make, and the walks that became whole without one.
+    pub(super) fn next(&mut self) -> (Option<Next>, Vec<Arc<Walk>>) {
+        let now = Instant::now();
+        let mut whole = Vec::new();
+        while let Some(walk) = self.queue.front().cloned() {
+            let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            let place = progress.next;
+            let Some(&name) = walk.selection.0.get(place) else {
+                if progress.readings.iter().all(Option::is_some) {
+                    whole.push(Arc::clone(&walk));
+                }
+                self.queue.pop_front();
+                continue;
+            };
+            progress.next += 1;
+            let Some(slot) = self.slots.get_mut(name) else {
+                progress.readings[place] = Some(removed(name));
+                continue;
+            };
+            if let Some(error) = slot.unavailable(now) {
+                let reading =
+                    Reading { plugin: slot.plugin.name, duration: Duration::ZERO, result: Err(error) };
+                progress.readings[place] = Some(reading);
+                continue;
+            }
+            match &mut slot.work {
+                Work::Running { waiting, .. } => waiting.push((Arc::clone(&walk), place)),
+                work @ Work::Idle(_) => {
+                    let running = Work::Running { since: now, waiting: vec![(Arc::clone(&walk), place)] };
+                    if let Work::Idle(instance) = std::mem::replace(work, running) {
+                        self.inside_since = Some(now);
+                        let (serial, plugin) = (slot.serial, Arc::clone(&slot.plugin));
+                        let (task, claims) = (walk.task, Arc::clone(&self.claims));
+                        return (Some(Next { task, name, serial, plugin, instance, claims }), whole);
+                    }
+                }
+            }
+        }
+        (None, whole)
+    }
+
+    /// Hands a finished call's reading to the walks that wait for it, and returns those that are whole now and no
+    /// longer in the queue; and the slot, if it has been replaced or removed during the call.
+    pub(super) fn finish(
+        &mut self,
+        number: u64,
+        name: &str,
+        serial: u64,
+        instance: Box<Instance>,
+        done: Done,
+        began: Instant,
+    ) -> (Vec<Arc<Walk>>, Option<Slot>) {
+        if self.walker == number {
+            self.inside_since = None;
+        }
+        let mut gone = None;
+        let (reading, waiting) = match self.slots.get_mut(name).filter(|slot| slot.serial == serial) {
+            Some(slot) => slot.finish(instance, done, began),
+            None => match self.leaving.iter().position(|slot| slot.serial == serial) {
+                Some(at) => gone.insert(self.leaving.swap_remove(at)).finish(instance, done, began),
+                // Every call in flight has its slot in one of the two.
+                None => return (Vec::new(), None),
+            },
+        };
+        let mut whole = Vec::new();
+        for (walk, place) in waiting {
+            let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            progress.readings[place] = Some(reading.clone());
+            let is_queued = self.queue.iter().any(|queued| Arc::ptr_eq(queued, &walk));
+            if !is_queued && progress.readings.iter().all(Option::is_some) {
+                drop(progress);
+                whole.push(walk);
+            }
+        }
+        (whole, gone)
+    }
+
+    /// Takes note that a plugin was put in or taken out.
+    pub(super) fn changed(&mut self) {
+        self.change += 1;
+        self.claims = sideload::claims(&self.slots);
+    }
+
+    /// Gives a replaced slot back if nothing is in flight; else it stays among those that leave.
+    pub(super) fn let_go(&mut self, old: Slot) -> Option<Slot> {
+        match old.work {
+            Work::Idle(_) => Some(old),
+            Work::Running { .. } => {
+                self.leaving.push(old);
+                None
+            }
+        }
+    }
+}
+
+/// The reading of a plugin that was taken out between the beginning of a collection and its turn.
+pub(super) fn removed(name: &'static str) -> Reading {
+    Reading { plugin: name, duration: Duration::ZERO, result: Err(Error::new("the plugin was just removed")) }
+}
