@@ -180,7 +180,10 @@ export class Chart {
   line(g, area, line) {
     const points = area.lines[line], below = area.lines[line - 1];
     g.fillStyle = g.strokeStyle = this.colour(area.names[line]);
-    g.lineWidth = 1.75;
+    // What has no colour of its own stays in the background.
+    const own = this.order.indexOf(area.names[line]) < COLOURS;
+    g.lineWidth = own ? 1.75 : 1;
+    g.globalAlpha = own ? 1 : 0.4;
     g.lineJoin = 'round';
     const places = (points, piece) => piece.map((at) => [area.x(this.times[at]), area.y(points?.[at] ?? 0)]);
     let piece = [];
@@ -197,6 +200,7 @@ export class Chart {
         piece = [];
       }
     }
+    g.globalAlpha = 1;
   }
 
   /** Where a reload put new code live. */
@@ -225,7 +229,7 @@ export class Chart {
       g.fillStyle = this.colour(area.names[line]);
       g.beginPath();
       g.arc(x, area.y(points[this.at]), 3.5, 0, 7);
-      if (!Number.isNaN(points[this.at])) g.fill(), g.stroke();
+      if (line < COLOURS && !Number.isNaN(points[this.at])) g.fill(), g.stroke();
     });
   }
 
