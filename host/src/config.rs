@@ -29,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) plugins: Plugins,
     pub(crate) history: History,
+    pub(crate) push: crate::push::Settings,
     pub(crate) reload: Reload,
     /// The file it was read from, and its text then.
     #[serde(skip)]
@@ -151,6 +152,7 @@ impl Default for Config {
             limits: Limits::default(),
             plugins: Plugins::default(),
             history: History::default(),
+            push: crate::push::Settings::default(),
             reload: Reload::default(),
             file: None,
         }
@@ -267,6 +269,7 @@ impl Config {
                 "{origin}: [history] interval is {interval}, expected 0 or 0.1 to 3600"
             )));
         }
+        self.push.check(&origin)?;
         if !self.listen.ip().is_loopback() && !self.allow_remote {
             return Err(Error::new(format!(
                 "listening on {} would show this machine to others, and relink has no TLS and no password",

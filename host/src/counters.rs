@@ -1,10 +1,12 @@
 //! What the agent counts of its own doings, shown on `/metrics` and carried from image to image.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::push::Push;
 use crate::reload::journal::Outcome;
 
 /// The counters. Any part of the agent may add; the agent's own reading shows them.
@@ -18,6 +20,8 @@ pub(crate) struct Counters {
     requests_refused: AtomicU64,
     /// Of this image alone: a re-exec is rid of them.
     retired_bytes: AtomicU64,
+    /// What is pushed, which counts for itself.
+    push: OnceLock<Arc<Push>>,
 }
 
 /// The counters as one value, for the hand-over.
@@ -75,6 +79,15 @@ impl Counters {
 
     pub(crate) fn set_retired_bytes(&self, bytes: u64) {
         self.retired_bytes.store(bytes, Relaxed);
+    }
+
+    /// What is pushed, if anything is.
+    pub(crate) fn push(&self) -> Option<&Arc<Push>> {
+        self.push.get()
+    }
+
+    pub(crate) fn set_push(&self, push: Arc<Push>) {
+        let _ = self.push.set(push);
     }
 
     pub(crate) fn reload_ended(&self, outcome: Outcome) {

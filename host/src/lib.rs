@@ -20,6 +20,7 @@ mod events;
 pub mod expose;
 mod http;
 mod plugins;
+mod push;
 #[doc(hidden)]
 pub mod reload;
 mod schedule;
