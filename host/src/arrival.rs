@@ -99,6 +99,12 @@ impl Arrival {
         })
     }
 
+    /// The queues of the push that were handed over, if the image before had some.
+    pub(crate) fn push(&self) -> Option<&[u8]> {
+        let handover = self.handover.as_ref().filter(|handover| handover.pushes)?;
+        Some(&handover.push)
+    }
+
     /// The listening socket. `expected` is where it should listen when the hand-over can't tell.
     pub(crate) fn listener(&mut self, expected: SocketAddr) -> Result<TcpListener, Error> {
         match self.handover.as_ref().and_then(|handover| handover.listener.as_ref()) {

@@ -51,6 +51,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) plugins: Plugins,
     pub(crate) history: History,
+    pub(crate) push: crate::push::Settings,
     pub(crate) reload: Reload,
     /// The file it was read from, and its text then.
     #[serde(skip)]
@@ -181,6 +182,7 @@ impl Default for Config {
             limits: Limits::default(),
             plugins: Plugins::default(),
             history: History::default(),
+            push: crate::push::Settings::default(),
             reload: Reload::default(),
             file: None,
         }
@@ -310,6 +312,7 @@ impl Config {
                 "{origin}: [history] interval is {interval}, expected 0 or 0.1 to 3600"
             )));
         }
+        self.push.check(&origin)?;
         self.check_telemetry_path()
     }
 

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::push::Push;
 use crate::reload::journal::Outcome;
 use crate::web::Web;
 
@@ -22,6 +23,8 @@ pub(crate) struct Counters {
     retired_bytes: AtomicU64,
     /// The web configuration file, where there is one.
     web: OnceLock<Arc<Web>>,
+    /// What is pushed, which counts for itself.
+    push: OnceLock<Arc<Push>>,
 }
 
 /// The counters as one value, for the hand-over.
@@ -90,6 +93,15 @@ impl Counters {
 
     pub(crate) fn set_retired_bytes(&self, bytes: u64) {
         self.retired_bytes.store(bytes, Relaxed);
+    }
+
+    /// What is pushed, if anything is.
+    pub(crate) fn push(&self) -> Option<&Arc<Push>> {
+        self.push.get()
+    }
+
+    pub(crate) fn set_push(&self, push: Arc<Push>) {
+        let _ = self.push.set(push);
     }
 
     pub(crate) fn reload_ended(&self, outcome: Outcome) {

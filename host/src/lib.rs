@@ -22,6 +22,7 @@ pub mod flags;
 mod http;
 mod memory;
 mod plugins;
+mod push;
 #[doc(hidden)]
 pub mod reload;
 mod schedule;

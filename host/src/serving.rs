@@ -10,12 +10,13 @@ use rocket::local::asynchronous::Client;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::agent::{Agent, Past};
-use crate::arrival::Start;
+use crate::arrival::{Arrival, Start};
 use crate::config::{Config, Print};
 use crate::counters::Counters;
 use crate::http::Site;
 use crate::http::caller::Token;
 use crate::plugins::linked::Built;
+use crate::push::Push;
 use crate::reload::exec;
 use crate::reload::transaction::{self, Reloader, Request};
 use crate::serve::{self, HostPolicy, Quiesce, Server};
@@ -34,6 +35,9 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
         Some(arrival) => arrival.history(&config, &counters),
         None => History::new(Duration::from_secs_f64(config.history.seconds), config.history.bytes),
     };
+    if let Some(push) = Push::new(&config.push, start.arrival.as_ref().and_then(Arrival::push))? {
+        counters.set_push(push);
+    }
     let expected = config.listen;
     let past =
         Past { counters, history, chosen: carry.chosen, library_generations: carry.library_generations };
@@ -72,12 +76,19 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
             agent.events.reload(&journal);
             transaction::answer(&server, &journal).await;
         }
+        if let Some(push) = agent.counters.push() {
+            push.start(&agent)?;
+        }
         tokio::spawn(keep_history(Arc::clone(&agent)));
         tokio::spawn(print_figures(Arc::clone(&agent)));
         signals.serve(&reloader).await;
         systemd::stopping();
         reloader.stop();
-        server.shutdown(GRACE).await;
+        tokio::join!(server.shutdown(GRACE), async {
+            if let Some(push) = agent.counters.push() {
+                push.finish().await;
+            }
+        });
         Ok(ExitCode::SUCCESS)
     });
     // A plugin that never returns, or a stdout that nobody reads, must not keep the process.

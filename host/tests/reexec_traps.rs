@@ -119,7 +119,11 @@ fn rolls_back(way: &str, reason: &str) -> Duration {
     }
     // The old image is whole: it can go on to a good one.
     let answer = agent.ask("reload well");
-    assert_eq!((&answer["generation"], &answer["rolled_back"]), (&1.into(), &Value::Null), "after {way}");
+    assert_eq!(
+        (&answer["generation"], &answer["rolled_back"]),
+        (&1.into(), &Value::Null),
+        "after {way}: {answer}"
+    );
     took
 }
 

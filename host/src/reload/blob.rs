@@ -1,7 +1,8 @@
 //! The hand-over's format: sealed memory, made of sections with a checksum each.
 //!
-//! The sections are `state` (JSON, needed), `journal` (JSON) and `history` (its owner's own encoding). A damaged
-//! journal or history is dropped alone; damage to the state is told, and the image rolls back.
+//! The sections are `state` (JSON, needed), `journal` (JSON), `history` and, where there is one, `push` (their owners'
+//! own encodings). A damaged journal, history or push is dropped alone; damage to the state is told, and the image
+//! rolls back.
 //!
 //! ```text
 //! header   magic 8 | version 4 | process 4 | sections 4 | length of all 8 | crc32 of the 28 before 4
@@ -31,6 +32,7 @@ const LARGEST: usize = 64 << 20;
 const STATE: u32 = 1;
 const JOURNAL: u32 = 2;
 const HISTORY: u32 = 3;
+const PUSH: u32 = 4;
 
 /// A hand-over that was read.
 #[derive(Debug, PartialEq)]
@@ -71,7 +73,10 @@ pub(super) fn write(handover: &Handover) -> io::Result<OwnedFd> {
 
 fn encode(handover: &Handover) -> io::Result<Vec<u8>> {
     let state = serde_json::to_vec(handover)?;
-    let sections = [(STATE, &state), (JOURNAL, &handover.journal), (HISTORY, &handover.history)];
+    let mut sections = vec![(STATE, &state), (JOURNAL, &handover.journal), (HISTORY, &handover.history)];
+    if handover.pushes {
+        sections.push((PUSH, &handover.push));
+    }
     Ok(frame(VERSION, &sections))
 }
 
@@ -157,12 +162,14 @@ fn decode(bytes: &[u8]) -> Result<Read, Rejected> {
         return rejected(format_args!("written by process {process}"));
     }
 
-    let (mut state, mut journal, mut history, mut dropped) = (None, None, None, Vec::new());
+    let (mut state, mut journal, mut history, mut push) = (None, None, None, None);
+    let mut dropped = Vec::new();
     for number in 0..sections {
         match section(&mut rest) {
             Some((STATE, content)) => state = content,
             Some((JOURNAL, content)) => journal = content,
             Some((HISTORY, content)) => history = content,
+            Some((PUSH, content)) => push = content,
             Some((tag, _)) => dropped.push(format!("section of the unknown kind {tag}")),
             None => {
                 dropped.push(format!("section {number} and all after it: cut short"));
@@ -181,6 +188,11 @@ fn decode(bytes: &[u8]) -> Result<Read, Rejected> {
         Some(history) if version == VERSION => handover.history = history.to_vec(),
         Some(_) => dropped.push(format!("history: of format version {version}, this image reads {VERSION}")),
         None => dropped.push("history: damaged or missing".to_owned()),
+    }
+    match push {
+        Some(push) => handover.push = push.to_vec(),
+        None if handover.pushes => dropped.push("push: damaged or missing".to_owned()),
+        None => {}
     }
     Ok(Read { handover, dropped })
 }
@@ -228,6 +240,8 @@ mod tests {
             children: vec![41],
             journal: b"[{}]".to_vec(),
             history: (0..=255).collect(),
+            pushes: true,
+            push: b"queues".to_vec(),
             ..Handover::default()
         }
     }
@@ -238,23 +252,23 @@ mod tests {
         assert_eq!(read(fd.as_fd()).unwrap(), Read { handover: sample(), dropped: vec![] });
     }
 
-    /// Whatever was done to the bytes: the state is exact or it is refused; journal and history are exact or empty, and
-    /// then it is told.
+    /// Whatever was done to the bytes: the state is exact or it is refused; the others are exact or empty, and then it is
+    /// told.
     fn exact_or_told(damaged: &[u8]) {
         let Ok(read) = decode(damaged) else { return };
         let whole = sample();
         let mut kept = 0;
-        for (part, original) in
-            [(&read.handover.journal, &whole.journal), (&read.handover.history, &whole.history)]
-        {
+        for (part, original) in [
+            (&read.handover.journal, &whole.journal),
+            (&read.handover.history, &whole.history),
+            (&read.handover.push, &whole.push),
+        ] {
             assert!(part == original || part.is_empty(), "changed content");
             kept += usize::from(part == original);
         }
-        assert!(kept == 2 || !read.dropped.is_empty(), "lost in silence");
-        assert_eq!(
-            Handover { journal: whole.journal.clone(), history: whole.history.clone(), ..read.handover },
-            whole
-        );
+        assert!(kept == 3 || !read.dropped.is_empty(), "lost in silence");
+        let Handover { journal, history, push, .. } = whole.clone();
+        assert_eq!(Handover { journal, history, push, ..read.handover }, whole);
     }
 
     #[test]
@@ -299,16 +313,27 @@ mod tests {
 
     #[test]
     fn a_flipped_history_is_dropped_alone() {
-        let mut bytes = encode(&sample()).unwrap();
+        let whole = Handover { pushes: false, push: vec![], ..sample() };
+        let mut bytes = encode(&whole).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         let read = decode(&bytes).unwrap();
         assert_eq!(read.dropped, ["history: damaged or missing"]);
-        assert_eq!(read.handover, Handover { history: vec![], ..sample() });
+        assert_eq!(read.handover, Handover { history: vec![], ..whole });
+    }
+
+    #[test]
+    fn flipped_push_queues_are_dropped_alone() {
+        let mut bytes = encode(&sample()).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        let read = decode(&bytes).unwrap();
+        assert_eq!(read.dropped, ["push: damaged or missing"]);
+        assert_eq!(read.handover, Handover { push: vec![], ..sample() });
     }
 
     #[test]
     fn another_version_keeps_the_sockets_and_drops_the_history() {
-        let state = serde_json::to_vec(&sample()).unwrap();
+        let whole = Handover { pushes: false, push: vec![], ..sample() };
+        let state = serde_json::to_vec(&whole).unwrap();
         for version in [VERSION - 1, VERSION + 1] {
             let bytes = frame(version, &[(STATE, &state), (JOURNAL, &sample().journal), (HISTORY, &vec![1])]);
             let read = decode(&bytes).unwrap();
@@ -316,7 +341,7 @@ mod tests {
                 read.dropped,
                 [format!("history: of format version {version}, this image reads {VERSION}")]
             );
-            assert_eq!(read.handover, Handover { history: vec![], ..sample() });
+            assert_eq!(read.handover, Handover { history: vec![], ..whole.clone() });
         }
     }
 

@@ -23,6 +23,10 @@ impl Reloader {
             return Stop::with(Outcome::Failed, Error::new("the agent does not serve yet"));
         };
         let config = &self.agent.config.reload;
+        let _resting = match self.agent.counters.push() {
+            Some(push) => Some(push.rest().await),
+            None => None,
+        };
         self.step(id, "quiesce");
         let paused = SystemTime::now();
         let carried = match server.quiesce(seconds(config.quiesce_timeout)).await {
@@ -100,6 +104,8 @@ impl Reloader {
             executable: candidate.source.clone(),
             journal: serde_json::to_vec(&carry)?,
             history: self.agent.history().encode(),
+            pushes: self.agent.counters.push().is_some(),
+            push: self.agent.counters.push().map(|push| push.carry()).unwrap_or_default(),
             ..Handover::default()
         })
     }

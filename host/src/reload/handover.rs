@@ -42,12 +42,17 @@ pub struct Handover {
     pub executable: Option<Executable>,
     /// Child processes that may still have to be waited for.
     pub children: Vec<i32>,
+    /// Whether there are queues of the push; what is missing then was damaged.
+    pub pushes: bool,
     /// The journal of reloads, as JSON.
     #[serde(skip)]
     pub journal: Vec<u8>,
     /// The history, in its owner's encoding.
     #[serde(skip)]
     pub history: Vec<u8>,
+    /// The queues of the push, in their owner's encoding.
+    #[serde(skip)]
+    pub push: Vec<u8>,
 }
 
 /// The listening socket.

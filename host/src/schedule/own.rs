@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use relink_core::{Error, Family, Samples, Source, registry};
 
 use crate::counters::Counters;
+use crate::push::report;
 use crate::reload::journal::Outcome;
 use crate::store::snapshot::{Frame, Layout, Reading};
 
@@ -81,6 +82,14 @@ pub(crate) const FAMILIES: &[Family] = &[
     VIRTUAL,
     VIRTUAL_MAX,
     START_TIME,
+    report::SENT,
+    report::DROPPED,
+    report::FAILED,
+    report::RETRIED,
+    report::QUEUE_LENGTH,
+    report::QUEUE_BYTES,
+    report::LAST_SUCCESS,
+    report::LOST,
 ];
 
 /// The name under which the agent's own reading stands in a snapshot. No plugin can have it: it has a space.
@@ -129,6 +138,9 @@ impl Own {
             if let Some(not_after) = web.not_after() {
                 out.push(&CERTIFICATE, [], not_after);
             }
+        }
+        if let Some(push) = self.counters.push() {
+            push.report(out);
         }
         // A system without /proc has no such samples, and nothing else is missing.
         let _ = self.process.as_mut().map(|process| process.push(out));

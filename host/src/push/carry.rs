@@ -1,0 +1,223 @@
+//! What goes over to the next image: queues, counters, and which series are live.
+//!
+//! A protobuf message of its own, so that fields may come and go from version to version. Bodies that several targets
+//! wait for are written once. A request that was on its way without an answer is among them: the same samples once
+//! more, with the same times and values, are the same samples.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::lane::{Lane, Look, Tally};
+use super::queue::Batch;
+use super::series::Series;
+use super::settings::Kind;
+
+/// The format. To be raised when a field's meaning changes; a new field needs no new number.
+const FORMAT: u32 = 1;
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Carried {
+    #[prost(uint32, tag = "1")]
+    format: u32,
+    /// When the last collection was due, in milliseconds since 1970.
+    #[prost(uint64, tag = "2")]
+    pub(super) last: u64,
+    /// When the machine was booted and when the agent began, the same.
+    #[prost(uint64, tag = "3")]
+    pub(super) booted: u64,
+    #[prost(uint64, tag = "4")]
+    pub(super) began: u64,
+    /// How often a state that was handed over could not be read.
+    #[prost(uint64, tag = "5")]
+    pub(super) lost: u64,
+    #[prost(message, repeated, tag = "6")]
+    pub(super) live: Vec<Series>,
+    #[prost(bytes = "bytes", repeated, tag = "7")]
+    bodies: Vec<Bytes>,
+    #[prost(message, repeated, tag = "8")]
+    lanes: Vec<CarriedLane>,
+    /// When it was written, in milliseconds since 1970.
+    #[prost(uint64, tag = "9")]
+    written: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct CarriedLane {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(bool, tag = "2")]
+    otlp: bool,
+    #[prost(message, optional, tag = "3")]
+    tally: Option<Tally>,
+    #[prost(message, repeated, tag = "4")]
+    queue: Vec<CarriedBatch>,
+    /// How long the target has to be left alone after `written`, in milliseconds.
+    #[prost(uint64, tag = "5")]
+    wait: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+struct CarriedBatch {
+    /// Which of the bodies.
+    #[prost(uint32, tag = "1")]
+    body: u32,
+    #[prost(uint32, tag = "2")]
+    samples: u32,
+}
+
+impl Carried {
+    pub(super) fn new(last: u64, live: Vec<Series>) -> Self {
+        Carried { format: FORMAT, last, live, written: super::unix_ms(), ..Carried::default() }
+    }
+
+    /// Adds a target as it is now.
+    pub(super) fn add(&mut self, lane: &Lane, known: &mut HashMap<*const u8, u32>) {
+        let look = lane.look();
+        let queue = look.batches.into_iter().map(|batch| {
+            let body = *known.entry(batch.body.as_ptr()).or_insert_with(|| {
+                self.bodies.push(batch.body.clone());
+                self.bodies.len() as u32 - 1
+            });
+            CarriedBatch { body, samples: batch.samples }
+        });
+        let queue = queue.collect();
+        let wait = u64::try_from(look.wait.as_millis()).unwrap_or(0);
+        let (name, otlp) = (lane.name.clone(), lane.kind == Kind::Otlp);
+        self.lanes.push(CarriedLane { name, otlp, tally: Some(look.tally), queue, wait });
+    }
+
+    /// What another image has written.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+        let carried = Carried::decode(bytes).map_err(|error| format!("it is damaged: {error}"))?;
+        if carried.format != FORMAT {
+            return Err(format!("of format {}, this image reads {FORMAT}", carried.format));
+        }
+        let bodies = carried.bodies.len();
+        let queued = || carried.lanes.iter().flat_map(|lane| &lane.queue);
+        if queued().any(|batch| batch.body as usize >= bodies) {
+            return Err("it is damaged: a request without a body".to_owned());
+        }
+        Ok(carried)
+    }
+
+    /// Takes out what belongs to a target.
+    pub(super) fn take(&mut self, name: &str, kind: Kind) -> Option<Look> {
+        let is_it = |lane: &CarriedLane| lane.name == name && lane.otlp == (kind == Kind::Otlp);
+        let lane = self.lanes.swap_remove(self.lanes.iter().position(is_it)?);
+        let batch = |queued: &CarriedBatch| Batch {
+            body: self.bodies[queued.body as usize].clone(),
+            samples: queued.samples,
+        };
+        let passed = super::unix_ms().saturating_sub(self.written);
+        Some(Look {
+            tally: lane.tally.unwrap_or_default(),
+            batches: lane.queue.iter().map(batch).collect(),
+            wait: Duration::from_millis(lane.wait.saturating_sub(passed)),
+        })
+    }
+
+    /// The targets that nobody has taken: their names and how many requests they waited for.
+    pub(super) fn left(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.lanes.iter().map(|lane| (lane.name.as_str(), lane.queue.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::super::settings::Settings;
+    use super::*;
+
+    fn lane(kind: &str, name: &str) -> Lane {
+        let text =
+            format!("[[target]]\nname = \"{name}\"\nkind = \"{kind}\"\nurl = \"http://127.0.0.1:1/\"\n");
+        let settings: Settings = toml::from_str(&text).unwrap();
+        Lane::new(&settings.targets[0], 1 << 20).unwrap()
+    }
+
+    fn sample() -> (Carried, Vec<Batch>) {
+        let batches: Vec<_> = (0..3_u8)
+            .map(|number| Batch { body: vec![number; 1000].into(), samples: u32::from(number) + 1 })
+            .collect();
+        let series = Series { name: "m".into(), counts: true, labels: Vec::new() };
+        let mut carried = Carried::new(5, vec![series]);
+        let mut known = HashMap::new();
+        for (kind, name) in [("remote_write", "a"), ("remote_write", "b"), ("otlp", "c")] {
+            let lane = lane(kind, name);
+            let from = usize::from(name == "b");
+            batches[from..].iter().for_each(|batch| lane.push(batch.clone()));
+            carried.add(&lane, &mut known);
+        }
+        (carried, batches)
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_bodies_are_shared() {
+        let (carried, batches) = sample();
+        let bytes = carried.encode_to_vec();
+        assert!(bytes.len() < 3 * 1000 + 200, "{}", bytes.len());
+        let mut read = Carried::read(&bytes).unwrap();
+        assert_eq!(read, carried);
+        assert_eq!(read.take("a", Kind::Otlp).map(|look| look.batches), None, "another protocol");
+        assert_eq!(read.take("a", Kind::RemoteWrite).unwrap().batches, batches);
+        assert_eq!(read.take("b", Kind::RemoteWrite).unwrap().batches, batches[1..]);
+        assert_eq!(read.left().collect::<Vec<_>>(), [("c", 3)]);
+    }
+
+    #[test]
+    fn a_lane_goes_on_with_its_counters_and_its_wait() {
+        let lane = lane("otlp", "c");
+        let tally = Tally { sent: 7, failures: 2, ..Tally::default() };
+        let wait = Duration::from_secs(100);
+        lane.take_over(Look { tally, batches: sample().1, wait });
+        let mut carried = Carried::new(0, Vec::new());
+        carried.add(&lane, &mut HashMap::new());
+        let look = Carried::read(&carried.encode_to_vec()).unwrap().take("c", Kind::Otlp).unwrap();
+        assert_eq!((look.tally, look.batches.len()), (tally, 3));
+        assert!(look.wait > Duration::from_secs(90) && look.wait <= wait, "{:?}", look.wait);
+        assert_eq!(lane.figures(), (tally, 3, 3000));
+    }
+
+    #[test]
+    fn damaged_bytes_are_refused_and_never_harm() {
+        let bytes = sample().0.encode_to_vec();
+        assert!(Carried::read(b"").unwrap_err().contains("format 0"));
+        let try_all = |bytes: &[u8]| {
+            if let Ok(mut read) = Carried::read(bytes) {
+                for name in ["a", "b", "c"] {
+                    read.take(name, Kind::RemoteWrite);
+                }
+            }
+        };
+        for end in 0..bytes.len() {
+            try_all(&bytes[..end]);
+        }
+        for bit in 0..8 * bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            try_all(&flipped);
+        }
+    }
+
+    /// `cargo test -p relink-host --release measure_carry -- --ignored --nocapture`
+    #[test]
+    #[ignore = "a measurement"]
+    fn measure_carry() {
+        let lane = lane("remote_write", "a");
+        for number in 0..400_u32 {
+            lane.push(Batch { body: vec![number as u8; 10_000].into(), samples: 500 });
+        }
+        let start = Instant::now();
+        let mut carried = Carried::new(5, Vec::new());
+        carried.add(&lane, &mut HashMap::new());
+        let bytes = carried.encode_to_vec();
+        println!("{} bytes written in {:?}", bytes.len(), start.elapsed());
+        let start = Instant::now();
+        Carried::read(&bytes).unwrap();
+        println!("read in {:?}", start.elapsed());
+    }
+}

@@ -1,0 +1,295 @@
+//! `[push]`: what is pushed, and to which targets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use relink_core::{Context, Error};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use ureq::http::{HeaderName, HeaderValue, Uri};
+
+/// All queues together may not take more: they go over in the hand-over, and copying them is part of the pause.
+const LARGEST_QUEUES: usize = 32 << 20;
+
+/// `[push]`: every collection goes to each of the targets.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Seconds from one collection to the next.
+    pub(crate) interval: f64,
+    /// How many bytes of undelivered requests are kept for each target.
+    pub(crate) queue_bytes: usize,
+    /// Seconds that the last delivery may take when the agent ends.
+    pub(crate) flush_timeout: f64,
+    /// Labels of all series, as a scraper would add them; `job` and `instance` have defaults.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// `[[push.target]]`
+    #[serde(rename = "target", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) targets: Vec<Target>,
+}
+
+/// `[[push.target]]`: where collections go.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Target {
+    /// The name on `/metrics` and in the log, and under which the queue is handed over at a reload; the URL's host and
+    /// port when absent.
+    #[serde(default)]
+    name: Option<String>,
+    /// The protocol.
+    pub(crate) kind: Kind,
+    /// Where to post to.
+    pub(crate) url: String,
+    /// Seconds that a request may take.
+    #[serde(default = "seconds::<10>")]
+    pub(crate) timeout: f64,
+    /// Seconds to wait before a failed request is sent again; doubled from one failure to the next.
+    #[serde(default = "seconds::<1>")]
+    pub(crate) min_backoff: f64,
+    /// The longest that this wait becomes.
+    #[serde(default = "seconds::<30>")]
+    pub(crate) max_backoff: f64,
+    /// Further headers of each request.
+    #[serde(default, serialize_with = "names_only")]
+    pub(crate) headers: BTreeMap<String, String>,
+    /// A file with a bearer token, read anew for each request.
+    #[serde(default)]
+    pub(crate) bearer_token_file: Option<PathBuf>,
+    /// User and password.
+    #[serde(default)]
+    pub(crate) basic_auth: Option<BasicAuth>,
+    /// Certificates (PEM) to trust in place of the machine's.
+    #[serde(default)]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// `basic_auth`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BasicAuth {
+    pub(crate) username: String,
+    /// A file with the password, read anew for each request.
+    pub(crate) password_file: PathBuf,
+}
+
+/// The protocol of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// Prometheus remote write 1.0.
+    RemoteWrite,
+    /// OTLP over HTTP, in protobuf.
+    Otlp,
+}
+
+/// A header may hold a secret, and `relink check` shows settings.
+fn names_only<S: Serializer>(headers: &BTreeMap<String, String>, to: S) -> Result<S::Ok, S::Error> {
+    let mut map = to.serialize_map(Some(headers.len()))?;
+    for name in headers.keys() {
+        map.serialize_entry(name, "(not shown)")?;
+    }
+    map.end()
+}
+
+fn seconds<const N: u32>() -> f64 {
+    f64::from(N)
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            interval: 15.0,
+            queue_bytes: 4 << 20,
+            flush_timeout: 2.0,
+            labels: BTreeMap::new(),
+            targets: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// The time from one collection to the next, in milliseconds.
+    pub(super) fn interval_ms(&self) -> u64 {
+        (self.interval * 1000.0).round() as u64
+    }
+
+    /// The labels of all series, the defaults included.
+    pub(super) fn all_labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.labels.clone();
+        labels.entry("job".to_owned()).or_insert_with(|| "node".to_owned());
+        labels.entry("instance".to_owned()).or_insert_with(host_name);
+        labels
+    }
+
+    /// Whether all of it can be used.
+    pub(crate) fn check(&self, origin: &str) -> Result<(), Error> {
+        let problem = |what: String| Error::new(format!("{origin}: [push] {what}"));
+        for (key, value, least) in
+            [("interval", self.interval, 0.1), ("flush_timeout", self.flush_timeout, 0.0)]
+        {
+            if !(least..=3600.0).contains(&value) {
+                return Err(problem(format!("{key} is {value}, expected seconds from {least} to 3600")));
+            }
+        }
+        if self.queue_bytes.saturating_mul(self.targets.len()) > LARGEST_QUEUES {
+            let (bytes, targets) = (self.queue_bytes, self.targets.len());
+            return Err(problem(format!(
+                "queue_bytes is {bytes} for each of {targets} targets, expected {LARGEST_QUEUES} at most together"
+            )));
+        }
+        for (name, value) in &self.labels {
+            if let Some(why) = bad_label(name, value) {
+                return Err(problem(format!("labels: {name} = {value:?}: {why}")));
+            }
+        }
+        let mut names = BTreeSet::new();
+        for target in &self.targets {
+            target.check().map_err(|error| {
+                error.context(format_args!("{origin}: [[push.target]] {}", target.name()))
+            })?;
+            if !names.insert(target.name()) {
+                let error = problem(format!("two targets are called {:?}", target.name()));
+                return Err(error.hint("give each a name of its own: name = \"…\""));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a label can't be one, if so.
+fn bad_label(name: &str, value: &str) -> Option<&'static str> {
+    let mut bytes = name.bytes();
+    let begins = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if !begins || !bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return Some("a label's name is made of a-z, A-Z, 0-9 and _, and does not begin with a digit");
+    }
+    if name.starts_with("__") {
+        return Some("label names that begin with __ are Prometheus' own");
+    }
+    value.is_empty().then_some("an empty label is none")
+}
+
+/// Headers that the protocol or the other settings determine.
+const OWN_HEADERS: [&str; 8] = [
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "host",
+    "transfer-encoding",
+    "x-prometheus-remote-write-version",
+];
+
+impl Target {
+    /// Its name.
+    pub(super) fn name(&self) -> String {
+        let named = self.name.clone().filter(|name| !name.is_empty());
+        let uri = || Some(self.url.parse::<Uri>().ok()?.authority()?.to_string());
+        named.or_else(uri).unwrap_or_else(|| self.url.clone())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let uri: Uri = self.url.parse().context(format_args!("url {:?}", self.url))?;
+        let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
+        if !matches!(uri.scheme_str(), Some("http" | "https")) || authority.is_empty() {
+            return Err(Error::new(format!("url is {:?}, expected http://… or https://…", self.url)));
+        }
+        if authority.contains('@') {
+            return Err(Error::new("url holds a password, which would be shown in logs")
+                .hint("use basic_auth = { username = \"…\", password_file = \"…\" }"));
+        }
+        for (key, value) in
+            [("timeout", self.timeout), ("min_backoff", self.min_backoff), ("max_backoff", self.max_backoff)]
+        {
+            if !(0.01..=3600.0).contains(&value) {
+                return Err(Error::new(format!("{key} is {value}, expected seconds from 0.01 to 3600")));
+            }
+        }
+        if self.max_backoff < self.min_backoff {
+            let (min, max) = (self.min_backoff, self.max_backoff);
+            return Err(Error::new(format!("max_backoff is {max}, less than min_backoff, which is {min}")));
+        }
+        for (name, value) in &self.headers {
+            let known = HeaderName::try_from(name).context(format_args!("headers: {name:?}"))?;
+            HeaderValue::try_from(value).context(format_args!("headers: the value of {name}"))?;
+            if OWN_HEADERS.contains(&known.as_str()) {
+                return Err(Error::new(format!("headers: {name} is not for you to set"))
+                    .hint("bearer_token_file and basic_auth make the header Authorization"));
+            }
+        }
+        if self.bearer_token_file.is_some() && self.basic_auth.is_some() {
+            return Err(Error::new("both bearer_token_file and basic_auth, expected one of them"));
+        }
+        // A file that can't be used is better known at the start than from the log.
+        super::client::Client::new(self)?.authorization().map(drop)
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        Duration::from_secs_f64(self.timeout)
+    }
+}
+
+/// What this machine calls itself.
+pub(super) fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(toml: &str) -> Result<Settings, String> {
+        let settings: Settings = toml::from_str(toml).map_err(|error| error.to_string())?;
+        settings.check("relink.toml").map_err(|error| error.to_string())?;
+        Ok(settings)
+    }
+
+    #[test]
+    fn a_target_needs_a_kind_and_a_url_and_has_defaults_for_the_rest() {
+        let settings = check(
+            "[[target]]\nkind = \"remote_write\"\nurl = \"http://localhost:9090/api/v1/write\"\n\
+             [[target]]\nkind = \"otlp\"\nurl = \"https://otel:4318/v1/metrics\"\nname = \"otel\"",
+        )
+        .unwrap();
+        assert_eq!(settings.targets[0].name(), "localhost:9090");
+        assert_eq!(settings.targets[1].name(), "otel");
+        assert_eq!(settings.targets[1].kind, Kind::Otlp);
+        assert_eq!(settings.all_labels()["job"], "node");
+        assert_eq!(settings.all_labels()["instance"], host_name());
+        assert!(!host_name().is_empty());
+        assert!(check("").unwrap().targets.is_empty());
+    }
+
+    #[test]
+    fn what_can_not_be_used_is_named() {
+        let target = |more: &str| {
+            format!("[[target]]\nkind = \"otlp\"\nurl = \"http://localhost:4318/v1/metrics\"\n{more}")
+        };
+        for (toml, words) in [
+            ("intervall = 1".to_owned(), "unknown field `intervall`"),
+            ("interval = 0".to_owned(), "[push] interval is 0"),
+            ("queue_bytes = 99999999\n".to_owned() + &target(""), "queue_bytes is 99999999"),
+            ("[labels]\n\"a-b\" = \"c\"".to_owned(), "labels: a-b"),
+            ("[labels]\njob = \"\"".to_owned(), "an empty label is none"),
+            ("[labels]\n__name__ = \"a\"".to_owned(), "Prometheus' own"),
+            ("[[target]]\nkind = \"otlp\"".to_owned(), "missing field `url`"),
+            ("[[target]]\nkind = \"graphite\"\nurl = \"\"".to_owned(), "`remote_write`"),
+            (target("headrs = 1"), "unknown field `headrs`"),
+            (target("timeout = 0"), "timeout is 0"),
+            (target("max_backoff = 0.5"), "less than min_backoff"),
+            (target("headers = { Authorization = \"x\" }"), "headers: Authorization"),
+            (target("headers = { \"a b\" = \"x\" }"), "headers: \"a b\""),
+            (target("bearer_token_file = \"/nowhere\""), "/nowhere"),
+            (target("ca_file = \"/nowhere.pem\""), "/nowhere.pem"),
+            (target("") + &target(""), "two targets are called \"localhost:4318\""),
+            ("[[target]]\nkind = \"otlp\"\nurl = \"ftp://a\"".to_owned(), "expected http"),
+            ("[[target]]\nkind = \"otlp\"\nurl = \"http://a:b@c/\"".to_owned(), "password"),
+        ] {
+            let error = check(&toml).unwrap_err();
+            assert!(error.contains(words), "{toml}: {error}");
+        }
+    }
+}
