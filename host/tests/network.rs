@@ -248,6 +248,7 @@ fn slow_readers_are_dropped_and_hold_little() {
         reader.send(&all).unwrap();
         readers.push(reader);
     }
+    until("they are accepted", || (faulty.sockets() >= idle + 10).then_some(()));
     // All of it would be 200 times the size; what they hold is one answer each, at the most.
     until("they are dropped", || {
         let peak = faulty.status("VmHWM");

@@ -109,7 +109,7 @@ fn rolls_back(way: &str, reason: &str) -> Duration {
         let started = Instant::now();
         let answer = agent.ask(&format!("reload {way}"));
         took = took.min(started.elapsed());
-        assert_eq!(answer["rolled_back"], reason, "{way}");
+        assert_eq!(answer["rolled_back"], reason, "{way}: {answer}");
         assert_eq!(answer["generation"], 0, "{way}");
         assert_eq!(answer["history"], "history", "{way}");
         let after = agent.state();
