@@ -248,7 +248,10 @@ fn slow_readers_are_dropped_and_hold_little() {
         reader.send(&all).unwrap();
         readers.push(reader);
     }
-    until("they are accepted", || (faulty.sockets() >= idle + 10).then_some(()));
+    // Each has been accepted and is being answered.
+    for reader in &readers {
+        assert_eq!(reader.socket().peek(&mut [0]).unwrap(), 1);
+    }
     // All of it would be 200 times the size; what they hold is one answer each, at the most.
     until("they are dropped", || {
         let peak = faulty.status("VmHWM");
