@@ -15,10 +15,12 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::time::Duration;
 
-use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::fs::MemfdFlags;
 
 use super::handover::Handover;
+use super::sealed;
 
 /// The version of the format. To be raised with any change to what the history's bytes or a field mean: the other
 /// version's history is dropped then. New JSON fields need no new version, as long as `default` suits them.
@@ -107,10 +109,6 @@ fn section_crc(head: &[u8], content: &[u8]) -> u32 {
     crc.finalize()
 }
 
-fn seals() -> SealFlags {
-    SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL
-}
-
 fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     // Before Linux 6.3 all memory could be executed, and the flag against it is not known.
@@ -118,16 +116,17 @@ fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
         .or_else(|_| rustix::fs::memfd_create(c"relink-handover", flags))?;
     let mut file = File::from(memory);
     file.write_all(bytes)?;
-    rustix::fs::fcntl_add_seals(&file, seals())?;
+    // Requests wait meanwhile, so not for long.
+    sealed::seal(&file, Duration::from_millis(500))?;
     Ok(file.into())
 }
 
 /// Reads a hand-over that [`Handover::write`] wrote in this process.
 pub fn read(fd: BorrowedFd<'_>) -> Result<Read, Rejected> {
     let file = File::from(fd.try_clone_to_owned().map_err(|error| Rejected(error.to_string()))?);
-    match rustix::fs::fcntl_get_seals(fd) {
-        Ok(found) if found.contains(seals()) => {}
-        Ok(_) => return rejected("its memory is not sealed"),
+    match sealed::is_sealed(fd) {
+        Ok(true) => {}
+        Ok(false) => return rejected("its memory is not sealed"),
         Err(_) => return rejected("its descriptor is no sealed memory"),
     }
     let meta = file.metadata().map_err(|error| Rejected(error.to_string()))?;

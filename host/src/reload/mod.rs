@@ -11,6 +11,7 @@ pub mod journal;
 mod libraries;
 pub(crate) mod preflight;
 mod record;
+mod sealed;
 pub mod stage;
 pub(crate) mod transaction;
 pub mod trap;

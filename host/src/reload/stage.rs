@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use relink_core::{Context, Error};
-use rustix::fs::{Access, AtFlags, MemfdFlags, SealFlags};
+use rustix::fs::{Access, AtFlags, MemfdFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::exec::Executable;
+use super::sealed;
 
 /// More than any executable; it keeps a wrong path (a disk image) out of memory.
 const LARGEST: u64 = 2 << 30;
@@ -224,10 +225,7 @@ fn copy(path: &Path, mut source: File, mut target: File, in_memory: bool) -> Res
 }
 
 fn seal(memory: File) -> io::Result<OwnedFd> {
-    rustix::fs::fcntl_add_seals(
-        &memory,
-        SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
-    )?;
+    sealed::seal(&memory, Duration::from_secs(2))?;
     Ok(memory.into())
 }
 
