@@ -237,6 +237,14 @@ fn return_to_old_image(reason: *const c_char, alarm: bool) {
     exec::set_alarm(Duration::ZERO);
     // SAFETY: only the one thread that returns comes here; the place is inside the array that `arm` made.
     unsafe { *plan.env.add(plan.reason) = reason };
+    // Other threads run on until the exec is through, and starting a thread fails from its beginning (`EAGAIN`): what
+    // closes its descriptors because of that must not close those that the old image needs. If there is no memory for
+    // a table of this thread's own, the shared one has to do.
+    #[cfg(target_os = "linux")]
+    // SAFETY: concerns the calling thread alone.
+    unsafe {
+        libc::unshare(libc::CLONE_FILES)
+    };
     exec::mark_all_close_on_exec();
     for &(fd, spare) in plan.kept {
         if fd == spare {
