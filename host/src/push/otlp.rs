@@ -231,7 +231,7 @@ fn converted(metric: &Metric, points: &[Point], started: u64, time: u64) -> Otlp
     };
     OtlpMetric {
         name: metric.name.clone(),
-        description: Bytes::from_static(metric.help.as_bytes()),
+        description: Bytes::copy_from_slice(metric.help.as_bytes()),
         unit: Bytes::from_static(ucum(metric.unit).as_bytes()),
         gauge,
         sum,
@@ -353,7 +353,7 @@ mod tests {
         let metric = |points: usize| Metric {
             name: "m".into(),
             counts: false,
-            help: "",
+            help: "".into(),
             unit: "",
             own: false,
             points: vec![Point { labels: Vec::new(), value: Some(1.0) }; points],

@@ -135,8 +135,14 @@ mod tests {
     #[test]
     fn the_bytes_are_those_of_the_specification() {
         let point = series::Point { labels: vec![Label::new("a", "b")], value: Some(1.5) };
-        let metric =
-            Metric { name: "m".into(), counts: false, help: "", unit: "", own: false, points: vec![point] };
+        let metric = Metric {
+            name: "m".into(),
+            counts: false,
+            help: "".into(),
+            unit: "",
+            own: false,
+            points: vec![point],
+        };
         let batch = &batches(&[metric], &BTreeMap::new(), 300)[0];
         let plain = snap::raw::Decoder::new().decompress_vec(&batch.body).unwrap();
         let expected = [
@@ -167,7 +173,8 @@ mod tests {
             value: Some(at as f64),
         };
         let points = (0..4500).map(point).collect();
-        let metric = Metric { name: "m".into(), counts: false, help: "", unit: "", own: false, points };
+        let metric =
+            Metric { name: "m".into(), counts: false, help: "".into(), unit: "", own: false, points };
         let batches = batches(&[metric], &common(), 5);
         let sizes: Vec<_> = batches.iter().map(|batch| batch.samples).collect();
         assert_eq!(sizes, [2000, 2000, 500]);

@@ -1,10 +1,11 @@
 //! Samples in a form that both protocols can be made of, and which series are live.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use relink_core::{Family, Kind};
+use relink_core::{Family, Kind, RuntimeFamily, RuntimeKind, RuntimeSample};
 
 use crate::schedule::own;
 use crate::store::snapshot::{Layout, Snapshot};
@@ -40,7 +41,7 @@ pub(super) struct Series {
 pub(super) struct Metric {
     pub(super) name: Bytes,
     pub(super) counts: bool,
-    pub(super) help: &'static str,
+    pub(super) help: Cow<'static, str>,
     pub(super) unit: &'static str,
     /// Whether it is one of the agent's own, which count since the agent began, and not since the machine did.
     pub(super) own: bool,
@@ -69,7 +70,7 @@ pub(super) fn metrics(snapshot: &Snapshot, seconds: f64, ended: Vec<Series>) -> 
     for reading in &snapshot.readings {
         let Ok(frame) = &reading.result else { continue };
         let series = &frame.layout.series;
-        samples += series.len();
+        samples += series.len() + series.expositions().series();
         let mut last = None;
         for place in series.places() {
             let (index, family) = series.family_of(place);
@@ -82,6 +83,7 @@ pub(super) fn metrics(snapshot: &Snapshot, seconds: f64, ended: Vec<Series>) -> 
                 metric.points.push(Point { labels, value: Some(frame.values[place]) });
             }
         }
+        series.expositions().families().for_each(|family| add_runtime(&mut metrics, family));
     }
     for (family, value) in SCRAPE.iter().zip([1.0, seconds, samples as f64]) {
         let points = vec![Point { labels: Vec::new(), value: Some(value) }];
@@ -89,6 +91,21 @@ pub(super) fn metrics(snapshot: &Snapshot, seconds: f64, ended: Vec<Series>) -> 
     }
     end(&mut metrics, ended);
     metrics
+}
+
+/// Adds a family that is known only at run time. Its samples may be of several metrics, as those of a histogram are.
+fn add_runtime(metrics: &mut Vec<Metric>, family: RuntimeFamily<'_>) {
+    let first = metrics.len();
+    for sample in family.samples() {
+        let Series { name, counts, labels } = series_of_runtime(family, &sample);
+        let known = metrics[first..].iter().position(|metric| metric.name == name);
+        let at = known.map_or(metrics.len(), |at| first + at);
+        if known.is_none() {
+            let help = Cow::Owned(family.help().to_owned());
+            metrics.push(Metric { name, counts, help, unit: "", own: false, points: Vec::new() });
+        }
+        metrics[at].points.push(Point { labels, value: Some(sample.value) });
+    }
 }
 
 /// Adds the ends of series, each to its metric, so that a metric stands there once.
@@ -102,7 +119,7 @@ pub(super) fn end(metrics: &mut Vec<Metric>, ended: Vec<Series>) {
         let Series { name, counts, labels } = series;
         let at = *at.entry(name).or_insert_with_key(|name| {
             let name = name.clone();
-            metrics.push(Metric { name, counts, help: "", unit: "", own: false, points: Vec::new() });
+            metrics.push(Metric { name, counts, help: "".into(), unit: "", own: false, points: Vec::new() });
             metrics.len() - 1
         });
         metrics[at].points.push(Point { labels, value: None });
@@ -114,7 +131,7 @@ impl Metric {
         Metric {
             name: Bytes::from_static(family.name().as_bytes()),
             counts: family.kind() == Kind::Counter,
-            help: family.help(),
+            help: family.help().into(),
             unit: family.unit(),
             own,
             points: Vec::new(),
@@ -173,7 +190,11 @@ impl Live {
                 let family = set.family_of(place).1;
                 series_of(family, own_labels(family, set.labels_of(place)))
             });
-            series.collect::<Vec<_>>()
+            let brought = set
+                .expositions()
+                .families()
+                .flat_map(|family| family.samples().map(move |sample| series_of_runtime(family, &sample)));
+            series.chain(brought).collect::<Vec<_>>()
         };
         let scrape = SCRAPE.iter().filter(|_| self.any).map(|family| series_of(family, Vec::new()));
         self.layouts.iter().flat_map(of_layout).chain(scrape).collect()
@@ -183,6 +204,16 @@ impl Live {
 fn series_of(family: &Family, labels: Vec<Label>) -> Series {
     let name = Bytes::from_static(family.name().as_bytes());
     Series { name, counts: family.kind() == Kind::Counter, labels }
+}
+
+fn series_of_runtime(family: RuntimeFamily<'_>, sample: &RuntimeSample<'_>) -> Series {
+    let labels = sample.label_pairs().into_iter().filter(|(_, value)| !value.is_empty());
+    Series {
+        name: (family.name().to_owned() + sample.suffix).into(),
+        // How often something was seen only goes up; a sum may be of values below zero.
+        counts: family.kind() == RuntimeKind::Counter || ["_bucket", "_count"].contains(&sample.suffix),
+        labels: labels.map(|(name, value)| Label::new(name, value)).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -273,6 +304,35 @@ pub(super) mod tests {
         let ended = update(&mut next, &snapshot(&layout(2), 0.0));
         assert_eq!(names(&ended), ["busy_seconds_total 2 idle"]);
         assert_eq!(update(&mut next, &snapshot(&layout(2), 0.0)), []);
+    }
+
+    #[test]
+    fn what_is_known_only_at_run_time_is_pushed_as_well() {
+        let text = "# HELP took_seconds T.\n# TYPE took_seconds histogram\n\
+                    took_seconds_bucket{le=\"1\"} 2\ntook_seconds_bucket{le=\"+Inf\"} 3\n\
+                    took_seconds_sum 4.5\ntook_seconds_count 3\nok{why=\"a \\\"b\\\"\"} 1\n";
+        let text = relink_core::Exposition::parse("a.prom", text.as_bytes(), 100).unwrap();
+        let mut samples = Samples::new(FAMILIES, 1000);
+        samples.push_exposition(&Arc::new(text)).unwrap();
+        let layout = Arc::new(Layout::new(samples.series_set().unwrap()));
+        let found = metrics(&snapshot(&layout, 0.0), 0.0, Vec::new());
+        let shape = found[..4].iter().map(|m| (&m.name[..], m.counts, m.points.len(), m.points[0].value));
+        assert_eq!(
+            shape.collect::<Vec<_>>(),
+            [
+                (&b"ok"[..], false, 1, Some(1.0)),
+                (b"took_seconds_bucket", true, 2, Some(2.0)),
+                (b"took_seconds_sum", false, 1, Some(4.5)),
+                (b"took_seconds_count", true, 1, Some(3.0)),
+            ]
+        );
+        assert_eq!(found[0].points[0].labels, [Label::new("why", "a \"b\"")]);
+        assert_eq!(found[1].help, "T.");
+        assert_eq!(found.last().unwrap().points[0].value, Some(5.0), "scrape_samples_scraped");
+        // A file that is gone ends its series.
+        let mut live = Live::default();
+        update(&mut live, &snapshot(&layout, 0.0));
+        assert_eq!(names(&update(&mut live, &Snapshot::new(Vec::new()))).len(), 5);
     }
 
     #[test]
