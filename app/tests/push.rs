@@ -12,7 +12,7 @@ use serde_json::Value;
 use support::Folder;
 
 /// How many collections, one a second, come by while the receivers are away.
-const AWAY: f64 = 40.0;
+const AWAY: f64 = 60.0;
 
 /// A receiver that is killed when this is dropped.
 struct Receiver {
