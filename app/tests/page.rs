@@ -212,7 +212,7 @@ fn the_button_reloads_and_shows_the_compilers_words() {
     assert!(words.contains("error: expected `;`, found `<b>`\n --> metrics-disk/src/lib.rs:12:5"), "{words}");
     let font = page.eval("getComputedStyle(document.querySelector('#reload pre')).fontFamily");
     assert!(font.as_str().unwrap().contains("monospace"), "{font}");
-    assert!(page.text("#reload [role=status]").contains("refused, nothing was changed"));
+    assert!(page.text("#reload [role=status]").contains("Reload 2: refused"));
     page.wait(
         "the one before is listed",
         "/1 unchanged/.test(document.querySelector('#reload summary')?.innerText)",
