@@ -328,10 +328,10 @@ fn pictures(page: &mut Page, name: &str) {
         page.looks(width, 900, theme);
         let wide = page.eval("document.documentElement.scrollWidth").as_u64().unwrap();
         assert!(wide <= u64::from(width), "{wide} pixels at a width of {width}");
-        // As high as the page is: what is out of sight is not drawn.
+        // As high as the page is.
         let high = page.eval("document.documentElement.scrollHeight").as_u64().unwrap();
         page.looks(width, u32::try_from(high).unwrap(), theme);
-        // What has come into sight is drawn at the next paint but one.
+        // A new size is drawn at the next paint but one.
         page.eval(
             "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))",
         );
