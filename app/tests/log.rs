@@ -84,3 +84,43 @@ fn lines_can_be_json_and_levels_are_obeyed() {
     assert_eq!(agent.sample("relink_requests_refused_total"), Some(1.0));
     assert_eq!(agent.stderr().lines().count(), 1, "only where it listens: {}", agent.stderr());
 }
+
+#[test]
+fn a_log_that_nobody_reads_any_more_costs_its_lines_only() {
+    use std::io::{BufRead, BufReader, Read, Write};
+
+    let folder = Folder::new(QUIET);
+    garbage(&folder);
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_relink"))
+        .args(["--listen", "127.0.0.1:0", "--path.procfs"])
+        .arg(folder.path("proc"))
+        .current_dir(folder.path("."))
+        .env_clear()
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    // The reader goes with this statement, and every later line is refused with `EPIPE`.
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim_end().strip_prefix("listening on http://").map(str::to_owned);
+    let scrape = || {
+        let mut stream = std::net::TcpStream::connect(address.as_deref()?).ok()?;
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    };
+    let answers = [scrape(), scrape()];
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for answer in answers {
+        let answer = answer.unwrap_or_else(|| panic!("no answer; it began with {line:?}"));
+        // Failing plugins have been logged; those that do not read these files go on.
+        for plugin in ["load", "mem"] {
+            assert!(answer.contains(&format!("success{{collector=\"{plugin}\"}} 0")), "{answer}");
+        }
+        for plugin in ["hwmon", "textfile"] {
+            assert!(answer.contains(&format!("success{{collector=\"{plugin}\"}} 1")), "{answer}");
+        }
+    }
+}

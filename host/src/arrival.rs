@@ -37,7 +37,7 @@ impl Start {
     /// To be called first thing in `main`: takes the hand-over, records the start and sets the trap.
     pub(crate) fn new() -> Result<Self, Error> {
         let inherited = handover::take_from_env().unwrap_or_else(|rejected| {
-            eprintln!("relink: {rejected}; starting afresh");
+            crate::telemetry::tell(format_args!("relink: {rejected}; starting afresh"));
             None
         });
         let mut boot =

@@ -141,9 +141,9 @@ impl<E: Into<Error>> From<E> for Failed {
 }
 
 fn complain(error: &Error, code: u8) -> ExitCode {
-    eprintln!("relink: {}", error.message());
+    telemetry::tell(format_args!("relink: {}", error.message()));
     if let Some(hint) = error.advice() {
-        eprintln!("  hint: {hint}");
+        telemetry::tell(format_args!("  hint: {hint}"));
     }
     ExitCode::from(code)
 }

@@ -70,7 +70,11 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
         let finished = start.arrival.take().and_then(|arrival| arrival.complete(&server, &reloader));
         start.boot.unblock_signals();
         tokio::spawn(Arc::clone(&server).run());
-        eprintln!("listening on {}://{}", agent.config.scheme(), server.local_addr()?);
+        crate::telemetry::tell(format_args!(
+            "listening on {}://{}",
+            agent.config.scheme(),
+            server.local_addr()?
+        ));
         systemd::ready();
         if let Some(journal) = finished {
             agent.events.reload(&journal);

@@ -76,12 +76,23 @@ pub(crate) fn start(log: Log) {
         Level::Debug => LevelFilter::DEBUG,
         Level::Trace => LevelFilter::TRACE,
     };
-    let builder =
-        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    // A line that can't be written is lost. By default it would be told of on stderr, by a macro that panics when that
+    // can't be written either, on whichever thread has logged.
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .log_internal_errors(false);
     match log.format {
         Format::Text => builder.with_ansi(colour(&std::io::stderr())).init(),
         Format::Json => builder.json().init(),
     }
+}
+
+/// Writes a line on stderr; where nobody can read it, the agent goes on without.
+pub(crate) fn tell(line: std::fmt::Arguments<'_>) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The time for which a [`Quota`] holds.

@@ -115,7 +115,7 @@ impl Slot {
         }
         let now = Instant::now();
         let duration = now.duration_since(began);
-        self.last_duration = Some(duration);
+        let is_first = self.last_duration.replace(duration).is_none();
         let was_stuck = self.state == State::Stuck;
         let result = match done.frame {
             Ok(frame) if was_stuck => {
@@ -131,6 +131,10 @@ impl Slot {
                 self.samples = frame.samples();
                 self.breaker.succeeded();
                 self.set(State::Active, done.left_out);
+                if is_first {
+                    // Who was told of the plugin when it came in has not heard how much it says.
+                    self.news.send_replace(());
+                }
                 Ok(frame)
             }
             Err(failure) => {
