@@ -312,6 +312,19 @@ impl Config {
                 "{origin}: [history] interval is {interval}, expected 0 or 0.1 to 3600"
             )));
         }
+        for (key, value, least) in
+            [("max_head", self.limits.max_head, 256), ("max_connections", self.limits.max_connections, 1)]
+        {
+            if value < least {
+                return Err(Error::new(format!(
+                    "{origin}: [limits] {key} is {value}, expected {least} or more"
+                )));
+            }
+        }
+        if self.reload.builder.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Error::new(format!("{origin}: [reload] builder is an empty list"))
+                .hint("leave it out, or give a command and its arguments"));
+        }
         self.push.check(&origin)?;
         self.check_telemetry_path()
     }
@@ -472,6 +485,9 @@ mod tests {
             ("[history]\ninterval = 0.001", "[history] interval is 0.001"),
             ("listen = \"0.0.0.0:8000\"", "--allow-remote"),
             ("listen = \"localhost\"", "invalid socket address"),
+            ("[limits]\nmax_head = 0", "max_head is 0"),
+            ("[limits]\nmax_connections = 0", "max_connections is 0"),
+            ("[reload]\nbuilder = []", "builder is an empty list"),
         ] {
             let error = load(toml).unwrap_err().to_string();
             assert!(error.contains(key), "{toml}: {error}");
