@@ -23,7 +23,7 @@ const RESTARTS: usize = 200;
 /// A build takes its time.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(600));
 
-/// Measures everything. `agent` is the release with all plugins linked.
+/// Measures everything. `agent` is what is shipped, with all plugins linked.
 pub(super) fn measure(agent: &Path) -> Result<Table> {
     let workspace = Workspace::load()?;
     let mut scratch = Scratch::new(&workspace)?;
@@ -48,7 +48,7 @@ pub(super) fn measure(agent: &Path) -> Result<Table> {
         notes: vec![
             format!("The steps of a reload after an edit, in ms: {steps}."),
             format!(
-                "{RESTARTS} re-execs of a release agent under one client that never rests: {requests} requests on \
+                "{RESTARTS} re-execs of the agent as it is shipped, under one client that never rests: {requests} requests on \
                  one connection, none failed."
             ),
             "Edits and their builds are in the dev profile; libraries that are loaded and swapped, and the agent that \
