@@ -148,8 +148,14 @@ fn complain(error: &Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// The async runtime: one thread. A scrape costs it some 10 µs, so that it serves tens of thousands a second, and a
-/// second thread would cost more to wake than it saves; the plugins have a thread of their own.
+/// The async runtime. One thread is enough: a scrape costs some 10 µs beside its collection, so that it serves tens of
+/// thousands a second. The other sleeps until there is a lot to do, or until a plugin keeps the first; see
+/// `schedule/walker.rs`.
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")
+    let mut builder = if cfg!(target_os = "linux") {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    builder.worker_threads(2).thread_name("runtime").enable_all().build().context("starting the runtime")
 }

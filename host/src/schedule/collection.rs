@@ -1,54 +1,38 @@
-//! Collections: one thread walks over the plugins; one that overstays keeps that thread, and a fresh one walks on.
-//!
-//! So isolation costs nothing until something hangs: no thread a plugin, no thread a scrape. A plugin that never
-//! returns costs one thread for good, however many scrapes come by.
+//! Collections: a scrape joins the walk over the plugins that is under way, or begins one, and has an answer by its
+//! deadline. Who walks is [`walker`](super::walker)'s.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use relink_core::{Error, Facts};
 use tokio::sync::watch;
 
 use super::instance::Instance;
-use super::own::Own;
 use super::sideload;
-use super::slot::{Done, Slot};
-use super::walks::{Next, Progress, Schedule, Selection, Task, Walk, removed};
+use super::slot::Slot;
+use super::walker::{PATIENCE, Shared};
+use super::walks::{InCharge, Schedule, Selection, Stage, Task, Walk, removed};
 use crate::Failed;
 use crate::counters::Counters;
 use crate::plugins::set::{Plugin, PluginSet, Refused};
 use crate::plugins::status::Status;
-use crate::store::snapshot::{Reading, Snapshot};
-
-/// How long the walking thread may be inside one plugin before another thread walks on. Well above what a healthy
-/// collection takes (microseconds), and well below the shortest scrape time-out in use.
-const PATIENCE: Duration = Duration::from_millis(5);
+use crate::store::snapshot::Snapshot;
 
 /// Runs the plugins.
 pub(crate) struct Scheduler {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    schedule: Mutex<Schedule>,
-    /// Told when a walk is queued.
-    queued: Condvar,
-    own: Mutex<Own>,
-    /// Told when what [`Scheduler::statuses`] says has changed, but for figures that change with each collection.
-    news: watch::Sender<()>,
-}
-
 impl Scheduler {
     /// Makes the collectors of linked plugins. An error of a plugin's `new` names bad options.
     pub(crate) fn new(set: PluginSet, series: usize, counters: Arc<Counters>) -> Result<Self, Failed> {
-        let news = watch::Sender::new(());
         let mut slots = BTreeMap::new();
         for plugin in set.plugins {
             let mut instance = Instance::new(&plugin, series);
             let made = instance.make(&plugin);
             made.map_err(|error| Failed::settings(error.context(format_args!("plugin {}", plugin.name))))?;
-            slots.insert(plugin.name, Slot::new(Arc::new(plugin), instance, news.clone()));
+            slots.insert(plugin.name, Slot::new(Arc::new(plugin), instance));
         }
         let schedule = Schedule {
             claims: sideload::claims(&slots),
@@ -59,16 +43,11 @@ impl Scheduler {
             queue: VecDeque::new(),
             change: 0,
             walker: 0,
+            in_charge: InCharge::Nobody,
             inside_since: None,
+            keeps_worker: false,
         };
-        let shared = Arc::new(Shared {
-            schedule: Mutex::new(schedule),
-            queued: Condvar::new(),
-            own: Mutex::new(Own::new(counters)),
-            news,
-        });
-        shared.send_walker(0)?;
-        Ok(Scheduler { shared })
+        Ok(Scheduler { shared: Arc::new(Shared::new(schedule, counters)) })
     }
 
     /// Leaves what the agent's own process costs out of the snapshots.
@@ -81,7 +60,7 @@ impl Scheduler {
     pub(crate) fn put(&self, plugin: Arc<Plugin>, instance: Instance) {
         let old = {
             let mut schedule = self.shared.lock();
-            let old = schedule.slots.insert(plugin.name, Slot::new(plugin, instance, self.news().clone()));
+            let old = schedule.slots.insert(plugin.name, Slot::new(plugin, instance));
             schedule.changed();
             old.and_then(|old| schedule.let_go(old))
         };
@@ -179,175 +158,56 @@ impl Scheduler {
 
     async fn run(&self, task: Task, selection: &Selection, deadline: Instant) -> Arc<Snapshot> {
         let walk = self.shared.join(task, selection);
-        let mut snapshot = walk.snapshot.subscribe();
-        if let Some(made) = at_once(&snapshot).await {
-            return made;
+        let mut stage = walk.stage.subscribe();
+        // Without a timer, which would cost more than most collections: the watchdog ends this wait should it be long.
+        let is_told = stage.wait_for(|stage| !matches!(stage, Stage::Watched));
+        if let Ok(stage) = is_told.await
+            && let Stage::Made(made) = &*stage
+        {
+            return Arc::clone(made);
         }
         loop {
             let wake = (Instant::now() + PATIENCE).min(deadline);
-            let finished = tokio::time::timeout_at(wake.into(), snapshot.wait_for(Option::is_some));
-            if let Ok(Ok(made)) = finished.await
-                && let Some(made) = made.as_ref()
+            let is_made = stage.wait_for(|stage| matches!(stage, Stage::Made(_)));
+            if let Ok(Ok(stage)) = tokio::time::timeout_at(wake.into(), is_made).await
+                && let Stage::Made(made) = &*stage
             {
                 return Arc::clone(made);
             }
             let now = Instant::now();
             if now >= deadline {
-                return self.shared.cut_short(&walk, now);
+                return self.cut_short(&walk, now);
             }
             self.shared.relieve_walker(now);
         }
     }
-}
-
-impl Shared {
-    /// No call into a plugin is made under this lock, and nothing under it panics by intent; should it, the data
-    /// is still sound.
-    fn lock(&self) -> MutexGuard<'_, Schedule> {
-        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The walk for this selection that is under way, or a new one: also where the one under way may have asked code
-    /// that has been replaced since.
-    fn join(&self, task: Task, selection: &Selection) -> Arc<Walk> {
-        let mut schedule = self.lock();
-        let is_same = |walk: &&Arc<Walk>| {
-            (walk.task, walk.change, &walk.selection) == (task, schedule.change, selection)
-        };
-        if let Some(walk) = schedule.queue.iter().find(is_same) {
-            return Arc::clone(walk);
-        }
-        let readings = selection.0.iter().map(|_| None).collect();
-        let walk = Arc::new(Walk {
-            task,
-            selection: selection.clone(),
-            change: schedule.change,
-            progress: Mutex::new(Progress { next: 0, readings }),
-            snapshot: watch::Sender::new(None),
-        });
-        schedule.queue.push_back(Arc::clone(&walk));
-        drop(schedule);
-        self.queued.notify_all();
-        walk
-    }
-
-    fn send_walker(self: &Arc<Self>, number: u64) -> Result<(), Error> {
-        let shared = Arc::clone(self);
-        std::thread::Builder::new()
-            .name("walker".to_owned())
-            .spawn(move || shared.walk(number))
-            .map_err(|error| Error::from(error).context("starting a thread for the plugins"))?;
-        Ok(())
-    }
-
-    /// Lets a fresh thread walk on if the present one has been inside a plugin for too long.
-    fn relieve_walker(self: &Arc<Self>, now: Instant) {
-        let mut schedule = self.lock();
-        let overstays = schedule.inside_since.is_some_and(|since| now.duration_since(since) >= PATIENCE);
-        if overstays {
-            let number = schedule.walker + 1;
-            // Without a fresh thread the old one stays in charge, and the next scrape tries once more.
-            match self.send_walker(number) {
-                Ok(()) => {
-                    schedule.walker = number;
-                    schedule.inside_since = None;
-                }
-                Err(error) => tracing::error!("{error}"),
-            }
-        }
-    }
-
-    /// What the walking thread does.
-    fn walk(self: Arc<Self>, number: u64) {
-        let mut schedule = self.lock();
-        loop {
-            if schedule.walker != number {
-                return;
-            }
-            let (next, whole) = schedule.next();
-            if !whole.is_empty() {
-                drop(schedule);
-                whole.iter().for_each(|walk| self.publish(walk));
-                schedule = self.lock();
-            }
-            let Some(Next { task, name, serial, plugin, mut instance, claims }) = next else {
-                if schedule.queue.is_empty() && schedule.walker == number {
-                    schedule = self.queued.wait(schedule).unwrap_or_else(PoisonError::into_inner);
-                }
-                continue;
-            };
-            drop(schedule);
-            let began = Instant::now();
-            let facts = (task == Task::CollectWithFacts).then(|| instance.facts(&plugin));
-            instance.set_claims(&claims);
-            let frame = instance.collect(&plugin);
-            let done = Done { facts, frame, left_out: instance.left_out() };
-            schedule = self.lock();
-            let (whole, gone) = schedule.finish(number, name, serial, instance, done, began);
-            if !whole.is_empty() || gone.is_some() {
-                drop(schedule);
-                whole.iter().for_each(|walk| self.publish(walk));
-                if let Some(gone) = gone {
-                    gone.retire();
-                }
-                schedule = self.lock();
-            }
-        }
-    }
-
-    /// Makes the snapshot of a walk that has all its readings.
-    fn publish(&self, walk: &Walk) {
-        let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let readings = progress.readings.iter_mut().filter_map(Option::take).collect();
-        drop(progress);
-        walk.snapshot.send_replace(Some(self.snapshot(readings)));
-    }
 
     /// The snapshot of a walk whose time is over: the missing plugins are marked.
     fn cut_short(&self, walk: &Walk, now: Instant) -> Arc<Snapshot> {
-        let mut schedule = self.lock();
+        let mut schedule = self.shared.lock();
         // It may have become whole between the time-out and the lock.
-        if let Some(made) = walk.snapshot.borrow().as_ref() {
+        if let Stage::Made(made) = &*walk.stage.borrow() {
             return Arc::clone(made);
         }
         let progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let readings = progress.readings.iter().zip(walk.selection.0.iter());
+        let mut is_news = false;
         let readings = readings
             .map(|(reading, name)| match (reading, schedule.slots.get_mut(name)) {
                 (Some(reading), _) => reading.clone(),
-                (None, Some(slot)) => slot.missed(now),
+                (None, Some(slot)) => {
+                    let (reading, is_new) = slot.missed(now);
+                    is_news |= is_new;
+                    reading
+                }
                 (None, None) => removed(name),
             })
             .collect();
         drop(progress);
         drop(schedule);
-        self.snapshot(readings)
-    }
-
-    fn snapshot(&self, mut readings: Vec<Reading>) -> Arc<Snapshot> {
-        sideload::settle(&mut readings);
-        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).read(&readings);
-        readings.push(own);
-        Arc::new(Snapshot::new(readings))
-    }
-}
-
-/// Waits without sleeping, for as long as a collection usually takes: two sleeps and two wake-ups of idle cores cost
-/// more than the collection itself. Other requests are served meanwhile, and join the collection. With one core the
-/// walking thread could not get on.
-async fn at_once(snapshot: &watch::Receiver<Option<Arc<Snapshot>>>) -> Option<Arc<Snapshot>> {
-    const USUAL: Duration = Duration::from_micros(100);
-    static CORES: LazyLock<usize> =
-        LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
-    if *CORES == 1 {
-        return None;
-    }
-    let began = Instant::now();
-    while began.elapsed() < USUAL {
-        if let Some(made) = snapshot.borrow().as_ref() {
-            return Some(Arc::clone(made));
+        if is_news {
+            self.news().send_replace(());
         }
-        tokio::task::yield_now().await;
+        self.shared.snapshot(readings)
     }
-    None
 }

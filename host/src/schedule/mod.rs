@@ -7,4 +7,6 @@ pub(crate) mod instance;
 pub(crate) mod own;
 mod sideload;
 pub(crate) mod slot;
+mod walker;
 mod walks;
+mod watchdog;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use relink_core::guard::Failure;
 use relink_core::{Error, Facts};
-use tokio::sync::watch;
 
 use super::breaker::Breaker;
 use super::instance::Instance;
@@ -29,8 +28,6 @@ pub(crate) struct Slot {
     changes: Quota,
     samples: usize,
     last_duration: Option<Duration>,
-    /// Told when the state or the error changes.
-    news: watch::Sender<()>,
 }
 
 /// Whether the collector is at rest or in a call.
@@ -58,7 +55,7 @@ pub(crate) type Waiting = Vec<(Arc<Walk>, usize)>;
 const CHANGES: u32 = 10;
 
 impl Slot {
-    pub(crate) fn new(plugin: Arc<Plugin>, instance: Instance, news: watch::Sender<()>) -> Self {
+    pub(crate) fn new(plugin: Arc<Plugin>, instance: Instance) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         Slot {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
@@ -72,7 +69,6 @@ impl Slot {
             changes: Quota::new(CHANGES),
             samples: 0,
             last_duration: None,
-            news,
         }
     }
 
@@ -94,13 +90,14 @@ impl Slot {
             .map(|left| error.hint(format!("tried again in {:.0} s", left.as_secs_f64().ceil())))
     }
 
-    /// Takes note of a finished call, and makes the reading of it for those who wait.
+    /// Takes note of a finished call, and makes the reading of it for those who wait; and says whether the plugin's state
+    /// is another now.
     pub(crate) fn finish(
         &mut self,
         instance: Box<Instance>,
         done: Done,
         began: Instant,
-    ) -> (Reading, Waiting) {
+    ) -> (Reading, Waiting, bool) {
         let waiting = match std::mem::replace(&mut self.work, Work::Idle(instance)) {
             Work::Running { waiting, .. } => waiting,
             Work::Idle(_) => Waiting::new(),
@@ -117,25 +114,22 @@ impl Slot {
         let duration = now.duration_since(began);
         let is_first = self.last_duration.replace(duration).is_none();
         let was_stuck = self.state == State::Stuck;
-        let result = match done.frame {
+        let (result, is_news) = match done.frame {
             Ok(frame) if was_stuck => {
                 let late = Error::new(format!(
                     "a call returned after {:.1} s, past its deadline",
                     duration.as_secs_f64()
                 ));
                 self.breaker.failed(now);
-                self.set(State::Failing, Some(late));
-                Ok(frame)
+                let is_news = self.set(State::Failing, Some(late));
+                (Ok(frame), is_news)
             }
             Ok(frame) => {
                 self.samples = frame.samples();
                 self.breaker.succeeded();
-                self.set(State::Active, done.left_out);
-                if is_first {
-                    // Who was told of the plugin when it came in has not heard how much it says.
-                    self.news.send_replace(());
-                }
-                Ok(frame)
+                // Who was told of the plugin when it came in has not heard how much it says.
+                let is_news = self.set(State::Active, done.left_out) || is_first;
+                (Ok(frame), is_news)
             }
             Err(failure) => {
                 let error = match failure {
@@ -145,32 +139,36 @@ impl Slot {
                         error
                     }
                 };
-                self.set(State::Failing, Some(error.clone()));
-                Err(error)
+                let is_news = self.set(State::Failing, Some(error.clone()));
+                (Err(error), is_news)
             }
         };
-        (Reading { plugin: self.plugin.name, duration, result }, waiting)
+        (Reading { plugin: self.plugin.name, duration, result }, waiting, is_news)
     }
 
-    /// Marks a plugin whose call has not returned by a scrape's deadline.
-    pub(crate) fn missed(&mut self, now: Instant) -> Reading {
-        let (duration, error) = match &self.work {
+    /// Marks a plugin whose call has not returned by a scrape's deadline; and says whether its state is another now.
+    pub(crate) fn missed(&mut self, now: Instant) -> (Reading, bool) {
+        let (duration, error, is_news) = match &self.work {
             Work::Running { since, .. } => {
                 let ran = now.duration_since(*since);
                 let error =
                     Error::new(format!("has not answered for {:.1} s, past its deadline", ran.as_secs_f64()));
-                if self.state != State::Stuck {
+                let is_news = self.state != State::Stuck;
+                if is_news {
                     self.set(State::Stuck, Some(error.clone()));
                     self.since -= ran;
                 }
-                (ran, error)
+                (ran, error, is_news)
             }
-            Work::Idle(_) => (Duration::ZERO, Error::new("the scrape's time was over before it was asked")),
+            Work::Idle(_) => {
+                (Duration::ZERO, Error::new("the scrape's time was over before it was asked"), false)
+            }
         };
-        Reading { plugin: self.plugin.name, duration, result: Err(error) }
+        (Reading { plugin: self.plugin.name, duration, result: Err(error) }, is_news)
     }
 
-    fn set(&mut self, state: State, error: Option<Error>) {
+    /// Sets state and error, and says whether either is another than before.
+    fn set(&mut self, state: State, error: Option<Error>) -> bool {
         let is_news = self.state != state || self.error != error;
         if self.state != state {
             self.state = state;
@@ -189,9 +187,7 @@ impl Slot {
             }
         }
         self.error = error;
-        if is_news {
-            self.news.send_replace(());
-        }
+        is_news
     }
 
     pub(crate) fn status(&self) -> Status {

@@ -30,10 +30,23 @@ pub(super) struct Schedule {
     pub(super) change: u64,
     /// The names of the declared families, made anew by each change.
     pub(super) claims: Arc<Claims>,
-    /// Which thread walks. One that finds another number here has been relieved and ends.
+    /// Who walks. One that finds another number here has been relieved and ends.
     pub(super) walker: u64,
-    /// Since when the walking thread is inside a plugin.
+    pub(super) in_charge: InCharge,
+    /// Since when the walker is inside a plugin.
     pub(super) inside_since: Option<Instant>,
+    /// A plugin keeps a thread of the runtime.
+    pub(super) keeps_worker: bool,
+}
+
+/// What kind of walker is in charge of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InCharge {
+    Nobody,
+    /// A task of the runtime, as long as there is something in the queue.
+    Task,
+    /// A thread, which waits for more.
+    Thread,
 }
 
 /// One collection of some plugins, for all scrapes that asked for the same at the same time.
@@ -43,7 +56,17 @@ pub(crate) struct Walk {
     /// The schedule's when it began.
     pub(super) change: u64,
     pub(super) progress: Mutex<Progress>,
-    pub(super) snapshot: watch::Sender<Option<Arc<Snapshot>>>,
+    pub(super) stage: watch::Sender<Stage>,
+}
+
+/// How a walk stands, for those who wait for it.
+#[derive(Clone)]
+pub(super) enum Stage {
+    /// Under way, and the watchdog looks after it.
+    Watched,
+    /// Under way, and who waits for it has to look at the clock.
+    Unwatched,
+    Made(Arc<Snapshot>),
 }
 
 /// What a walk asks its plugins for.
@@ -64,8 +87,21 @@ pub(super) struct Progress {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Selection(pub(super) Arc<[&'static str]>);
 
+/// What a walker does next.
+pub(super) enum Next {
+    Call(Call),
+    /// This walk has asked all its plugins, and has left the queue.
+    Asked {
+        walk: Arc<Walk>,
+        /// It has all its readings.
+        is_whole: bool,
+    },
+    /// Nothing is queued.
+    Nothing,
+}
+
 /// A call to make: which task, on which slot, with what.
-pub(super) struct Next {
+pub(super) struct Call {
     pub(super) task: Task,
     pub(super) name: &'static str,
     pub(super) serial: u64,
@@ -74,20 +110,42 @@ pub(super) struct Next {
     pub(super) claims: Arc<Claims>,
 }
 
+/// What follows from a call that has returned.
+#[derive(Default)]
+pub(super) struct Finished {
+    /// The walks that are whole now and no longer in the queue.
+    pub(super) whole: Vec<Arc<Walk>>,
+    /// The slot, if it has been replaced or removed during the call.
+    pub(super) gone: Option<Slot>,
+    /// The plugin's state has changed.
+    pub(super) is_news: bool,
+}
+
+impl Walk {
+    /// From now on, who waits for it has to look at the clock.
+    pub(super) fn unwatch(&self) {
+        self.stage.send_if_modified(|stage| {
+            let was_watched = matches!(stage, Stage::Watched);
+            if was_watched {
+                *stage = Stage::Unwatched;
+            }
+            was_watched
+        });
+    }
+}
+
 impl Schedule {
-    /// The next call to make, and the walks that became whole without one.
-    pub(super) fn next(&mut self) -> (Option<Next>, Vec<Arc<Walk>>) {
+    /// What to do next.
+    pub(super) fn next(&mut self) -> Next {
         let now = Instant::now();
-        let mut whole = Vec::new();
         while let Some(walk) = self.queue.front().cloned() {
             let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
             let place = progress.next;
             let Some(&name) = walk.selection.0.get(place) else {
-                if progress.readings.iter().all(Option::is_some) {
-                    whole.push(Arc::clone(&walk));
-                }
+                let is_whole = progress.readings.iter().all(Option::is_some);
+                drop(progress);
                 self.queue.pop_front();
-                continue;
+                return Next::Asked { walk, is_whole };
             };
             progress.next += 1;
             let Some(slot) = self.slots.get_mut(name) else {
@@ -108,16 +166,15 @@ impl Schedule {
                         self.inside_since = Some(now);
                         let (serial, plugin) = (slot.serial, Arc::clone(&slot.plugin));
                         let (task, claims) = (walk.task, Arc::clone(&self.claims));
-                        return (Some(Next { task, name, serial, plugin, instance, claims }), whole);
+                        return Next::Call(Call { task, name, serial, plugin, instance, claims });
                     }
                 }
             }
         }
-        (None, whole)
+        Next::Nothing
     }
 
-    /// Hands a finished call's reading to the walks that wait for it, and returns those that are whole now and no
-    /// longer in the queue; and the slot, if it has been replaced or removed during the call.
+    /// Hands a finished call's reading to the walks that wait for it.
     pub(super) fn finish(
         &mut self,
         number: u64,
@@ -126,30 +183,31 @@ impl Schedule {
         instance: Box<Instance>,
         done: Done,
         began: Instant,
-    ) -> (Vec<Arc<Walk>>, Option<Slot>) {
+    ) -> Finished {
         if self.walker == number {
             self.inside_since = None;
         }
-        let mut gone = None;
-        let (reading, waiting) = match self.slots.get_mut(name).filter(|slot| slot.serial == serial) {
-            Some(slot) => slot.finish(instance, done, began),
+        let mut finished = Finished::default();
+        let slot = match self.slots.get_mut(name).filter(|slot| slot.serial == serial) {
+            Some(slot) => slot,
             None => match self.leaving.iter().position(|slot| slot.serial == serial) {
-                Some(at) => gone.insert(self.leaving.swap_remove(at)).finish(instance, done, began),
+                Some(at) => finished.gone.insert(self.leaving.swap_remove(at)),
                 // Every call in flight has its slot in one of the two.
-                None => return (Vec::new(), None),
+                None => return finished,
             },
         };
-        let mut whole = Vec::new();
+        let (reading, waiting, is_news) = slot.finish(instance, done, began);
+        finished.is_news = is_news;
         for (walk, place) in waiting {
             let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
             progress.readings[place] = Some(reading.clone());
             let is_queued = self.queue.iter().any(|queued| Arc::ptr_eq(queued, &walk));
             if !is_queued && progress.readings.iter().all(Option::is_some) {
                 drop(progress);
-                whole.push(walk);
+                finished.whole.push(walk);
             }
         }
-        (whole, gone)
+        finished
     }
 
     /// Takes note that a plugin was put in or taken out.
