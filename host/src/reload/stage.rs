@@ -58,14 +58,6 @@ impl Staged {
         self.image.as_fd()
     }
 
-    /// The content.
-    pub fn bytes(&self) -> io::Result<Vec<u8>> {
-        let file = File::from(self.image.try_clone()?);
-        let mut bytes = vec![0; usize::try_from(self.size).map_err(io::Error::other)?];
-        file.read_exact_at(&mut bytes, 0)?;
-        Ok(bytes)
-    }
-
     /// SHA-256 of the content, in hexadecimal digits.
     pub fn hash(&self) -> &str {
         &self.hash

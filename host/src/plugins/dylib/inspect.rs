@@ -1,6 +1,8 @@
 //! Judging a library before it is loaded: loading already runs code of it, its constructors.
 
-use object::{Architecture, Object, ObjectKind, ObjectSection, ObjectSymbol};
+use std::fs::File;
+
+use object::{Architecture, Object, ObjectKind, ObjectSection, ObjectSymbol, ReadCache, ReadRef};
 use relink_core::{Context, Error, abi};
 
 use crate::reload::stage::Staged;
@@ -10,8 +12,10 @@ const ANY_ENTRY: &str = "relink_plugin_v";
 
 /// The name of the entry function of a library that may be loaded.
 pub(super) fn entry(staged: &Staged) -> Result<String, Error> {
-    let bytes = staged.bytes().context("reading the private copy")?;
-    let file = object::File::parse(&*bytes).map_err(|error| {
+    let image = staged.image().try_clone_to_owned().context("reading the private copy")?;
+    // Reads the tables and not the code, which is most of it.
+    let bytes = ReadCache::new(File::from(image));
+    let file = object::File::parse(&bytes).map_err(|error| {
         Error::new(format!("is no library: {error}")).hint("rebuild it: cargo xtask plugin build NAME")
     })?;
     if file.kind() != ObjectKind::Dynamic {
@@ -41,7 +45,7 @@ pub(super) fn entry(staged: &Staged) -> Result<String, Error> {
     }
 }
 
-fn check_stamp(file: &object::File<'_>) -> Result<(), Error> {
+fn check_stamp<'data>(file: &object::File<'data, impl ReadRef<'data>>) -> Result<(), Error> {
     let missing = || {
         Error::new(format!("has no section {}, so it is no relink plugin", abi::STAMP_SECTION))
             .hint("a plugin crate says relink_core::register!, and a C plugin RELINK_PLUGIN")
