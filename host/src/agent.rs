@@ -10,7 +10,7 @@ use crate::Failed;
 use crate::config::{Config, Print};
 use crate::counters::Counters;
 use crate::events::Events;
-use crate::expose::{Section, json, table};
+use crate::expose::{Packer, Section, json, table};
 use crate::plugins::dylib::{Generations, Libraries};
 use crate::plugins::linked::{self, Built};
 use crate::plugins::loading;
@@ -29,6 +29,8 @@ pub(crate) struct Agent {
     pub(crate) events: Events,
     /// The plugins that a reload chose, in place of the configuration's.
     pub(crate) chosen: Option<Vec<String>>,
+    /// For bodies of `/metrics`.
+    pub(crate) packer: Packer,
     /// For the log of refused requests.
     pub(crate) refusals: Quota,
     built: Option<Built>,
@@ -90,6 +92,7 @@ impl Agent {
             events: Events::new(config.limits.max_streams, history.last_id()),
             config,
             chosen,
+            packer: Packer::new(),
             refusals: Quota::new(REFUSALS),
             built,
             history: Mutex::new(history),
@@ -140,16 +143,15 @@ impl Agent {
         self.scraped.send_replace(Some(snapshot));
     }
 
-    /// A scrape of all plugins that comes when the next snapshot is nearly due: it serves for that one.
-    pub(crate) async fn timely_scrape(&self, interval: Duration) -> Arc<Snapshot> {
+    /// The next scrape of all plugins.
+    pub(crate) async fn next_scrape(&self) -> Arc<Snapshot> {
         let mut scraped = self.scraped.subscribe();
-        loop {
-            // The sender is this agent's own, so this can't fail.
-            let _ = scraped.changed().await;
-            let snapshot = scraped.borrow_and_update().clone();
-            if let Some(snapshot) = snapshot.filter(|_| self.until_next_tick(interval) < interval / 2) {
-                return snapshot;
-            }
+        // The sender is this agent's own, so neither fails.
+        let _ = scraped.changed().await;
+        let snapshot = scraped.borrow().clone();
+        match snapshot {
+            Some(snapshot) => snapshot,
+            None => std::future::pending().await,
         }
     }
 

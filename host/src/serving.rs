@@ -85,6 +85,7 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
         }
         tokio::spawn(keep_history(Arc::clone(&agent)));
         tokio::spawn(print_figures(Arc::clone(&agent)));
+        crate::memory::forget_startup();
         signals.serve(&reloader).await;
         systemd::stopping();
         reloader.stop();
@@ -117,23 +118,31 @@ fn listener(config: &Config) -> Result<TcpListener, Error> {
 }
 
 /// One snapshot at each tick, for the history and for those who listen to `/events`: a collection of its own, unless a
-/// scrape comes at about that time. Then the tick waits a moment longer for the next scrape than the interval, so that an
-/// agent that is scraped as often as it keeps history collects once and not twice, whichever of the two is a little late.
+/// scrape comes when the next snapshot is nearly due. An agent that is scraped as often as it keeps history collects once
+/// and not twice: the tick waits a moment longer for the next scrape than the interval, whichever of the two is a little
+/// late, and also where the scrape came just after the tick.
 async fn keep_history(agent: Arc<Agent>) {
     if agent.config.history.interval == 0.0 {
         return;
     }
     let interval = Duration::from_secs_f64(agent.config.history.interval);
+    let longer = interval + interval / 4;
     let mut ticks =
         tokio::time::interval_at((Instant::now() + agent.until_next_tick(interval)).into(), interval);
     // A tick that came late is followed by the next one in time, not by a burst.
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut scraped = None;
     loop {
         tokio::select! {
             _ = ticks.tick() => agent.collect_and_record(interval).await,
-            snapshot = agent.timely_scrape(interval) => {
-                agent.record(snapshot);
-                ticks.reset_after(interval + interval / 4);
+            snapshot = agent.next_scrape() => {
+                let before = scraped.replace(Instant::now());
+                if agent.until_next_tick(interval) < interval / 2 {
+                    agent.record(snapshot);
+                    ticks.reset_after(longer);
+                } else if before.is_some_and(|before| before.elapsed() < longer) {
+                    ticks.reset_after(longer);
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use relink_core::{Error, Family, Samples};
 
 use super::table::{self, Style};
-use super::{Format, Section, body, json};
+use super::{Format, Packer, Section, body, json};
 use crate::store::snapshot::{Frame, Layout, Reading, Snapshot};
 
 const IO: Family = Family::counter("io_seconds_total", "Time in \"I/O\".").labels(&["device", "path"]);
@@ -55,7 +55,7 @@ fn snapshot() -> Snapshot {
 }
 
 fn text(snapshot: &Snapshot, format: Format) -> String {
-    String::from_utf8(body(snapshot, format, false).to_vec()).unwrap()
+    String::from_utf8(body(snapshot, format, None).to_vec()).unwrap()
 }
 
 #[test]
@@ -119,13 +119,13 @@ fn what_is_exposed_is_sound() {
 
 #[test]
 fn a_body_is_made_once_and_gzip_holds_the_same_text() {
-    let snapshot = snapshot();
+    let (snapshot, packer) = (snapshot(), Packer::new());
     for format in [Format::Prometheus, Format::OpenMetrics] {
-        let packed = body(&snapshot, format, true);
+        let packed = body(&snapshot, format, Some(&packer));
         let mut plain = String::new();
         flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut plain).unwrap();
         assert_eq!(plain, text(&snapshot, format));
-        for gzip in [false, true] {
+        for gzip in [None, Some(&packer)] {
             let [first, second] = [(); 2].map(|()| body(&snapshot, format, gzip));
             assert_eq!(first.as_ptr(), second.as_ptr());
         }
@@ -298,7 +298,7 @@ fn promtool_accepts_the_exposition() {
     });
     let mut readings = machine(5).readings;
     readings.push(reading("other", Ok(frame)));
-    let text = body(&Snapshot::new(readings), Format::Prometheus, false);
+    let text = body(&Snapshot::new(readings), Format::Prometheus, None);
     promtool.stdin.take().unwrap().write_all(&text).unwrap();
     let output = promtool.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -312,7 +312,7 @@ fn measure_rendering() {
     let first = machine(1);
     let frame = first.readings[0].result.as_ref().unwrap().clone();
     let again = || Snapshot::new(vec![reading("machine", Ok(frame.clone()))]);
-    let text = body(&first, Format::Prometheus, false);
+    let text = body(&first, Format::Prometheus, None);
     let per_round = |what: &str, run: &mut dyn FnMut()| {
         run();
         let start = Instant::now();
@@ -320,8 +320,8 @@ fn measure_rendering() {
         println!("{what}: {:.2} µs", start.elapsed().as_secs_f64() * 1e6 / f64::from(ROUNDS));
     };
     println!("{} samples, {} bytes", frame.values.len(), text.len());
-    per_round("lines known", &mut || drop(body(&again(), Format::Prometheus, false)));
-    per_round("body known", &mut || drop(body(&first, Format::Prometheus, false)));
+    per_round("lines known", &mut || drop(body(&again(), Format::Prometheus, None)));
+    per_round("body known", &mut || drop(body(&first, Format::Prometheus, None)));
     for level in [1, 2, 3, 4, 6, 9] {
         let packed = || {
             let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(level));

@@ -100,7 +100,7 @@ async fn exposition(scrape: Scrape, site: &Site) -> Result<Exposition, Refusal> 
     if collect.is_empty() && exclude.is_empty() {
         site.agent.was_scraped(Arc::clone(&snapshot));
     }
-    let body = expose::body(&snapshot, scrape.format, scrape.gzip);
+    let body = expose::body(&snapshot, scrape.format, scrape.gzip.then_some(&site.agent.packer));
     Ok(Exposition { format: scrape.format, gzip: scrape.gzip, body })
 }
 
