@@ -74,6 +74,7 @@ impl<'r> Responder<'r, 'static> for Owed {
     ),
     responses(
         (status = 200, description = "Nothing had changed (`unchanged`), or the new code serves (`committed`).", body = Journal),
+        (status = 202, description = "Under TLS, where a connection can't be handed over: the new code is about to run, and `Location` is where its outcome will be.", body = Journal),
         (status = 400, description = "A parameter is unknown, or not what it can be.", body = ErrorBody),
         (status = 401, description = "Neither the agent's own user, nor the token.", body = ErrorBody),
         (status = 403, description = "A browser may have been tricked into this request: another site's page, a form, a repeated header.", body = ErrorBody),
