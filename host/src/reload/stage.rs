@@ -22,6 +22,9 @@ use super::sealed;
 /// More than any executable; it keeps a wrong path (a disk image) out of memory.
 const LARGEST: u64 = 2 << 30;
 
+/// So much is read at once: it stays in the processor's cache from the reading to the writing.
+const PIECE: usize = 64 * 1024;
+
 /// A copy of an executable, ready to run by its descriptor.
 #[derive(Debug)]
 pub struct Staged {
@@ -88,7 +91,7 @@ impl Staged {
 pub fn hash(file: BorrowedFd<'_>) -> io::Result<String> {
     let file = File::from(file.try_clone_to_owned()?);
     let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
+    let mut buffer = vec![0; PIECE];
     let mut at = 0;
     loop {
         // Not `read`: the position belongs to everyone who has the file open.
@@ -179,7 +182,7 @@ fn copy(path: &Path, mut source: File, mut target: File, in_memory: bool) -> Res
     let reading = || format!("reading {}", path.display());
     let seen = Executable::of(path, &source).with(reading)?;
     let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
+    let mut buffer = vec![0; PIECE];
     let mut size = 0;
     loop {
         let read = match source.read(&mut buffer) {
