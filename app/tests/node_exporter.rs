@@ -42,6 +42,22 @@ const COLLECTORS: &[&str] = &[
     "vmstat",
 ];
 
+/// Relink's plugins that stand for them. One that is new in the tree stands for none, and is not compared.
+const PLUGINS: &[&str] = &[
+    "cpu",
+    "disk",
+    "hwmon",
+    "load",
+    "mem",
+    "net",
+    "netstat",
+    "pressure",
+    "processes",
+    "stat",
+    "textfile",
+    "vmstat",
+];
+
 /// What both are given as a text file: each type, labels, and families with and without type and help.
 const TEXT: &str = "\
 # HELP node_backup_ok Whether the last backup succeeded.
@@ -212,7 +228,9 @@ fn families_are_those_of_node_exporter() {
     std::fs::create_dir(&texts).unwrap();
     std::fs::write(texts.join("backup.prom"), TEXT).unwrap();
     std::fs::write(texts.join("broken.prom"), "node_broken one\n").unwrap();
-    std::fs::write(&config, format!("{OPTIONS}[plugins.textfile]\ndirectory = {texts:?}\n")).unwrap();
+    let settings =
+        format!("[plugins]\nenabled = {PLUGINS:?}\n{OPTIONS}[plugins.textfile]\ndirectory = {texts:?}\n");
+    std::fs::write(&config, settings).unwrap();
     let theirs = NodeExporter::start(&executable, &texts);
     let ours = Agent::start(env!("CARGO_BIN_EXE_relink"), &["--config", config.to_str().unwrap()]);
     let (ours, theirs) = (ours.get("/metrics").text(), theirs.metrics());

@@ -136,6 +136,7 @@ fn a_plugin_that_never_returns_costs_a_thread_and_no_scrape() {
     faulty.make_gate();
     assert!(faulty.scrape().is_well());
     let (threads, count) = (faulty.threads(), faulty.scrape().count());
+    assert_eq!(faulty.walkers(), 0, "as long as nothing hangs, the runtime walks");
 
     faulty.mood("hangs");
     let scrape = faulty.scrape_with(&ONE_SECOND);
@@ -146,6 +147,7 @@ fn a_plugin_that_never_returns_costs_a_thread_and_no_scrape() {
     let calls = faulty.calls();
     let stuck = faulty.threads();
     assert!(stuck <= threads + 1, "one thread is lost: {threads}, then {stuck}");
+    assert_eq!(faulty.walkers(), 1, "the runtime keeps the one that it has left to itself");
 
     for round in 1..=20 {
         let scrape = faulty.scrape_with(&ONE_SECOND);
@@ -166,7 +168,9 @@ fn a_plugin_that_never_returns_costs_a_thread_and_no_scrape() {
     faulty.mood("well");
     faulty.open_gate();
     recovers(&faulty);
-    until("the thread ends", || (faulty.threads() <= threads).then_some(()));
+    until("the thread ends", || (faulty.threads() <= threads && faulty.walkers() == 0).then_some(()));
+    assert!(faulty.scrape().is_well());
+    assert_eq!(faulty.walkers(), 0, "the runtime walks again");
 
     faulty.mood("hangs");
     assert!(!faulty.scrape_with(&ONE_SECOND).is_well());

@@ -98,6 +98,14 @@ impl Faulty {
     pub fn threads(&self) -> u64 {
         self.status("Threads")
     }
+
+    /// How many threads the agent has that do nothing but walk over the plugins.
+    pub fn walkers(&self) -> usize {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.agent.pid())).unwrap();
+        // One may end between the listing and the reading.
+        let names = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.trim_end() == "walker").count()
+    }
 }
 
 /// An answer of `/metrics`, and how long it took.

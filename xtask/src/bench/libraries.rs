@@ -9,7 +9,7 @@ use super::process::Server;
 use super::reload::{EDITS, expect_help, reload, reload_over, words};
 use super::scratch::{PLUGIN, Scratch, timed};
 use super::table::{Bar, Row};
-use super::{median, milliseconds};
+use super::{calls, median, milliseconds};
 use crate::build::{self, AGENT};
 use crate::cargo;
 use crate::failure::{Doing, Result};
@@ -26,8 +26,8 @@ struct Loading {
     folder: PathBuf,
 }
 
-/// Measures everything on the copy of the workspace.
-pub(super) fn measure(scratch: &mut Scratch) -> Result<Vec<Row>> {
+/// Measures everything on the copy of the workspace; with a note on how.
+pub(super) fn measure(scratch: &mut Scratch) -> Result<(Vec<Row>, String)> {
     let row = |what: &str, own, bar| Row { what: what.into(), unit: "ms", own, peer: None, bar };
     let agent = agent(scratch)?;
     let versions = [version(scratch, "first")?, version(scratch, "second")?];
@@ -43,7 +43,9 @@ pub(super) fn measure(scratch: &mut Scratch) -> Result<Vec<Row>> {
         row("swap of a library for another", swap, Bar::None),
     ];
     rows.extend(edits(scratch, &loading)?);
-    Ok(rows)
+    let (call, note) = calls::measure(scratch, &loading.server.url, &loading.folder)?;
+    rows.push(call);
+    Ok((rows, note))
 }
 
 fn start(agent: &Path, folder: &Path) -> Result<Server> {

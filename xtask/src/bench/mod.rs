@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: this agent beside its peers, on this machine, in one run. A file a section.
 
+mod calls;
 mod libraries;
 mod load;
 mod process;

@@ -36,7 +36,8 @@ pub(super) fn measure(agent: &Path) -> Result<Table> {
     row(linked);
     let (pauses, requests) = pauses(agent)?;
     pauses.into_iter().for_each(&mut row);
-    libraries::measure(&mut scratch)?.into_iter().for_each(&mut row);
+    let (libraries, calls) = libraries::measure(&mut scratch)?;
+    libraries.into_iter().for_each(&mut row);
     Ok(Table {
         title: format!(
             "Reloads, {}, {} CPUs, medians of {EDITS} edits.",
@@ -54,6 +55,7 @@ pub(super) fn measure(agent: &Path) -> Result<Table> {
             "Edits and their builds are in the dev profile; libraries that are loaded and swapped, and the agent that \
              loads them, are releases."
                 .to_owned(),
+            calls,
         ],
     })
 }

@@ -1,0 +1,83 @@
+//! What it costs that a plugin is loaded and not linked in: each collection goes through the C ABI.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::median;
+use super::process::Server;
+use super::reload::{reload, words};
+use super::scratch::Scratch;
+use super::table::{Bar, Row};
+use crate::build::{self, AGENT};
+use crate::cargo;
+use crate::failure::{Doing, Failure, Result};
+use crate::http::{Connection, Url};
+use crate::plugin::library;
+use crate::workspace::PLUGIN_PREFIX;
+
+/// A plugin with one source that is quickly read, so that the calls are not lost in what it waits for.
+const CALLED: &str = "mem";
+const COLLECTIONS: usize = 2000;
+
+/// The collections of one plugin.
+struct Collected {
+    /// The median of all, in nanoseconds.
+    nanoseconds: f64,
+    samples: f64,
+}
+
+/// Measures the plugin as a library of the running agent that loads from `folder`, then linked into an agent of the same
+/// profile. To be called last: that agent takes the place of the loading one on disk.
+pub(super) fn measure(scratch: &Scratch, loading: &Url, folder: &Path) -> Result<(Row, String)> {
+    let package = format!("{PLUGIN_PREFIX}{CALLED}");
+    let built = build::run_watched(&mut scratch.here(library::command(&package, true)))?;
+    library::install(&built.file, folder)?;
+    reload(loading, "", "committed")?;
+    let loaded = collections(loading)?;
+    let server =
+        Server::start(&linked(scratch)?, |address| words(&["run", "--listen", address, "--print", "none"]))?;
+    let linked = collections(&server.url)?;
+    if loaded.samples != linked.samples {
+        return Err(Failure::new(format!(
+            "{CALLED} gives {} samples as a library and {} linked in, expected the same",
+            loaded.samples, linked.samples
+        )));
+    }
+    let row = Row {
+        what: "a sample of a loaded plugin, more than of a linked one".to_owned(),
+        unit: "ns",
+        own: (loaded.nanoseconds - linked.nanoseconds) / loaded.samples,
+        peer: None,
+        bar: Bar::None,
+    };
+    let note = format!(
+        "A collection of {CALLED}, {} samples, median of {COLLECTIONS}: {:.1} µs as a library, {:.1} µs linked in.",
+        loaded.samples,
+        loaded.nanoseconds / 1e3,
+        linked.nanoseconds / 1e3
+    );
+    Ok((row, note))
+}
+
+/// A release that has the plugin linked in.
+fn linked(scratch: &Scratch) -> Result<PathBuf> {
+    let words = ["build", "--release", "--package", AGENT, "--no-default-features", "--features", CALLED];
+    build::run_watched(&mut scratch.here(cargo::command(&words))).map(|built| built.file)
+}
+
+fn collections(url: &Url) -> Result<Collected> {
+    let mut connection = Connection::open(url, None)?;
+    let (mut times, mut samples) = (Vec::new(), 0.0);
+    for _ in 0..COLLECTIONS {
+        connection.request("GET", &format!("/metrics?collect[]={CALLED}"), "")?;
+        let answer = connection.request("GET", &format!("/plugins/{CALLED}"), "")?;
+        let plugin: Value = serde_json::from_slice(&answer.body).doing("the answer about the plugin")?;
+        let number = |name: &str| {
+            plugin[name].as_f64().ok_or_else(|| Failure::new(format!("the plugin has no {name}: {plugin}")))
+        };
+        times.push(number("last_collect_seconds")? * 1e9);
+        samples = number("samples")?;
+    }
+    Ok(Collected { nanoseconds: median(&mut times), samples })
+}
