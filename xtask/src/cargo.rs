@@ -19,7 +19,20 @@ pub(crate) fn program() -> OsString {
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(program());
     command.args(args).current_dir(crate::workspace::root());
+    forget_package(&mut command);
     command
+}
+
+/// Cargo tells a program that it runs about that program's package; what xtask starts is about another one. Besides, build
+/// scripts look at these variables: were they set here and not in an agent's builder, the first reload would build `ring`,
+/// and all that stands on it, once more.
+pub(crate) fn forget_package(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let variable = name.to_string_lossy();
+        if variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
 }
 
 /// What happens while cargo builds.

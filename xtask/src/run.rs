@@ -11,7 +11,7 @@ use crate::args::{Registry, Selection};
 use crate::failure::{Failure, Result};
 use crate::plugin::library;
 use crate::workspace::Workspace;
-use crate::{build, shell};
+use crate::{build, cargo, shell};
 
 /// The command by which the agent has itself built anew: a JSON array of program and arguments. The agent adds
 /// `--plugins a,b` when another set is asked for, and the last one counts.
@@ -47,18 +47,9 @@ fn become_it(mut command: Command) -> Result<()> {
     shell::echo(&command);
     let program = command.get_program().to_owned();
     command.arg0("relink");
-    for (name, _) in std::env::vars_os() {
-        if belongs_to_xtask(&name.to_string_lossy()) {
-            command.env_remove(name);
-        }
-    }
+    cargo::forget_package(&mut command);
     let error = command.exec();
     Err(Failure::new(format!("starting {}: {error}", program.display())))
-}
-
-/// Cargo tells a program that it runs about that program's package; the agent is another one.
-fn belongs_to_xtask(variable: &str) -> bool {
-    variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
 }
 
 /// It names this very executable: through `cargo run` a reload would take 60 ms longer, a twentieth of an edit to live.
