@@ -8,13 +8,13 @@ use relink_core::Error;
 
 use crate::config::Config;
 use crate::counters::Counters;
-use crate::reload::exec::Boot;
-use crate::reload::handover::{self, Handover, Inherited, Rejected};
 use crate::reload::journal::{Journal, Outcome, Step};
 use crate::reload::transaction::{Carry, Reloader, milliseconds};
-use crate::reload::trap::Trap;
 use crate::serve::{Carried, Owed, Server};
 use crate::store::history::History;
+use relink_handover::exec::Boot;
+use relink_handover::handover::{self, Handover, Inherited, Rejected};
+use relink_handover::trap::Trap;
 
 /// What `main` knows before anything else happens.
 pub(crate) struct Start {

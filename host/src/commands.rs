@@ -15,9 +15,9 @@ use crate::counters::Counters;
 use crate::flags::Flags;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
-use crate::reload::exec::Boot;
 use crate::reload::preflight;
 use crate::{Failed, cli};
+use relink_handover::exec::Boot;
 
 pub(crate) use check::check;
 

@@ -23,8 +23,7 @@ mod http;
 mod memory;
 mod plugins;
 mod push;
-#[doc(hidden)]
-pub mod reload;
+mod reload;
 mod schedule;
 mod serve;
 mod serving;

@@ -17,11 +17,11 @@ use crate::http::Site;
 use crate::http::caller::Token;
 use crate::plugins::linked::Built;
 use crate::push::Push;
-use crate::reload::exec;
 use crate::reload::transaction::{self, Reloader, Request};
 use crate::serve::{self, HostPolicy, Quiesce, Server};
 use crate::store::history::History;
 use crate::{Failed, commands, systemd};
+use relink_handover::exec;
 
 /// How long requests in flight may take to end when the agent does.
 const GRACE: Duration = Duration::from_millis(500);

@@ -20,8 +20,8 @@ const VARIABLES: [&str; 15] = [
     "RELINK_WEB_CONFIG_FILE",
     // Set by one image for the next, and no business of anybody else.
     crate::reload::preflight::ENV_PREFLIGHT,
-    crate::reload::handover::ENV_HANDOVER,
-    crate::reload::handover::ENV_ROLLED_BACK,
+    relink_handover::handover::ENV_HANDOVER,
+    relink_handover::handover::ENV_ROLLED_BACK,
 ];
 
 /// Refuses variables of the environment that look like relink's and are not.

@@ -21,10 +21,10 @@ use rocket::{Build, Rocket};
 
 use crate::agent::Agent;
 use crate::config::METRICS;
-use crate::reload::exec::Boot;
 use crate::reload::journal::Journals;
 use crate::reload::transaction::Reloader;
 use crate::serve::Quiesce;
+use relink_handover::exec::Boot;
 
 /// What the routes speak for.
 pub(crate) struct Site {

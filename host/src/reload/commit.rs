@@ -5,11 +5,11 @@ use std::time::SystemTime;
 
 use relink_core::{Context, Error};
 
-use super::exec;
-use super::handover::{Connection, Handover, Listener};
 use super::journal::Outcome;
 use super::transaction::{Candidate, Carry, Reloader, Stop, seconds};
 use crate::serve::{Carried, Server};
+use relink_handover::exec;
+use relink_handover::handover::{Connection, Handover, Listener};
 
 impl Reloader {
     /// Quiesce, hand over, exec. Returns only if that failed, after everything is served on.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 /// How a reload ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Nothing had changed, and nothing was done.
     Unchanged,
     /// The new code serves.
@@ -21,11 +21,11 @@ pub enum Outcome {
 
 impl Outcome {
     /// All outcomes, in the order of their discriminants.
-    pub const ALL: [Outcome; 5] =
+    pub(crate) const ALL: [Outcome; 5] =
         [Outcome::Unchanged, Outcome::Committed, Outcome::RolledBack, Outcome::Refused, Outcome::Failed];
 
     /// The name, as in the journal.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Outcome::Unchanged => "unchanged",
             Outcome::Committed => "committed",
@@ -36,7 +36,7 @@ impl Outcome {
     }
 
     /// The HTTP status of the answer.
-    pub fn http_status(self) -> u16 {
+    pub(crate) fn http_status(self) -> u16 {
         match self {
             Outcome::Unchanged | Outcome::Committed => 200,
             Outcome::Refused => 422,
@@ -48,75 +48,75 @@ impl Outcome {
 
 /// The account of one reload.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Journal {
+pub(crate) struct Journal {
     /// Names it in `GET /reloads/<id>`.
-    pub id: String,
+    pub(crate) id: String,
     /// How it ended, or `running`.
     #[serde(with = "outcome_or_running")]
     #[schema(value_type = String, pattern = "^(running|unchanged|committed|rolled_back|refused|failed)$")]
-    pub outcome: Option<Outcome>,
+    pub(crate) outcome: Option<Outcome>,
     /// The generation that serves now.
-    pub generation: u64,
+    pub(crate) generation: u64,
     /// When it began, in seconds since 1970.
-    pub started: f64,
+    pub(crate) started: f64,
     /// Milliseconds from the end of the last request before to the first after; nothing where none was held up.
     #[schema(required)]
-    pub pause_ms: Option<f64>,
+    pub(crate) pause_ms: Option<f64>,
     /// What was done, in order; the last one may still be under way.
-    pub steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
     /// What it did to the plugins.
-    pub plugins: PluginChanges,
+    pub(crate) plugins: PluginChanges,
     /// What it did to the families.
-    pub families: FamilyChanges,
+    pub(crate) families: FamilyChanges,
     /// Why it did not end well: for a failed build the compiler's words.
     #[schema(required)]
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 /// One step of a reload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Step {
+pub(crate) struct Step {
     /// Its name: `build`, `stage`, `preflight`, `quiesce`, `exec`, `adopt`, `ready`.
-    pub step: String,
+    pub(crate) step: String,
     /// How long it took, or has taken so far, in milliseconds.
-    pub ms: f64,
+    pub(crate) ms: f64,
     /// What came of it.
-    pub detail: String,
+    pub(crate) detail: String,
 }
 
 /// Which plugins a reload added, replaced, removed, left or refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct PluginChanges {
+pub(crate) struct PluginChanges {
     /// Not there before.
-    pub added: Vec<String>,
+    pub(crate) added: Vec<String>,
     /// There before with other code.
-    pub replaced: Vec<String>,
+    pub(crate) replaced: Vec<String>,
     /// No longer there.
-    pub removed: Vec<String>,
+    pub(crate) removed: Vec<String>,
     /// As before.
-    pub unchanged: Vec<String>,
+    pub(crate) unchanged: Vec<String>,
     /// Not accepted, and why.
-    pub refused: Vec<RefusedPlugin>,
+    pub(crate) refused: Vec<RefusedPlugin>,
 }
 
 /// A plugin that was not accepted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct RefusedPlugin {
+pub(crate) struct RefusedPlugin {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Why.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// Which families appear, vanish, or change type or labels.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct FamilyChanges {
+pub(crate) struct FamilyChanges {
     /// Not there before.
-    pub added: Vec<String>,
+    pub(crate) added: Vec<String>,
     /// No longer there.
-    pub removed: Vec<String>,
+    pub(crate) removed: Vec<String>,
     /// With another type or other labels.
-    pub changed: Vec<String>,
+    pub(crate) changed: Vec<String>,
 }
 
 mod outcome_or_running {
@@ -144,11 +144,11 @@ const REMEMBERED: usize = 50;
 
 /// The reloads of this process, the newest last. At most one of them runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Journals(Vec<Journal>);
+pub(crate) struct Journals(Vec<Journal>);
 
 impl Journals {
     /// Begins a journal. The id is its number in this process.
-    pub fn begin(&mut self, generation: u64) -> String {
+    pub(crate) fn begin(&mut self, generation: u64) -> String {
         let number = self.0.last().and_then(|last| last.id.parse::<u64>().ok()).unwrap_or(0) + 1;
         if self.0.len() >= REMEMBERED {
             self.0.remove(0);
@@ -168,23 +168,23 @@ impl Journals {
     }
 
     /// The reload of this id.
-    pub fn get(&self, id: &str) -> Option<&Journal> {
+    pub(crate) fn get(&self, id: &str) -> Option<&Journal> {
         self.0.iter().find(|journal| journal.id == id)
     }
 
     /// The same, to write in.
-    pub fn get_mut(&mut self, id: &str) -> Option<&mut Journal> {
+    pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Journal> {
         self.0.iter_mut().find(|journal| journal.id == id)
     }
 
     /// All of them, newest first.
-    pub fn newest_first(&self) -> Vec<Journal> {
+    pub(crate) fn newest_first(&self) -> Vec<Journal> {
         self.0.iter().rev().cloned().collect()
     }
 }
 
 /// Now, in seconds since 1970.
-pub fn unix_seconds() -> f64 {
+pub(crate) fn unix_seconds() -> f64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 

@@ -12,7 +12,6 @@ use tokio::process::Command;
 use tokio::sync::watch;
 
 use super::child;
-use super::exec::Boot;
 use super::journal::{FamilyChanges, PluginChanges};
 use crate::agent::Agent;
 use crate::config::Config;
@@ -22,6 +21,7 @@ use crate::http::Site;
 use crate::http::caller::Token;
 use crate::plugins::linked::Built;
 use crate::plugins::status::State;
+use relink_handover::exec::Boot;
 
 /// Tells an image to prove itself and end, in place of serving: the plugins to enable, as a JSON list or `null`.
 pub(crate) const ENV_PREFLIGHT: &str = "RELINK_PREFLIGHT";

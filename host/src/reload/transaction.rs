@@ -1,7 +1,7 @@
 //! The reload: one owner, one at a time, each step with a deadline and a way back.
 //!
 //! build → stage → preflight → quiesce → hand-over → exec. Up to the quiesce nothing has changed and serving goes on;
-//! a quiesce that fails is undone; after the exec the new image is watched by its [`trap`](super::trap) until it is
+//! a quiesce that fails is undone; after the exec the new image is watched by its [`trap`](relink_handover::trap) until it is
 //! ready. The answer to whoever asked is written by the image that survives.
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,16 +15,16 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::build::{self, Artifact};
-use super::exec::{Boot, Executable};
 use super::journal::{Journal, Journals, Outcome, RefusedPlugin};
 use super::preflight::{self, Report, Verdict};
-use super::stage::{self, Staged};
 use crate::agent::Agent;
 use crate::counters::Counted;
 use crate::plugins::dylib::Generations;
 use crate::serve::Server;
 use crate::systemd;
 use crate::web::Remembered;
+use relink_handover::exec::{Boot, Executable};
+use relink_handover::stage::{self, Staged};
 
 /// What a caller may ask for.
 #[derive(Clone, Debug, Default)]

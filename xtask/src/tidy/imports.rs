@@ -5,6 +5,7 @@ use crate::workspace::{PLUGIN_PREFIX, Package, Workspace};
 
 const CORE: &str = "relink-core";
 const HOST: &str = "relink-host";
+const HANDOVER: &str = "relink-handover";
 const TESTKIT: &str = "relink-testkit";
 
 pub(super) fn problems(workspace: &Workspace) -> Vec<String> {
@@ -30,7 +31,7 @@ fn of_package(workspace: &Workspace, package: &Package) -> Vec<String> {
 fn may_depend(from: &str, to: &str, kind: &str) -> bool {
     let dev = kind == "dev";
     match from {
-        HOST => to == CORE || (dev && to == TESTKIT),
+        HOST => to == CORE || to == HANDOVER || (dev && to == TESTKIT),
         AGENT => to == HOST || to.starts_with(PLUGIN_PREFIX) || (dev && to == TESTKIT),
         plugin if plugin.starts_with(PLUGIN_PREFIX) => to == CORE,
         _ => false,
@@ -40,6 +41,7 @@ fn may_depend(from: &str, to: &str, kind: &str) -> bool {
 fn rule(from: &str) -> &'static str {
     match from {
         CORE => "the contract stands alone",
+        HANDOVER => "how a process becomes another image concerns no plugin, no HTTP and no setting",
         HOST => "the engine knows the contract, and no plugin by name",
         AGENT => "the executable links the engine and the plugins, nothing else",
         plugin if plugin.starts_with(PLUGIN_PREFIX) => "a plugin knows the contract only",
@@ -62,6 +64,9 @@ mod tests {
             ("metrics-cpu", "metrics-disk", "normal", false),
             ("relink-core", "relink-host", "normal", false),
             ("relink-host", "relink-core", "normal", true),
+            ("relink-host", "relink-handover", "normal", true),
+            ("relink-handover", "relink-core", "normal", false),
+            ("relink-handover", "relink-testkit", "dev", false),
             ("relink-host", "relink-testkit", "dev", true),
             ("relink-host", "relink-testkit", "normal", false),
             ("relink-host", "metrics-cpu", "dev", false),

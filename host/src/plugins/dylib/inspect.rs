@@ -5,7 +5,7 @@ use std::fs::File;
 use object::{Architecture, Object, ObjectKind, ObjectSection, ObjectSymbol, ReadCache, ReadRef};
 use relink_core::{Context, Error, abi};
 
-use crate::reload::stage::Staged;
+use relink_handover::stage::Staged;
 
 /// Prefixes of entry symbols of any version, for a refusal that says which.
 const ANY_ENTRY: &str = "relink_plugin_v";

@@ -15,7 +15,7 @@ use relink_core::{Collector, Context, Descriptor, Error, Facts, Family, Kind, Op
 
 use crate::plugins::set::Plugin;
 use crate::plugins::status::Placement;
-use crate::reload::stage::Staged;
+use relink_handover::stage::Staged;
 
 /// A table that was checked.
 #[derive(Clone, Copy)]

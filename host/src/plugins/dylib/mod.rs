@@ -14,8 +14,8 @@ use relink_core::Error;
 use super::set::{Plugin, Refused};
 use super::status::Placement;
 use crate::config::Config;
-use crate::reload::stage::Staged;
 use find::Seen;
+use relink_handover::stage::Staged;
 
 /// The libraries of an agent: what each file was when it was last looked at, and which plugin came of it.
 pub(crate) struct Libraries {
@@ -149,7 +149,7 @@ impl Libraries {
 
     fn try_look(&mut self, path: &Path, seen: &Seen, config: &Config) -> Result<Look, Objection> {
         let source = trust::open(path)?;
-        let staged = Staged::of(path, source)?;
+        let staged = Staged::of(path, source).map_err(Error::from)?;
         if let Some(known) = self.files.get_mut(path)
             && known.loaded.as_ref().is_some_and(|active| active.hash == staged.hash())
         {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use relink_core::{Context, Error};
 
-use crate::reload::stage;
+use relink_handover::stage;
 
 /// The mode bit of a folder in which each may only rename and remove what is their own, such as `/tmp`.
 const STICKY: u32 = 0o1000;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use super::boot::{Boot, BootRecord, Executable};
-use super::handover::ENV_HANDOVER;
+use crate::handover::ENV_HANDOVER;
 
 /// The signals by which the kernel, or `abort`, says that the code itself is broken. They are never blocked: a
 /// blocked one ends the process without its handler being asked.
@@ -44,7 +44,7 @@ pub(super) type Limit = (Resource, libc::rlimit);
 ///
 /// `blob` is the hand-over ([`Handover::write`]); it, the running image and `keep` stay open, every other descriptor
 /// above 2 is closed. Unless the new image stops the timer within `deadline`, SIGALRM arrives: its
-/// [`Trap`](super::trap::Trap) returns to the running image then; before the trap is in place, the process ends.
+/// [`Trap`](crate::trap::Trap) returns to the running image then; before the trap is in place, the process ends.
 ///
 /// No signal to end is lost: after [`note_the_end`], one that came before the last moment stops this, and one that
 /// comes later waits for the new image.

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::exec;
-use super::handover::{ENV_HANDOVER, ENV_ROLLED_BACK, Handover};
+use crate::exec;
+use crate::handover::{ENV_HANDOVER, ENV_ROLLED_BACK, Handover};
 
 /// How the process was started, recorded before anything changes it.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct BootRecord {
 /// A file on disk as it was when it was last looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Executable {
-    #[serde(with = "super::handover::latin1")]
+    #[serde(with = "crate::handover::latin1")]
     path: Vec<u8>,
     device: u64,
     inode: u64,
@@ -76,7 +76,7 @@ impl Executable {
 
 impl Boot {
     /// Records how this process was started. To be called first thing in `main`, after
-    /// [`take_from_env`](super::handover::take_from_env).
+    /// [`take_from_env`](crate::handover::take_from_env).
     ///
     /// Fails where `/proc` is missing or the executable can't be read; then there is no way back from a reload.
     pub fn record() -> io::Result<Self> {

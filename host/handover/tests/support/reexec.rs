@@ -12,10 +12,10 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use relink_host::reload::exec::{Boot, exec_into};
-use relink_host::reload::handover::{self, Connection, Handover, Inherited, Listener};
-use relink_host::reload::stage::Staged;
-use relink_host::reload::trap::Trap;
+use relink_handover::exec::{Boot, exec_into};
+use relink_handover::handover::{self, Connection, Handover, Inherited, Listener};
+use relink_handover::stage::Staged;
+use relink_handover::trap::Trap;
 
 const DEADLINE: Duration = Duration::from_millis(400);
 

@@ -14,8 +14,8 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use serde::{Deserialize, Serialize};
 use socket2::{SockRef, Type};
 
-pub use super::blob::{Read, Rejected, VERSION, read};
-use super::exec::{self, BootRecord, Executable};
+pub use crate::blob::{Read, Rejected, VERSION, read};
+use crate::exec::{self, BootRecord, Executable};
 
 /// The variable that tells a new image where things are: `<hand-over>,<old image>`, two descriptors.
 pub const ENV_HANDOVER: &str = "RELINK_HANDOVER";
@@ -83,7 +83,7 @@ pub struct Connection {
 }
 
 impl Handover {
-    /// The descriptors it names: what [`exec_into`](super::exec::exec_into) has to keep open.
+    /// The descriptors it names: what [`exec_into`](crate::exec::exec_into) has to keep open.
     pub fn descriptors(&self) -> Vec<RawFd> {
         let connections = self.connections.iter().map(|connection| connection.fd);
         self.listener.iter().map(|listener| listener.fd).chain(connections).collect()
@@ -91,7 +91,7 @@ impl Handover {
 
     /// Writes it into sealed memory.
     pub fn write(&self) -> io::Result<OwnedFd> {
-        super::blob::write(self)
+        crate::blob::write(self)
     }
 }
 

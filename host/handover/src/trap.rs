@@ -2,7 +2,7 @@
 //!
 //! Caught: the signals of broken code on any thread that Rust started, `abort`, `exit` and a return from `main`
 //! (a panic ends in one of those), an exhausted stack, and a hang, by the timer that
-//! [`exec_into`](super::exec::exec_into) set. Not caught: SIGKILL (the kernel's memory killer) and `_exit`, which
+//! [`exec_into`](crate::exec::exec_into) set. Not caught: SIGKILL (the kernel's memory killer) and `_exit`, which
 //! nobody can catch; a crash in a constructor, before `main`, which the preflight has run already; an exhausted stack
 //! of a thread that is not Rust's. Then the process ends and its supervisor has to start it again.
 
@@ -16,8 +16,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use std::time::Duration;
 
-use super::exec::{self, Boot, FAULTS};
-use super::handover::{ENV_HANDOVER, ENV_ROLLED_BACK, Inherited};
+use crate::exec::{self, Boot, FAULTS};
+use crate::handover::{ENV_HANDOVER, ENV_ROLLED_BACK, Inherited};
 
 /// The exit status when not even the old image can be run: `EX_SOFTWARE` of `sysexits.h`.
 const GIVEN_UP: c_int = 70;

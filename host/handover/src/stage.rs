@@ -3,7 +3,7 @@
 //! What is hashed, what is copied and what runs are the same bytes: the file is read once, and later only the copy
 //! is used. A linker may then overwrite the file at any time.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -11,13 +11,12 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use relink_core::{Context, Error};
 use rustix::fs::{Access, AtFlags, MemfdFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use super::exec::Executable;
-use super::sealed;
+use crate::exec::Executable;
+use crate::sealed;
 
 /// More than any executable; it keeps a wrong path (a disk image) out of memory.
 const LARGEST: u64 = 2 << 30;
@@ -39,20 +38,20 @@ pub struct Staged {
 impl Staged {
     /// Copies the executable at `path` into sealed memory, or, where memory may not be executed
     /// (`vm.memfd_noexec=2`, a security policy), into a file that has no name any more.
-    pub fn new(path: &Path) -> Result<Self, Error> {
-        let source = open(path).context(format_args!("opening {}", path.display()))?;
+    pub fn new(path: &Path) -> io::Result<Self> {
+        let source = open(path).doing(format_args!("opening {}", path.display()))?;
         Self::of(path, source)
     }
 
     /// The same for a file that is open already, because it was looked at before.
-    pub fn of(path: &Path, source: File) -> Result<Self, Error> {
+    pub fn of(path: &Path, source: File) -> io::Result<Self> {
         match memory() {
             Ok(memory) => copy(path, source, memory, true),
             Err(Errno::ACCESS | Errno::PERM | Errno::NOSYS) => {
-                let file = file(&places()).context("making a file for the private copy")?;
+                let file = file(&places()).doing("making a file for the private copy")?;
                 copy(path, source, file, false)
             }
-            Err(error) => Err(error).context("making memory for the private copy"),
+            Err(error) => Err(error).doing("making memory for the private copy"),
         }
     }
 
@@ -115,15 +114,14 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// Opens a regular file, and nothing else: no link to follow, no pipe to wait for.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
+pub fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
     let meta = file.metadata()?;
-    let refused = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, what.to_owned()));
     if !meta.is_file() {
-        return refused("is not a regular file");
+        return unfit("is not a regular file");
     }
     if meta.len() > LARGEST {
-        return refused("is larger than 2 GiB, expected an executable or a library");
+        return unfit("is larger than 2 GiB, expected an executable or a library");
     }
     Ok(file)
 }
@@ -152,8 +150,8 @@ fn places() -> [PathBuf; 2] {
 
 /// A new file in the first of `folders` where files can be executed. Its name is taken away at once, so that it goes
 /// with the last process that runs it.
-fn file(folders: &[PathBuf]) -> Result<File, Error> {
-    let mut last = Error::new("no folder to try");
+fn file(folders: &[PathBuf]) -> io::Result<File> {
+    let mut last = unfit("no folder to try");
     for folder in folders {
         let path = folder.join(format!("relink-{}-{}", std::process::id(), random()));
         // `create_new` follows no link and takes no file that somebody else put there.
@@ -165,10 +163,12 @@ fn file(folders: &[PathBuf]) -> Result<File, Error> {
         });
         match made {
             Ok(file) => return Ok(file),
-            Err(error) => last = Error::from(error).context(folder.display()),
+            Err(error) => last = Err(error).doing(folder.display()),
         }
     }
-    Err(last.hint("set TMPDIR to a folder that is not mounted noexec"))
+    last.map_err(|error| {
+        io::Error::new(error.kind(), format!("{error}; set TMPDIR to a folder that is not mounted noexec"))
+    })
 }
 
 /// A number that makes a name new; `create_new` makes sure.
@@ -177,10 +177,10 @@ fn random() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()
 }
 
-fn copy(path: &Path, mut source: File, mut target: File, in_memory: bool) -> Result<Staged, Error> {
+fn copy(path: &Path, mut source: File, mut target: File, in_memory: bool) -> io::Result<Staged> {
     let started = Instant::now();
-    let reading = || format!("reading {}", path.display());
-    let seen = Executable::of(path, &source).with(reading)?;
+    let reading = format_args!("reading {}", path.display());
+    let seen = Executable::of(path, &source).doing(reading)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; PIECE];
     let mut size = 0;
@@ -189,28 +189,28 @@ fn copy(path: &Path, mut source: File, mut target: File, in_memory: bool) -> Res
             Ok(0) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error).with(reading),
+            Err(error) => return Err(error).doing(reading),
         };
         let bytes = &buffer[..read];
         if size == 0 && !bytes.starts_with(b"\x7fELF") {
-            return Err(Error::new("no ELF file").with(reading));
+            return unfit("no ELF file").doing(reading);
         }
         size += read as u64;
         if size > LARGEST {
-            return Err(Error::new("it grows while it is read").with(reading));
+            return unfit("it grows while it is read").doing(reading);
         }
         hash.update(bytes);
-        target.write_all(bytes).with(|| format!("copying {}, {size} bytes so far", path.display()))?;
+        target.write_all(bytes).doing(format_args!("copying {}, {size} bytes so far", path.display()))?;
     }
     if size == 0 {
-        return Err(Error::new("the file is empty").with(reading));
+        return unfit("the file is empty").doing(reading);
     }
-    if Executable::of(path, &source).with(reading)? != seen {
-        return Err(Error::new("the file changed while it was read").hint("reload again").with(reading));
+    if Executable::of(path, &source).doing(reading)? != seen {
+        return unfit("the file changed while it was read; reload again").doing(reading);
     }
     let image = if in_memory { seal(target) } else { read_only(target) };
     Ok(Staged {
-        image: image.with(|| format!("sealing the copy of {}", path.display()))?,
+        image: image.doing(format_args!("sealing the copy of {}", path.display()))?,
         hash: hexadecimal(&hash.finalize()),
         source: seen,
         size,
@@ -231,21 +231,20 @@ fn read_only(file: File) -> io::Result<OwnedFd> {
     Ok(again.into())
 }
 
-/// [`Context::context`], for words that are made only when something went wrong.
-trait With<T> {
-    fn with(self, doing: impl FnOnce() -> String) -> T;
+/// Puts what was being done in front of an error, as in `reading a: No such file`.
+trait Doing<T> {
+    fn doing(self, what: impl fmt::Display) -> io::Result<T>;
 }
 
-impl With<Error> for Error {
-    fn with(self, doing: impl FnOnce() -> String) -> Error {
-        self.context(doing())
+impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
+    fn doing(self, what: impl fmt::Display) -> io::Result<T> {
+        self.map_err(Into::into).map_err(|error| io::Error::new(error.kind(), format!("{what}: {error}")))
     }
 }
 
-impl<T> With<Result<T, Error>> for io::Result<T> {
-    fn with(self, doing: impl FnOnce() -> String) -> Result<T, Error> {
-        self.map_err(|error| Error::from(error).context(doing()))
-    }
+/// A file that can't be an artifact.
+fn unfit<T>(why: &str) -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why.to_owned()))
 }
 
 #[cfg(test)]

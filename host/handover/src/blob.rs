@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use rustix::fs::MemfdFlags;
 
-use super::handover::Handover;
-use super::sealed;
+use crate::handover::Handover;
+use crate::sealed;
 
 /// The version of the format. To be raised with any change to what the history's bytes or a field mean: the other
 /// version's history is dropped then. New JSON fields need no new version, as long as `default` suits them.
@@ -221,7 +221,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reload::handover::{Connection, Listener};
+    use crate::handover::{Connection, Listener};
     use std::os::fd::AsFd;
 
     fn sample() -> Handover {

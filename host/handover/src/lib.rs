@@ -1,0 +1,9 @@
+//! This process becomes another image: same PID, same sockets, and the way back.
+
+mod blob;
+mod boot;
+pub mod exec;
+pub mod handover;
+mod sealed;
+pub mod stage;
+pub mod trap;
