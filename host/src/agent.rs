@@ -6,16 +6,16 @@ use std::time::{Duration, Instant, SystemTime};
 use relink_core::registry;
 use tokio::sync::watch;
 
-use crate::Failed;
 use crate::config::{Config, Print};
 use crate::counters::Counters;
 use crate::events::Events;
 use crate::expose::{Packer, Section, json, table};
+use crate::failure::Failed;
+use crate::journal::PluginChanges;
 use crate::plugins::dylib::{Generations, Libraries};
 use crate::plugins::linked::{self, Built};
 use crate::plugins::loading;
 use crate::plugins::status::State;
-use crate::reload::journal::PluginChanges;
 use crate::schedule::collection::Scheduler;
 use crate::store::history::History;
 use crate::store::snapshot::Snapshot;

@@ -8,7 +8,7 @@ use relink_core::Error;
 
 use crate::config::Config;
 use crate::counters::Counters;
-use crate::reload::journal::{Journal, Outcome, Step};
+use crate::journal::{Journal, Outcome, Step};
 use crate::reload::transaction::{Carry, Reloader, milliseconds};
 use crate::serve::{Carried, Owed, Server};
 use crate::store::history::History;

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use relink_core::Error;
 
 use crate::agent::Agent;
+use crate::cli;
 use crate::cli::Command;
 use crate::config::{Config, DEFAULT_TOML, Print};
 use crate::counters::Counters;
+use crate::failure::{Failed, runtime};
 use crate::flags::Flags;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
 use crate::reload::preflight;
-use crate::{Failed, cli};
 use relink_handover::exec::Boot;
 
 pub(crate) use check::check;
@@ -25,7 +26,7 @@ pub(crate) use check::check;
 pub(crate) fn once(built: Option<Built>, config: Config) -> Result<ExitCode, Failed> {
     let print = if config.print == Print::None { Print::Table } else { config.print };
     let agent = Agent::new(built, config, Arc::new(Counters::first()))?;
-    let text = super::runtime()?.block_on(agent.figures(print));
+    let text = runtime()?.block_on(agent.figures(print));
     say(&text)?;
     let failed = agent.scheduler.statuses().iter().any(|s| matches!(s.state, State::Failing | State::Stuck));
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::journal::Outcome;
 use crate::push::Push;
-use crate::reload::journal::Outcome;
 use crate::web::Web;
 
 /// The counters. Any part of the agent may add; the agent's own reading shows them.

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 
 use crate::agent::Agent;
 use crate::expose::past;
-use crate::reload::journal::Journal;
+use crate::journal::Journal;
 use crate::store::history::Past;
 use crate::store::snapshot::Snapshot;
 

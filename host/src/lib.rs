@@ -18,8 +18,10 @@ mod config;
 mod counters;
 mod events;
 pub mod expose;
+mod failure;
 pub mod flags;
 mod http;
+mod journal;
 mod memory;
 mod plugins;
 mod push;
@@ -36,12 +38,13 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
-use relink_core::{Context, Error, registry};
+use relink_core::registry;
 
 use crate::agent::Agent;
 use crate::arrival::Start;
 use crate::cli::{Cli, Command};
 use crate::config::Config;
+use crate::failure::{Failed, complain};
 use crate::flags::{Flags, Given};
 use crate::plugins::linked::Built;
 use crate::reload::preflight;
@@ -118,43 +121,4 @@ fn parse(arguments: Vec<OsString>, flags: &Flags) -> Result<Cli, clap::Error> {
     let mut command = cli::command(flags);
     let matches = command.try_get_matches_from_mut(arguments)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
-}
-
-/// Why the agent ends, and the exit code that tells it.
-pub(crate) struct Failed {
-    pub(crate) error: Error,
-    code: u8,
-}
-
-impl Failed {
-    /// The operator has set something wrongly.
-    pub(crate) fn settings(error: Error) -> Self {
-        Failed { error, code: 2 }
-    }
-}
-
-impl<E: Into<Error>> From<E> for Failed {
-    fn from(error: E) -> Self {
-        Failed { error: error.into(), code: 1 }
-    }
-}
-
-fn complain(error: &Error, code: u8) -> ExitCode {
-    telemetry::tell(format_args!("relink: {}", error.message()));
-    if let Some(hint) = error.advice() {
-        telemetry::tell(format_args!("  hint: {hint}"));
-    }
-    ExitCode::from(code)
-}
-
-/// The async runtime. One thread is enough: a scrape costs some 10 µs beside its collection, so that it serves tens of
-/// thousands a second. The other sleeps until there is a lot to do, or until a plugin keeps the first; see
-/// `schedule/walker.rs`.
-fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    let mut builder = if cfg!(target_os = "linux") {
-        tokio::runtime::Builder::new_multi_thread()
-    } else {
-        tokio::runtime::Builder::new_current_thread()
-    };
-    builder.worker_threads(2).thread_name("runtime").enable_all().build().context("starting the runtime")
 }

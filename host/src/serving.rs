@@ -13,6 +13,7 @@ use crate::agent::{Agent, Past};
 use crate::arrival::{Arrival, Start};
 use crate::config::{Config, Print};
 use crate::counters::Counters;
+use crate::failure::{Failed, runtime};
 use crate::http::Site;
 use crate::http::caller::Token;
 use crate::plugins::linked::Built;
@@ -20,7 +21,7 @@ use crate::push::Push;
 use crate::reload::transaction::{self, Reloader, Request};
 use crate::serve::{self, HostPolicy, Quiesce, Server};
 use crate::store::history::History;
-use crate::{Failed, commands, systemd};
+use crate::{commands, systemd};
 use relink_handover::exec;
 
 /// How long requests in flight may take to end when the agent does.
@@ -43,7 +44,7 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
         Past { counters, history, chosen: carry.chosen, library_generations: carry.library_generations };
     let agent = Arc::new(Agent::with_past(built, config, past)?);
     let reloader = Reloader::new(Arc::clone(&agent), start.boot, carry.journals, carry.hash);
-    let runtime = crate::runtime()?;
+    let runtime = runtime()?;
     let code = runtime.block_on(async {
         let mut signals = Signals::new()?;
         let quiesce = Quiesce::new();

@@ -16,10 +16,10 @@ use crate::agent::Agent;
 use crate::cli::{self, Settings};
 use crate::config::{Config, METRICS, Origin, Setting, explain};
 use crate::counters::Counters;
+use crate::failure::{Failed, runtime};
 use crate::http::caller::Token;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
-use crate::{Failed, runtime};
 
 /// What `relink check --json` prints.
 #[derive(Serialize)]

@@ -17,7 +17,7 @@ use super::answer::{ErrorBody, Refusal};
 use super::plugins::List;
 use super::query;
 use crate::events::{Listener, frame};
-use crate::reload::journal::Journal;
+use crate::journal::Journal;
 
 /// How long a stream is silent before it says that it is still there, so that what stands in between keeps it open.
 const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -21,7 +21,7 @@ use rocket::{Build, Rocket};
 
 use crate::agent::Agent;
 use crate::config::METRICS;
-use crate::reload::journal::Journals;
+use crate::journal::Journals;
 use crate::reload::transaction::Reloader;
 use crate::serve::Quiesce;
 use relink_handover::exec::Boot;

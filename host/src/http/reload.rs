@@ -10,8 +10,8 @@ use super::Site;
 use super::answer::{ErrorBody, Json, Refusal};
 use super::caller::Permission;
 use super::query;
+use crate::journal::Journal;
 use crate::reload::build::is_plugin_name;
-use crate::reload::journal::Journal;
 use crate::reload::transaction;
 use crate::serve::dispatch::OWED;
 

@@ -9,7 +9,7 @@ use super::dylib::{self, Cause, Libraries, Look, Objection, Plan};
 use super::set::{self, Refused};
 use super::status::Placement;
 use crate::config::{Config, Prefer};
-use crate::reload::journal::{PluginChanges, RefusedPlugin};
+use crate::journal::{PluginChanges, RefusedPlugin};
 use crate::schedule::collection::Scheduler;
 use crate::schedule::instance::Instance;
 

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use relink_core::{Context, Error};
 
-use super::journal::Outcome;
 use super::transaction::{Candidate, Carry, Reloader, Stop, seconds};
+use crate::journal::Outcome;
 use crate::serve::{Carried, Server};
 use relink_handover::exec;
 use relink_handover::handover::{Connection, Handover, Listener};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use relink_core::Error;
 
-use super::journal::Outcome;
 use super::preflight::Report;
 use super::transaction::{Reloader, Stop};
+use crate::journal::Outcome;
 
 impl Reloader {
     /// The executable is the same: only libraries may have changed.

@@ -3,7 +3,6 @@
 pub(crate) mod build;
 mod child;
 mod commit;
-pub(crate) mod journal;
 mod libraries;
 pub(crate) mod preflight;
 mod record;

@@ -12,13 +12,13 @@ use tokio::process::Command;
 use tokio::sync::watch;
 
 use super::child;
-use super::journal::{FamilyChanges, PluginChanges};
 use crate::agent::Agent;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::expose;
 use crate::http::Site;
 use crate::http::caller::Token;
+use crate::journal::{FamilyChanges, PluginChanges};
 use crate::plugins::linked::Built;
 use crate::plugins::status::State;
 use relink_handover::exec::Boot;
@@ -74,7 +74,7 @@ pub(crate) fn prove(
     all_run(&agent, &enabled.unwrap_or_default())?;
     // Nobody asks for it here, but serving would fail over it.
     agent.config.reload.token_file.as_deref().map(Token::read).transpose()?;
-    crate::runtime()?.block_on(async {
+    crate::failure::runtime()?.block_on(async {
         let everything = agent.scheduler.everything();
         agent.scheduler.collect(&everything, Instant::now() + agent.config.collect_timeout()).await;
         let mut report = Report::of(&agent);

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::journal::{Journal, Outcome, Step};
 use super::transaction::{Reloader, State, milliseconds};
+use crate::journal::{Journal, Outcome, Step};
 
 impl Reloader {
     /// Closes the journal of the reload that led to this image.

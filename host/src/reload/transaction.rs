@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::build::{self, Artifact};
-use super::journal::{Journal, Journals, Outcome, RefusedPlugin};
 use super::preflight::{self, Report, Verdict};
 use crate::agent::Agent;
 use crate::counters::Counted;
+use crate::journal::{Journal, Journals, Outcome, RefusedPlugin};
 use crate::plugins::dylib::Generations;
 use crate::serve::Server;
 use crate::systemd;

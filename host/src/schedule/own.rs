@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use relink_core::{Error, Family, Samples, Source, registry};
 
 use crate::counters::Counters;
+use crate::journal::Outcome;
 use crate::push::report;
-use crate::reload::journal::Outcome;
 use crate::store::snapshot::{Frame, Layout, Reading};
 
 const COLLECTOR_DURATION: Family =
