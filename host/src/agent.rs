@@ -6,7 +6,6 @@ use std::time::{Duration, Instant, SystemTime};
 use relink_core::registry;
 use tokio::sync::watch;
 
-use crate::config::{Config, Print};
 use crate::counters::Counters;
 use crate::events::Events;
 use crate::expose::{Packer, Section, json, table};
@@ -17,6 +16,7 @@ use crate::plugins::linked::{self, Built};
 use crate::plugins::loading;
 use crate::plugins::status::State;
 use crate::schedule::collection::Scheduler;
+use crate::settings::{Config, Print};
 use crate::store::history::History;
 use crate::store::snapshot::Snapshot;
 use crate::telemetry::{self, Quota};

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use relink_core::Error;
 
-use crate::config::Config;
 use crate::counters::Counters;
 use crate::journal::{Journal, Outcome, Step};
 use crate::reload::transaction::{Carry, Reloader, milliseconds};
 use crate::serve::{Carried, Owed, Server};
+use crate::settings::Config;
 use crate::store::history::History;
 use relink_handover::exec::Boot;
 use relink_handover::handover::{self, Handover, Inherited, Rejected};

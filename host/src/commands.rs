@@ -9,15 +9,15 @@ use std::sync::Arc;
 use relink_core::Error;
 
 use crate::agent::Agent;
-use crate::cli;
-use crate::cli::Command;
-use crate::config::{Config, DEFAULT_TOML, Print};
 use crate::counters::Counters;
 use crate::failure::{Failed, runtime};
-use crate::flags::Flags;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
 use crate::reload::preflight;
+use crate::settings::cli;
+use crate::settings::cli::Command;
+use crate::settings::flags::Flags;
+use crate::settings::{Config, DEFAULT_TOML, Print};
 use relink_handover::exec::Boot;
 
 pub(crate) use check::check;

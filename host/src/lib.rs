@@ -12,14 +12,11 @@
 
 mod agent;
 mod arrival;
-mod cli;
 mod commands;
-mod config;
 mod counters;
 mod events;
 pub mod expose;
 mod failure;
-pub mod flags;
 mod http;
 mod journal;
 mod memory;
@@ -29,10 +26,13 @@ mod reload;
 mod schedule;
 mod serve;
 mod serving;
+mod settings;
 pub mod store;
 mod systemd;
 mod telemetry;
 mod web;
+
+pub use settings::flags;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -42,12 +42,12 @@ use relink_core::registry;
 
 use crate::agent::Agent;
 use crate::arrival::Start;
-use crate::cli::{Cli, Command};
-use crate::config::Config;
 use crate::failure::{Failed, complain};
-use crate::flags::{Flags, Given};
 use crate::plugins::linked::Built;
 use crate::reload::preflight;
+use crate::settings::Config;
+use crate::settings::cli::{Cli, Command};
+use crate::settings::flags::{Flags, Given};
 
 /// Runs the agent with the plugins that are linked in. All that an executable has to call, and the first: a reload
 /// counts on nothing having started a thread before.
@@ -84,13 +84,13 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
             return complain(&error, 2);
         }
     };
-    let settings = cli::Settings { given, ..cli.settings };
+    let settings = settings::cli::Settings { given, ..cli.settings };
     let command = cli.command.unwrap_or(Command::Run);
     // These say what could be set, so they work whatever is set.
     if let Some(outcome) = commands::about(&command, flags) {
         return outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code));
     }
-    let outcome = config::check_environment(std::env::vars_os().map(|(name, _)| name))
+    let outcome = settings::check_environment(std::env::vars_os().map(|(name, _)| name))
         .and_then(|()| Config::load(&settings, &Agent::known_plugins(built)))
         // What does not serve needs no key, which may be for the agent's user alone to read.
         .and_then(|config| if command.serves() { config.guarded() } else { Ok(config) });
@@ -118,7 +118,7 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
 }
 
 fn parse(arguments: Vec<OsString>, flags: &Flags) -> Result<Cli, clap::Error> {
-    let mut command = cli::command(flags);
+    let mut command = settings::cli::command(flags);
     let matches = command.try_get_matches_from_mut(arguments)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

@@ -11,7 +11,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::agent::{Agent, Past};
 use crate::arrival::{Arrival, Start};
-use crate::config::{Config, Print};
 use crate::counters::Counters;
 use crate::failure::{Failed, runtime};
 use crate::http::Site;
@@ -20,6 +19,7 @@ use crate::plugins::linked::Built;
 use crate::push::Push;
 use crate::reload::transaction::{self, Reloader, Request};
 use crate::serve::{self, HostPolicy, Quiesce, Server};
+use crate::settings::{Config, Print};
 use crate::store::history::History;
 use crate::{commands, systemd};
 use relink_handover::exec;

@@ -13,13 +13,13 @@ use serde::Serialize;
 
 use super::say;
 use crate::agent::Agent;
-use crate::cli::{self, Settings};
-use crate::config::{Config, METRICS, Origin, Setting, explain};
 use crate::counters::Counters;
 use crate::failure::{Failed, runtime};
 use crate::http::caller::Token;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
+use crate::settings::cli::{self, Settings};
+use crate::settings::{Config, METRICS, Origin, Setting, explain};
 
 /// What `relink check --json` prints.
 #[derive(Serialize)]

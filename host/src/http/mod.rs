@@ -20,10 +20,10 @@ use rocket::config::{Config, Ident, LogLevel};
 use rocket::{Build, Rocket};
 
 use crate::agent::Agent;
-use crate::config::METRICS;
 use crate::journal::Journals;
 use crate::reload::transaction::Reloader;
 use crate::serve::Quiesce;
+use crate::settings::METRICS;
 use relink_handover::exec::Boot;
 
 /// What the routes speak for.

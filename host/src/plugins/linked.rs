@@ -4,7 +4,7 @@ use relink_core::{Descriptor, Error, registry};
 
 use super::set::{Plugin, PluginSet, Refused};
 use super::status::Placement;
-use crate::config::Config;
+use crate::settings::Config;
 
 /// Which plugins an executable was built with, as its build script tells.
 ///

@@ -8,10 +8,10 @@ use relink_core::Error;
 use super::dylib::{self, Cause, Libraries, Look, Objection, Plan};
 use super::set::{self, Refused};
 use super::status::Placement;
-use crate::config::{Config, Prefer};
 use crate::journal::{PluginChanges, RefusedPlugin};
 use crate::schedule::collection::Scheduler;
 use crate::schedule::instance::Instance;
+use crate::settings::{Config, Prefer};
 
 /// Brings the schedule up to what is in the plugin folders now. A plugin serves on until its successor has proven
 /// itself; what is refused changes nothing.

@@ -13,7 +13,6 @@ use tokio::sync::watch;
 
 use super::child;
 use crate::agent::Agent;
-use crate::config::Config;
 use crate::counters::Counters;
 use crate::expose;
 use crate::http::Site;
@@ -21,6 +20,7 @@ use crate::http::caller::Token;
 use crate::journal::{FamilyChanges, PluginChanges};
 use crate::plugins::linked::Built;
 use crate::plugins::status::State;
+use crate::settings::Config;
 use relink_handover::exec::Boot;
 
 /// Tells an image to prove itself and end, in place of serving: the plugins to enable, as a JSON list or `null`.

@@ -13,7 +13,7 @@ use relink_core::Error;
 
 use super::set::{Plugin, Refused};
 use super::status::Placement;
-use crate::config::Config;
+use crate::settings::Config;
 use find::Seen;
 use relink_handover::stage::Staged;
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Config;
-use crate::cli::Settings;
+use crate::settings::cli::Settings;
 
 /// A setting that differs from its default.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::Print;
-use crate::flags::{Flags, Given};
+use crate::settings::Print;
+use crate::settings::flags::{Flags, Given};
 
 /// A system-metrics agent made of plugins that can be reloaded while it runs.
 #[derive(Debug, Parser)]

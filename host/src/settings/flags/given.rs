@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use relink_core::Error;
 
 use super::{Collector, Flag, Flags, Means, NONE, Part, Takes};
-use crate::config::Plugins;
+use crate::settings::Plugins;
 
 /// The other agent's flags of one command line.
 #[derive(Clone, Debug)]

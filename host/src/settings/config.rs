@@ -1,10 +1,5 @@
 //! The configuration: defaults, then `relink.toml`, then the environment and the command line.
 
-mod default;
-mod environment;
-mod explain;
-mod plugins;
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,14 +9,10 @@ use std::time::Duration;
 use relink_core::{Context, Error, Options, Paths};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::Settings;
 use crate::serve::Limits;
+use crate::settings::cli::Settings;
 use crate::telemetry::Log;
 use crate::web::Web;
-
-pub(crate) use default::DEFAULT_TOML;
-pub(crate) use environment::check_environment;
-pub(crate) use explain::{Origin, Setting, explain};
 
 /// The whole configuration. Each key of `relink.toml` has its default here.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -90,10 +81,10 @@ pub(crate) struct Plugins {
     pub(crate) prefer: Option<Prefer>,
     /// `[plugins.cpu]` and so on.
     #[serde(flatten)]
-    tables: BTreeMap<String, toml::Value>,
+    pub(super) tables: BTreeMap<String, toml::Value>,
     /// The plugins that a flag leaves out, each with the flag.
     #[serde(skip)]
-    left_out: BTreeMap<String, String>,
+    pub(super) left_out: BTreeMap<String, String>,
 }
 
 /// Which of two plugins of one name runs.
@@ -234,7 +225,7 @@ impl Config {
     }
 
     /// The defaults, and what the file sets, if there is one.
-    fn from_file(settings: &Settings) -> Result<Self, Error> {
+    pub(super) fn from_file(settings: &Settings) -> Result<Self, Error> {
         match &settings.config {
             Some(path) => Self::read(path),
             None if Path::new(DEFAULT_FILE).exists() => Self::read(Path::new(DEFAULT_FILE)),
@@ -250,7 +241,7 @@ impl Config {
         Ok(config)
     }
 
-    fn overlay(&mut self, settings: &Settings) -> Result<(), Error> {
+    pub(super) fn overlay(&mut self, settings: &Settings) -> Result<(), Error> {
         fn put<T: Clone>(target: &mut T, value: Option<&T>) {
             if let Some(value) = value {
                 target.clone_from(value);

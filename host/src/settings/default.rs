@@ -8,7 +8,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::config::Config;
+    use crate::settings::Config;
 
     fn json(toml: &str) -> Value {
         let config: Config = toml::from_str(toml).unwrap_or_else(|error| panic!("{error}"));
@@ -55,7 +55,7 @@ mod tests {
                 if table_name.is_empty() { "at the top".to_owned() } else { format!("in [{table_name}]") };
             assert!(
                 has_key(&table(table_name), begin, key),
-                "host/src/config/default.toml has no line `{begin}{key} = …` {place}: add it, with what it means"
+                "host/src/settings/default.toml has no line `{begin}{key} = …` {place}: add it, with what it means"
             );
             checked += 1;
         };
