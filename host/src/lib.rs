@@ -10,27 +10,23 @@
 //! }
 //! ```
 
+mod access;
 mod agent;
-mod arrival;
 mod commands;
-mod counters;
-mod events;
 pub mod expose;
 mod failure;
 mod http;
 mod journal;
 mod memory;
+mod own;
 mod plugins;
-mod push;
 mod reload;
 mod schedule;
 mod serve;
-mod serving;
 mod settings;
 pub mod store;
 mod systemd;
 mod telemetry;
-mod web;
 
 pub use settings::flags;
 
@@ -41,7 +37,7 @@ use clap::FromArgMatches;
 use relink_core::registry;
 
 use crate::agent::Agent;
-use crate::arrival::Start;
+use crate::commands::arrival::Start;
 use crate::failure::{Failed, complain};
 use crate::plugins::linked::Built;
 use crate::reload::preflight;
@@ -105,9 +101,8 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
     let outcome = match command {
         Command::Run => match preflight::asked_for() {
             Some(enabled) => commands::prove(built, config, &enabled, start.boot).map_err(Failed::from),
-            None => {
-                serving::run(built, config, &mut start).inspect_err(|failed| start.give_back(&failed.error))
-            }
+            None => commands::run::run(built, config, &mut start)
+                .inspect_err(|failed| start.give_back(&failed.error)),
         },
         Command::Once => commands::once(built, config),
         Command::Plugins { json } => commands::plugins(built, config, json),

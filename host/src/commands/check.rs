@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::say;
 use crate::agent::Agent;
-use crate::counters::Counters;
 use crate::failure::{Failed, runtime};
 use crate::http::caller::Token;
+use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
 use crate::settings::cli::{self, Settings};

@@ -16,7 +16,7 @@ use super::Site;
 use super::answer::{ErrorBody, Refusal};
 use super::plugins::List;
 use super::query;
-use crate::events::{Listener, frame};
+use crate::agent::events::{Listener, frame};
 use crate::journal::Journal;
 
 /// How long a stream is silent before it says that it is still there, so that what stands in between keeps it open.

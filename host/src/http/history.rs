@@ -16,7 +16,7 @@ use super::query;
 use crate::agent::Agent;
 use crate::expose::json::{Map, Number};
 use crate::expose::past::seconds;
-use crate::schedule::own;
+use crate::own;
 use crate::store::history::{Series, Since};
 
 /// The most points that one answer may have: some 20 MB of JSON.

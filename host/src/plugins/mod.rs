@@ -2,6 +2,5 @@
 
 pub(crate) mod dylib;
 pub(crate) mod linked;
-pub(crate) mod loading;
 pub(crate) mod set;
 pub(crate) mod status;

@@ -74,7 +74,7 @@ pub(crate) fn conflict<'a>(
     running: impl Iterator<Item = &'a Plugin> + Clone,
 ) -> Option<Error> {
     for family in plugin.families {
-        if let Some(own) = crate::schedule::own::FAMILIES.iter().find(|own| own.name() == family.name()) {
+        if let Some(own) = crate::own::FAMILIES.iter().find(|own| own.name() == family.name()) {
             return Some(Error::new(format!("declares {}, which is the agent's own family", own.name())));
         }
         let owner = running.clone().find(|p| p.families.iter().any(|f| f.name() == family.name()));

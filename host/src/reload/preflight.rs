@@ -13,11 +13,11 @@ use tokio::sync::watch;
 
 use super::child;
 use crate::agent::Agent;
-use crate::counters::Counters;
 use crate::expose;
 use crate::http::Site;
 use crate::http::caller::Token;
 use crate::journal::{FamilyChanges, PluginChanges};
+use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
 use crate::plugins::status::State;
 use crate::settings::Config;

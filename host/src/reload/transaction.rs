@@ -16,13 +16,13 @@ use tokio::sync::watch;
 
 use super::build::{self, Artifact};
 use super::preflight::{self, Report, Verdict};
+use crate::access::Remembered;
 use crate::agent::Agent;
-use crate::counters::Counted;
 use crate::journal::{Journal, Journals, Outcome, RefusedPlugin};
+use crate::own::counters::Counted;
 use crate::plugins::dylib::Generations;
 use crate::serve::Server;
 use crate::systemd;
-use crate::web::Remembered;
 use relink_handover::exec::{Boot, Executable};
 use relink_handover::stage::{self, Staged};
 

@@ -4,7 +4,6 @@ pub(crate) mod breaker;
 pub(crate) mod collection;
 pub(crate) mod deadline;
 pub(crate) mod instance;
-pub(crate) mod own;
 mod sideload;
 pub(crate) mod slot;
 mod walker;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use relink_core::{Claims, Error};
 
-use super::own;
 use super::slot::Slot;
+use crate::own;
 use crate::store::snapshot::Reading;
 
 /// The names of the families that the running plugins and the agent declare.

@@ -15,12 +15,12 @@ use relink_core::Error;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 
-use super::own::Own;
 use super::sideload;
 use super::slot::Done;
 use super::walks::{Call, Finished, InCharge, Next, Progress, Schedule, Selection, Stage, Task, Walk};
 use super::watchdog::Watchdog;
-use crate::counters::Counters;
+use crate::own::Own;
+use crate::own::counters::Counters;
 use crate::store::snapshot::{Reading, Snapshot};
 
 /// How long the walker may be inside one plugin before another one walks on. Well above what a healthy collection takes

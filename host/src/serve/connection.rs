@@ -24,9 +24,9 @@ use super::Server;
 use super::dispatch::{Refusal, dispatch};
 use super::handshake;
 use super::io::Io;
-use super::limits::Limits;
 use super::live::{Answer, Leave, Live, Owed, Verdict, Wish};
 use super::socket::Socket;
+use crate::settings::Limits;
 
 /// A connection on its way to the next image: its socket, and what goes with it.
 #[derive(Debug)]

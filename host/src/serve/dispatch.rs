@@ -27,7 +27,7 @@ use tokio::io::AsyncReadExt;
 
 use super::Server;
 use super::live::{InFlight, Live, Owed};
-use crate::web::{Denied, Reading};
+use crate::access::{Denied, Reading};
 
 /// The method that the client really sent. Rocket turns a form with a field `_method=put` into a PUT, which any web
 /// page may make a browser send; a route that matters looks here. A client can't set it: the names that begin so are

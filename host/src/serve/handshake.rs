@@ -16,9 +16,9 @@ use tokio_rustls::TlsAcceptor;
 use super::Server;
 use super::connection::{Alarm, Connection, Next, linger, refuse};
 use super::dispatch::Refusal;
-use super::limits::Limits;
 use super::live::{Leave, Live, Verdict};
 use super::socket::Socket;
+use crate::settings::Limits;
 
 /// Does the handshake, within the time that a request's head may take.
 pub(super) async fn greet(server: &Server, live: &Live, connection: Connection) -> Next {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use tokio::sync::mpsc;
 
-use super::limits::Limits;
+use crate::settings::Limits;
 
 /// How long a hand-over waits for a request that is on its way over TLS: a handshake, and the head that follows it. A
 /// client far away needs as long for the way there and back.

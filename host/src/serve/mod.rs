@@ -9,7 +9,6 @@ pub(crate) mod dispatch;
 mod handshake;
 mod host;
 mod io;
-mod limits;
 mod listener;
 mod live;
 mod socket;
@@ -36,7 +35,6 @@ use tokio::time::timeout;
 
 pub(crate) use connection::Carried;
 pub(crate) use host::HostPolicy;
-pub(crate) use limits::Limits;
 pub(crate) use listener::bind;
 pub(crate) use live::Owed;
 
@@ -45,7 +43,8 @@ use dispatch::Refusal;
 use live::{Answer, Live, Phase, Wish};
 use socket::Socket;
 
-use crate::web::Web;
+use crate::access::Web;
+use crate::settings::Limits;
 
 use crate::telemetry::Quota;
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 use relink_core::{Context, Error, Options, Paths};
 use serde::{Deserialize, Serialize};
 
-use crate::serve::Limits;
+use crate::access::Web;
+use crate::settings::Limits;
 use crate::settings::cli::Settings;
 use crate::telemetry::Log;
-use crate::web::Web;
 
 /// The whole configuration. Each key of `relink.toml` has its default here.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -42,7 +42,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) plugins: Plugins,
     pub(crate) history: History,
-    pub(crate) push: crate::push::Settings,
+    pub(crate) push: crate::settings::push::Settings,
     pub(crate) reload: Reload,
     /// The file it was read from, and its text then.
     #[serde(skip)]
@@ -173,7 +173,7 @@ impl Default for Config {
             limits: Limits::default(),
             plugins: Plugins::default(),
             history: History::default(),
-            push: crate::push::Settings::default(),
+            push: crate::settings::push::Settings::default(),
             reload: Reload::default(),
             file: None,
         }

@@ -23,8 +23,9 @@ use tokio::sync::{Semaphore, watch};
 
 use super::dispatch::{OWED, RAW_METHOD};
 use super::live::Phase;
-use super::{HostPolicy, Limits, Quiesce, Server, bind};
-use crate::web::Web;
+use super::{HostPolicy, Quiesce, Server, bind};
+use crate::access::Web;
+use crate::settings::Limits;
 
 /// What tests and routes tell each other.
 struct Doors {

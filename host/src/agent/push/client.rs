@@ -5,18 +5,15 @@
 //! its handshakes would run on the one thread that answers scrapes. Proxies named in the environment are not used, and
 //! redirections are not followed: what is sent goes where the configuration says.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use relink_core::{Context, Error};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use relink_core::Error;
+use ureq::tls::{RootCerts, TlsConfig};
 
 use super::queue::Outcome;
-use super::settings::{Kind, Target};
 use super::{otlp, remote_write};
+use crate::settings::push::{Kind, Target};
 
 /// How much of an answer is read.
 const LARGEST_ANSWER: u64 = 64 << 10;
@@ -42,8 +39,8 @@ impl Client {
         let mut tls = TlsConfig::builder()
             .root_certs(RootCerts::PlatformVerifier)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
-        if let Some(file) = &target.ca_file {
-            tls = tls.root_certs(RootCerts::new_with_certs(&certificates(file)?));
+        if let Some(certificates) = target.certificates()? {
+            tls = tls.root_certs(RootCerts::new_with_certs(&certificates));
         }
         let config = ureq::Agent::config_builder()
             .proxy(None)
@@ -72,7 +69,7 @@ impl Client {
         for (name, value) in &self.target.headers {
             request = request.header(name, value);
         }
-        if let Some(authorization) = self.authorization()? {
+        if let Some(authorization) = self.target.authorization()? {
             request = request.header("Authorization", authorization);
         }
         let mut answer = request.send(body)?;
@@ -83,39 +80,6 @@ impl Client {
         // The status has said what matters; a body that is cut short or too long does not change it.
         Ok(Answer { status, retry_after, body: body.unwrap_or_default() })
     }
-
-    /// The header that says who we are; read anew each time, because tokens are replaced.
-    pub(super) fn authorization(&self) -> Result<Option<String>, Error> {
-        if let Some(file) = &self.target.bearer_token_file {
-            return Ok(Some(format!("Bearer {}", secret(file)?)));
-        }
-        let Some(basic) = &self.target.basic_auth else { return Ok(None) };
-        let pair = format!("{}:{}", basic.username, secret(&basic.password_file)?);
-        Ok(Some(format!("Basic {}", STANDARD.encode(pair))))
-    }
-}
-
-fn secret(file: &Path) -> Result<String, Error> {
-    let text = std::fs::read_to_string(file).context(format_args!("reading {}", file.display()))?;
-    let text = text.trim();
-    if text.is_empty() || text.contains(|c: char| c.is_control()) {
-        return Err(Error::new(format!("{} is no secret: expected one line", file.display())));
-    }
-    Ok(text.to_owned())
-}
-
-fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, Error> {
-    let pem = std::fs::read(file).context(format_args!("reading {}", file.display()))?;
-    let mut certificates = Vec::new();
-    for item in parse_pem(&pem) {
-        if let PemItem::Certificate(certificate) = item.context(format_args!("reading {}", file.display()))? {
-            certificates.push(certificate);
-        }
-    }
-    if certificates.is_empty() {
-        return Err(Error::new(format!("{} holds no certificate, expected PEM", file.display())));
-    }
-    Ok(certificates)
 }
 
 /// The time of a `Retry-After`: seconds, or a date.
@@ -205,27 +169,5 @@ mod tests {
         assert_eq!(with(b"\xff"), "status 400: \u{fffd}");
         assert_eq!(with(b""), "status 400: no body");
         assert!(with(&[b'x'; 10_000]).len() < 450);
-    }
-
-    #[test]
-    fn secrets_are_read_from_files_each_time() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("secret");
-        let target = |more: &str| -> Target {
-            toml::from_str(&format!("kind = \"otlp\"\nurl = \"http://localhost:1\"\n{more}")).unwrap()
-        };
-        let bearer = Client::new(&target(&format!("bearer_token_file = {file:?}"))).unwrap();
-        assert!(bearer.authorization().unwrap_err().to_string().contains("secret"));
-        for (text, header) in [("one\n", "Bearer one"), (" two ", "Bearer two")] {
-            std::fs::write(&file, text).unwrap();
-            assert_eq!(bearer.authorization().unwrap().unwrap(), header);
-        }
-        std::fs::write(&file, "Aladdin\r\nX: y").unwrap();
-        assert!(bearer.authorization().is_err(), "no second header comes in");
-        std::fs::write(&file, "open sesame\n").unwrap();
-        let basic = target(&format!("basic_auth = {{ username = \"Aladdin\", password_file = {file:?} }}"));
-        let header = Client::new(&basic).unwrap().authorization().unwrap().unwrap();
-        assert_eq!(header, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-        assert_eq!(Client::new(&target("")).unwrap().authorization().unwrap(), None);
     }
 }

@@ -1,5 +1,7 @@
 //! `[push]`: what is pushed, and to which targets.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -110,12 +112,12 @@ impl Default for Settings {
 
 impl Settings {
     /// The time from one collection to the next, in milliseconds.
-    pub(super) fn interval_ms(&self) -> u64 {
+    pub(crate) fn interval_ms(&self) -> u64 {
         (self.interval * 1000.0).round() as u64
     }
 
     /// The labels of all series, the defaults included.
-    pub(super) fn all_labels(&self) -> BTreeMap<String, String> {
+    pub(crate) fn all_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.labels.clone();
         labels.entry("job".to_owned()).or_insert_with(|| "node".to_owned());
         labels.entry("instance".to_owned()).or_insert_with(host_name);
@@ -184,7 +186,7 @@ const OWN_HEADERS: [&str; 8] = [
 
 impl Target {
     /// Its name.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let named = self.name.clone().filter(|name| !name.is_empty());
         let uri = || Some(self.url.parse::<Uri>().ok()?.authority()?.to_string());
         named.or_else(uri).unwrap_or_else(|| self.url.clone())
@@ -223,16 +225,17 @@ impl Target {
             return Err(Error::new("both bearer_token_file and basic_auth, expected one of them"));
         }
         // A file that can't be used is better known at the start than from the log.
-        super::client::Client::new(self)?.authorization().map(drop)
+        self.certificates()?;
+        self.authorization().map(drop)
     }
 
-    pub(super) fn timeout(&self) -> Duration {
+    pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs_f64(self.timeout)
     }
 }
 
 /// What this machine calls itself.
-pub(super) fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     if name.is_empty() { "localhost".to_owned() } else { name }
 }

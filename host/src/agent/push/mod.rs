@@ -17,7 +17,6 @@ mod queue;
 mod remote_write;
 pub(crate) mod report;
 mod series;
-mod settings;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,9 +31,9 @@ use self::lane::Lane;
 use self::otlp::Origin;
 use self::queue::Batch;
 use self::series::{Live, Metric};
-use self::settings::Kind;
-pub(crate) use self::settings::Settings;
 use crate::agent::Agent;
+use crate::settings::push::Kind;
+use crate::settings::push::Settings;
 
 /// How long a reload waits for the answers to requests on their way. Serving goes on meanwhile.
 const REST: Duration = Duration::from_millis(250);
@@ -98,7 +97,7 @@ impl Push {
             interval: Duration::from_millis(settings.interval_ms()),
             flush_timeout: Duration::from_secs_f64(settings.flush_timeout),
             due: Due::new(settings.interval_ms(), &labels["instance"]),
-            origin: Origin { host: settings::host_name(), booted, began },
+            origin: Origin { host: crate::settings::push::host_name(), booted, began },
             labels,
             lanes,
             lost: carried.lost,

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use relink_core::Error;
 
-use super::dylib::{self, Cause, Libraries, Look, Objection, Plan};
-use super::set::{self, Refused};
-use super::status::Placement;
 use crate::journal::{PluginChanges, RefusedPlugin};
+use crate::plugins::dylib::{self, Cause, Libraries, Look, Objection, Plan};
+use crate::plugins::set::{self, Refused};
+use crate::plugins::status::Placement;
 use crate::schedule::collection::Scheduler;
 use crate::schedule::instance::Instance;
 use crate::settings::{Config, Prefer};

@@ -13,7 +13,7 @@ use prost::Message;
 use super::lane::{Lane, Look, Tally};
 use super::queue::Batch;
 use super::series::Series;
-use super::settings::Kind;
+use crate::settings::push::Kind;
 
 /// The format. To be raised when a field's meaning changes; a new field needs no new number.
 const FORMAT: u32 = 1;
@@ -129,8 +129,8 @@ impl Carried {
 mod tests {
     use std::time::Instant;
 
-    use super::super::settings::Settings;
     use super::*;
+    use crate::settings::push::Settings;
 
     fn lane(kind: &str, name: &str) -> Lane {
         let text =

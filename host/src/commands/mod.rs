@@ -1,6 +1,8 @@
 //! The commands that end by themselves: `once`, `plugins`, `check`, and those that tell what could be set.
 
+pub(crate) mod arrival;
 mod check;
+pub(crate) mod run;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,8 +11,8 @@ use std::sync::Arc;
 use relink_core::Error;
 
 use crate::agent::Agent;
-use crate::counters::Counters;
 use crate::failure::{Failed, runtime};
+use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
 use crate::reload::preflight;

@@ -9,14 +9,14 @@ use relink_core::{Context, Error};
 use rocket::local::asynchronous::Client;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::agent::push::Push;
 use crate::agent::{Agent, Past};
-use crate::arrival::{Arrival, Start};
-use crate::counters::Counters;
+use crate::commands::arrival::{Arrival, Start};
 use crate::failure::{Failed, runtime};
 use crate::http::Site;
 use crate::http::caller::Token;
+use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
-use crate::push::Push;
 use crate::reload::transaction::{self, Reloader, Request};
 use crate::serve::{self, HostPolicy, Quiesce, Server};
 use crate::settings::{Config, Print};

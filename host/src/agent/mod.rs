@@ -1,19 +1,22 @@
 //! The running agent: what the routes and the reload speak for.
 
+pub(crate) mod events;
+pub(crate) mod loading;
+pub(crate) mod push;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use relink_core::registry;
 use tokio::sync::watch;
 
-use crate::counters::Counters;
-use crate::events::Events;
+use crate::agent::events::Events;
 use crate::expose::{Packer, Section, json, table};
 use crate::failure::Failed;
 use crate::journal::PluginChanges;
+use crate::own::counters::Counters;
 use crate::plugins::dylib::{Generations, Libraries};
 use crate::plugins::linked::{self, Built};
-use crate::plugins::loading;
 use crate::plugins::status::State;
 use crate::schedule::collection::Scheduler;
 use crate::settings::{Config, Print};

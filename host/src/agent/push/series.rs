@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use relink_core::{Family, Kind, RuntimeFamily, RuntimeKind, RuntimeSample};
 
-use crate::schedule::own;
+use crate::own;
 use crate::store::snapshot::{Layout, Snapshot};
 
 /// A name with a value. The value is never empty: that would be no label.
@@ -230,13 +230,13 @@ pub(super) mod tests {
     const FAMILIES: &[Family] = &[BUSY, LOAD];
 
     /// A snapshot of one plugin with so many CPUs.
-    pub(in crate::push) fn snapshot(layout: &Arc<Layout>, value: f64) -> Snapshot {
+    pub(in crate::agent::push) fn snapshot(layout: &Arc<Layout>, value: f64) -> Snapshot {
         let values = vec![value; layout.series.len()].into();
         let frame = Frame { layout: Arc::clone(layout), values };
         Snapshot::new(vec![Reading { plugin: "busy", duration: Duration::ZERO, result: Ok(frame) }])
     }
 
-    pub(in crate::push) fn layout(cpus: usize) -> Arc<Layout> {
+    pub(in crate::agent::push) fn layout(cpus: usize) -> Arc<Layout> {
         let mut samples = Samples::new(FAMILIES, 1000);
         for cpu in 0..cpus {
             samples.push(&BUSY, [&cpu.to_string(), "idle", ""], 0.0);

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::client::{Answer, Client};
 use super::otlp;
 use super::queue::{Batch, Next, Outcome, Queue};
-use super::settings::{Kind, Target};
+use crate::settings::push::{Kind, Target};
 
 /// One target.
 pub(super) struct Lane {

@@ -1,14 +1,16 @@
 //! The agent's own families: how each collection went, and what the process costs.
 
+pub(crate) mod counters;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relink_core::{Error, Family, Samples, Source, registry};
 
-use crate::counters::Counters;
+use crate::agent::push::report;
 use crate::journal::Outcome;
-use crate::push::report;
+use crate::own::counters::Counters;
 use crate::store::snapshot::{Frame, Layout, Reading};
 
 const COLLECTOR_DURATION: Family =

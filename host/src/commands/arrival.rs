@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use relink_core::Error;
 
-use crate::counters::Counters;
 use crate::journal::{Journal, Outcome, Step};
+use crate::own::counters::Counters;
 use crate::reload::transaction::{Carry, Reloader, milliseconds};
 use crate::serve::{Carried, Owed, Server};
 use crate::settings::Config;

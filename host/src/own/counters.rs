@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Web;
+use crate::agent::push::Push;
 use crate::journal::Outcome;
-use crate::push::Push;
-use crate::web::Web;
 
 /// The counters. Any part of the agent may add; the agent's own reading shows them.
 #[derive(Default)]

@@ -49,7 +49,7 @@ impl Default for Limits {
 impl Limits {
     /// `max_connections`, or less where the process may not open that many files: the other half is for plugins'
     /// sources, logs and the reload.
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
         let half = open_files(&limits).map_or(usize::MAX, |files| files / 2);
         self.max_connections.min(half).max(1)
