@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use relink_core::{Family, Kind, RuntimeFamily, RuntimeKind};
 
-use super::text::{self, Lines};
+use super::text;
+use crate::store::lines::Lines;
 use crate::store::snapshot::{Layout, Snapshot};
 
 pub(super) fn render(snapshot: &Snapshot) -> Vec<u8> {
@@ -14,7 +15,7 @@ pub(super) fn render(snapshot: &Snapshot) -> Vec<u8> {
 }
 
 fn lines(layout: &Layout) -> &Lines {
-    layout.openmetrics.get_or_init(|| Lines::new(&layout.series, header, runtime))
+    layout.openmetrics.get_or_init(|| text::lines(&layout.series, header, runtime))
 }
 
 fn header(family: &Family, out: &mut Vec<u8>) {

@@ -2,7 +2,8 @@
 
 use relink_core::{Family, Kind, RuntimeFamily};
 
-use super::text::{self, Lines};
+use super::text;
+use crate::store::lines::Lines;
 use crate::store::snapshot::{Layout, Snapshot};
 
 pub(super) fn render(snapshot: &Snapshot) -> Vec<u8> {
@@ -10,7 +11,7 @@ pub(super) fn render(snapshot: &Snapshot) -> Vec<u8> {
 }
 
 fn lines(layout: &Layout) -> &Lines {
-    layout.prometheus.get_or_init(|| Lines::new(&layout.series, header, runtime))
+    layout.prometheus.get_or_init(|| text::lines(&layout.series, header, runtime))
 }
 
 fn header(family: &Family, out: &mut Vec<u8>) {

@@ -4,46 +4,35 @@ use std::io::Write;
 
 use relink_core::{Family, RuntimeFamily, RuntimeSample, SeriesSet};
 
+use crate::store::lines::Lines;
 use crate::store::snapshot::{Frame, Layout, Snapshot};
 
 /// The longest number, `-1.2345678901234567e-308`, and the newline behind it.
 const NUMBER: usize = 25;
 
-/// The text of a layout without its numbers: for each place, in the order in which they are shown, the bytes that
-/// stand before the value, a family's header included where it begins.
-pub struct Lines {
-    text: Vec<u8>,
-    ends: Vec<u32>,
-    /// The families that are known only at run time, whole: their values belong to the layout.
-    runtime: Vec<u8>,
-}
-
-impl Lines {
-    pub(crate) fn new(
-        series: &SeriesSet,
-        header: fn(&Family, &mut Vec<u8>),
-        runtime: fn(RuntimeFamily<'_>, &mut Vec<u8>),
-    ) -> Self {
-        let ends = Vec::with_capacity(series.len());
-        let mut lines = Lines { text: Vec::new(), ends, runtime: Vec::new() };
-        series.expositions().families().for_each(|family| runtime(family, &mut lines.runtime));
-        lines.runtime.shrink_to_fit();
-        let mut last = None;
-        for place in series.places() {
-            let (index, family) = series.family_of(place);
-            if last != Some(index) {
-                header(family, &mut lines.text);
-                last = Some(index);
-            }
-            push_series(family, series.labels_of(place), &mut lines.text);
-            lines.text.push(b' ');
-            lines
-                .ends
-                .push(u32::try_from(lines.text.len()).expect("series are limited to far less than 4 GiB"));
+/// Renders the layout of these series, in the format that writes headers and run-time families so.
+pub(crate) fn lines(
+    series: &SeriesSet,
+    header: fn(&Family, &mut Vec<u8>),
+    runtime: fn(RuntimeFamily<'_>, &mut Vec<u8>),
+) -> Lines {
+    let ends = Vec::with_capacity(series.len());
+    let mut lines = Lines { text: Vec::new(), ends, runtime: Vec::new() };
+    series.expositions().families().for_each(|family| runtime(family, &mut lines.runtime));
+    lines.runtime.shrink_to_fit();
+    let mut last = None;
+    for place in series.places() {
+        let (index, family) = series.family_of(place);
+        if last != Some(index) {
+            header(family, &mut lines.text);
+            last = Some(index);
         }
-        lines.text.shrink_to_fit();
-        lines
+        push_series(family, series.labels_of(place), &mut lines.text);
+        lines.text.push(b' ');
+        lines.ends.push(u32::try_from(lines.text.len()).expect("series are limited to far less than 4 GiB"));
     }
+    lines.text.shrink_to_fit();
+    lines
 }
 
 /// The samples of all readings that succeeded.

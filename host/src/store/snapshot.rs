@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use relink_core::{Error, SeriesSet};
 
-use crate::expose::text::Lines;
+use super::lines::Lines;
 
 /// One collection: a reading a plugin, immutable once made, shared by all who asked for it.
 pub struct Snapshot {
@@ -14,8 +14,7 @@ pub struct Snapshot {
     pub taken: SystemTime,
     /// The readings, sorted by plugin name; the agent's own stands last.
     pub readings: Vec<Reading>,
-    /// The bodies of the exposition formats, made when the first scrape asks for them. See
-    /// [`Format`](crate::expose::Format).
+    /// The bodies of the exposition formats, made when the first scrape asks for them.
     pub(crate) bodies: [OnceLock<Bytes>; 4],
 }
 
