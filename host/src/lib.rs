@@ -40,7 +40,6 @@ use crate::agent::Agent;
 use crate::commands::arrival::Start;
 use crate::failure::{Failed, complain};
 use crate::plugins::linked::Built;
-use crate::reload::preflight;
 use crate::settings::Config;
 use crate::settings::cli::{Cli, Command};
 use crate::settings::flags::{Flags, Given};
@@ -88,6 +87,7 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
     }
     let outcome = settings::check_environment(std::env::vars_os().map(|(name, _)| name))
         .and_then(|()| Config::load(&settings, &Agent::known_plugins(built)))
+        .and_then(|config| http::check(&config).map(|()| config))
         // What does not serve needs no key, which may be for the agent's user alone to read.
         .and_then(|config| if command.serves() { config.guarded() } else { Ok(config) });
     let config = match outcome {
@@ -99,7 +99,7 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
     };
     telemetry::start(config.log);
     let outcome = match command {
-        Command::Run => match preflight::asked_for() {
+        Command::Run => match commands::prove::asked_for() {
             Some(enabled) => commands::prove(built, config, &enabled, start.boot).map_err(Failed::from),
             None => commands::run::run(built, config, &mut start)
                 .inspect_err(|failed| start.give_back(&failed.error)),

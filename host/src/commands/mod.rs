@@ -2,6 +2,7 @@
 
 pub(crate) mod arrival;
 mod check;
+pub(crate) mod prove;
 pub(crate) mod run;
 
 use std::io::Write;
@@ -15,7 +16,6 @@ use crate::failure::{Failed, runtime};
 use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
-use crate::reload::preflight;
 use crate::settings::cli;
 use crate::settings::cli::Command;
 use crate::settings::flags::Flags;
@@ -78,7 +78,7 @@ pub(crate) fn prove(
     enabled: &str,
     boot: &'static Boot,
 ) -> Result<ExitCode, Error> {
-    say(&(preflight::prove(built, config, enabled, boot)? + "\n"))?;
+    say(&(prove::prove(built, config, enabled, boot)? + "\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

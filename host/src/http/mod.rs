@@ -16,14 +16,15 @@ mod status;
 
 use std::sync::Arc;
 
-use rocket::config::{Config, Ident, LogLevel};
+use relink_core::Error;
+use rocket::config::{Ident, LogLevel};
 use rocket::{Build, Rocket};
 
 use crate::agent::Agent;
 use crate::journal::Journals;
 use crate::reload::transaction::Reloader;
 use crate::serve::Quiesce;
-use crate::settings::METRICS;
+use crate::settings::{Config, METRICS};
 use relink_handover::exec::Boot;
 
 /// What the routes speak for.
@@ -44,19 +45,26 @@ impl Site {
     }
 }
 
-/// Whether relink serves paths that begin with this segment itself.
-pub(crate) fn is_taken(segment: &str) -> bool {
-    answer::ROUTES.iter().any(|(route, _)| route.split('/').nth(1) == Some(segment))
+/// Whether the samples can be served at the `telemetry_path` as well: relink's own routes are in the way of some.
+pub(crate) fn check(config: &Config) -> Result<(), Error> {
+    let path = config.telemetry_path.as_str();
+    let first = |path: &str| path.split('/').nth(1).map(str::to_owned);
+    if path == METRICS || answer::ROUTES.iter().all(|(route, _)| first(route) != first(path)) {
+        return Ok(());
+    }
+    let first = first(path).unwrap_or_default();
+    let origin = config.origin();
+    Err(Error::new(format!("{origin}: telemetry_path is {path:?}, and /{first} is served by relink itself")))
 }
 
 /// The routes.
 pub(crate) fn rocket(site: Site) -> Rocket<Build> {
-    let config = Config {
+    let config = rocket::Config {
         // Rocket would log each request and its own start; relink logs what an operator has to act on.
         log_level: LogLevel::Off,
         cli_colors: false,
         ident: Ident::try_new("relink").unwrap_or_else(|_| Ident::none()),
-        ..Config::release_default()
+        ..rocket::Config::release_default()
     };
     let telemetry_path = site.agent.config.telemetry_path.clone();
     let rocket = routed(rocket::custom(config).manage(site));

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use relink_core::{Context, Error};
+use relink_core::Error;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 use tokio::sync::watch;
@@ -14,17 +13,9 @@ use tokio::sync::watch;
 use super::child;
 use crate::agent::Agent;
 use crate::expose;
-use crate::http::Site;
-use crate::http::caller::Token;
 use crate::journal::{FamilyChanges, PluginChanges};
-use crate::own::counters::Counters;
-use crate::plugins::linked::Built;
 use crate::plugins::status::State;
-use crate::settings::Config;
-use relink_handover::exec::Boot;
-
-/// Tells an image to prove itself and end, in place of serving: the plugins to enable, as a JSON list or `null`.
-pub(crate) const ENV_PREFLIGHT: &str = "RELINK_PREFLIGHT";
+use crate::settings::environment;
 
 /// What an image says of itself: the preflight's answer on stdout, and what the running image compares it with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,59 +44,6 @@ pub(crate) struct ReportedPlugin {
     pub(crate) error: Option<String>,
     /// Type and label names, by family.
     pub(crate) families: BTreeMap<String, String>,
-}
-
-/// What `RELINK_PREFLIGHT` asks for, if it is set.
-pub(crate) fn asked_for() -> Option<String> {
-    std::env::var(ENV_PREFLIGHT).ok()
-}
-
-/// The new image's side: starts the plugins, asks itself for `/metrics` and `/-/ready`, and reports.
-pub(crate) fn prove(
-    built: Option<Built>,
-    mut config: Config,
-    enabled: &str,
-    boot: &'static Boot,
-) -> Result<String, Error> {
-    let enabled: Option<Vec<String>> = serde_json::from_str(enabled).context("reading RELINK_PREFLIGHT")?;
-    config.plugins.choose(enabled.clone());
-    let agent = Agent::new(built, config, Arc::new(Counters::first())).map_err(|failed| failed.error)?;
-    let agent = Arc::new(agent);
-    all_run(&agent, &enabled.unwrap_or_default())?;
-    // Nobody asks for it here, but serving would fail over it.
-    agent.config.reload.token_file.as_deref().map(Token::read).transpose()?;
-    crate::failure::runtime()?.block_on(async {
-        let everything = agent.scheduler.everything();
-        agent.scheduler.collect(&everything, Instant::now() + agent.config.collect_timeout()).await;
-        let mut report = Report::of(&agent);
-        let client =
-            rocket::local::asynchronous::Client::untracked(crate::http::rocket(Site::to_prove(agent, boot)))
-                .await
-                .map_err(|error| Error::new(format!("Rocket does not start: {error}")))?;
-        report.ready = client.get("/-/ready").dispatch().await.status().code;
-        report.metrics = client.get("/metrics").dispatch().await.into_string().await.unwrap_or_default();
-        Ok(serde_json::to_string(&report)?)
-    })
-}
-
-/// Whether each plugin that a caller chose runs in this image; left out, it would vanish without a word.
-fn all_run(agent: &Agent, chosen: &[String]) -> Result<(), Error> {
-    let statuses = agent.scheduler.statuses();
-    for name in chosen {
-        match statuses.iter().find(|status| status.name == *name) {
-            None => {
-                let known: Vec<_> = statuses.iter().map(|status| status.name.as_str()).collect();
-                let error = Error::new(format!("unknown plugin {name:?}"));
-                return Err(error.hint(format!("the plugins of this agent are: {}", known.join(", "))));
-            }
-            Some(status) if status.state == State::Refused => {
-                let why = status.error.clone().unwrap_or_default();
-                return Err(Error::new(format!("plugin {name} does not run: {why}")));
-            }
-            Some(_) => {}
-        }
-    }
-    Ok(())
 }
 
 impl Report {
@@ -221,7 +159,7 @@ pub(crate) async fn preflight(
     // The child opens the descriptor's file through /proc before its close-on-exec takes effect.
     let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));
     command.arg0("relink").args(arguments).env_clear().envs(environment.iter().cloned());
-    command.env(ENV_PREFLIGHT, serde_json::to_string(&enabled)?);
+    command.env(environment::PREFLIGHT, serde_json::to_string(&enabled)?);
     let mut lines = Vec::new();
     let ended =
         child::run(command, "the preflight of the new image", limit, stop, |line| lines.push(line)).await?;

@@ -346,7 +346,7 @@ impl Config {
         if self.web.as_ref().is_some_and(|web| web.has_tls()) { "https" } else { "http" }
     }
 
-    /// Whether a route can be put at the path.
+    /// Whether it is a path. Whether a route can be put there, the routes say.
     fn check_telemetry_path(&self) -> Result<(), Error> {
         let path = self.telemetry_path.as_str();
         let segments = || path.split('/').skip(1);
@@ -357,13 +357,6 @@ impl Config {
         if !path.starts_with('/') || !segments().all(is_plain) {
             return Err(Error::new(format!(
                 "{}: telemetry_path is {path:?}, expected a path such as /metrics, of letters, digits and -._~",
-                self.origin()
-            )));
-        }
-        let first = segments().next().unwrap_or_default();
-        if path != METRICS && crate::http::is_taken(first) {
-            return Err(Error::new(format!(
-                "{}: telemetry_path is {path:?}, and /{first} is served by relink itself",
                 self.origin()
             )));
         }

@@ -4,6 +4,9 @@ use std::ffi::OsString;
 
 use relink_core::Error;
 
+/// Tells an image to prove itself and end, in place of serving: the plugins to enable, as a JSON list or `null`.
+pub(crate) const PREFLIGHT: &str = "RELINK_PREFLIGHT";
+
 /// The variables that relink reads. A misspelt one would otherwise be ignored without a word.
 const VARIABLES: [&str; 15] = [
     "RELINK_LISTEN",
@@ -19,7 +22,7 @@ const VARIABLES: [&str; 15] = [
     "RELINK_BUILDER",
     "RELINK_WEB_CONFIG_FILE",
     // Set by one image for the next, and no business of anybody else.
-    crate::reload::preflight::ENV_PREFLIGHT,
+    PREFLIGHT,
     relink_handover::handover::ENV_HANDOVER,
     relink_handover::handover::ENV_ROLLED_BACK,
 ];

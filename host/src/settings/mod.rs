@@ -3,7 +3,7 @@
 pub(crate) mod cli;
 mod config;
 mod default;
-mod environment;
+pub(crate) mod environment;
 mod explain;
 pub mod flags;
 mod limits;
