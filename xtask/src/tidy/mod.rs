@@ -2,6 +2,7 @@
 //! file, what is there, what was expected, and where that is known the exact line to add.
 
 mod documents;
+mod floors;
 mod imports;
 mod manifests;
 mod plugins;
@@ -41,6 +42,7 @@ fn problems(workspace: &Workspace, files: &[File]) -> Vec<String> {
     let mut problems = imports::problems(workspace);
     problems.extend(plugins::problems(workspace, files));
     for file in files {
+        problems.extend(floors::problems(file));
         if file.path.ends_with(".rs") {
             problems.extend(rust::problems(file, &workspace.plugins()));
         } else if file.path.ends_with("Cargo.toml") {

@@ -1,0 +1,209 @@
+//! The floors of the engine: a room of `host/src` imports rooms on lower floors only, never one on its own or a higher
+//! floor. So whoever changes a room reads what is below it and nothing else, and no two rooms know each other.
+//!
+//! The table of rooms in ARCHITECTURE.md says the same; this is what it is checked against.
+
+use super::File;
+use super::source::code;
+
+/// The rooms, from the ground up.
+const FLOORS: [&[&str]; 9] = [
+    &["journal", "memory", "store", "systemd", "telemetry"],
+    &["access", "expose", "failure"],
+    &["settings"],
+    &["own", "serve"],
+    &["plugins"],
+    &["schedule"],
+    &["agent"],
+    &["reload"],
+    &["http"],
+];
+/// Above all of them: what `main` chooses among.
+const TOP: &str = "commands";
+/// The crate's face, which names every room.
+const FACE: &str = "lib";
+const ROOT: &str = "host/src/";
+const DOCUMENT: &str = "ARCHITECTURE.md";
+
+/// The floor of a room; `None` for one that the table does not have.
+fn floor(room: &str) -> Option<usize> {
+    if room == TOP {
+        return Some(FLOORS.len());
+    }
+    FLOORS.iter().position(|rooms| rooms.contains(&room))
+}
+
+/// What breaks the rule in one file.
+pub(super) fn problems(file: &File) -> Vec<String> {
+    if file.path == DOCUMENT {
+        return document(&file.text);
+    }
+    let Some(room) = file.path.strip_prefix(ROOT).and_then(|path| path.split(['/', '.']).next()) else {
+        return Vec::new();
+    };
+    if room == FACE {
+        return Vec::new();
+    }
+    let Some(own) = floor(room) else {
+        return vec![format!(
+            "{}: {room} is on no floor: add it to FLOORS in xtask/src/tidy/floors.rs",
+            file.path
+        )];
+    };
+    let problem = |(line, other): (usize, String)| {
+        let place = format!("{}:{line}", file.path);
+        match floor(&other) {
+            Some(floor) if floor < own || other == room => None,
+            Some(floor) => Some(format!(
+                "{place}: {room} (floor {own}) imports {other} (floor {floor}); move what both need to a lower floor, \
+                 or hand it in as an argument"
+            )),
+            // A macro or an item of the crate's root: there are none.
+            None => Some(format!("{place}: imports {other} from the crate's root; put it into a room below")),
+        }
+    };
+    imports(&file.text).into_iter().filter_map(problem).collect()
+}
+
+/// The rooms that a file names, with their lines, counted from 1. Its unit tests, at the end, may name any.
+fn imports(text: &str) -> Vec<(usize, String)> {
+    let code = code(text);
+    let tests = code.find("#[cfg(test)]\nmod tests {").unwrap_or(code.len());
+    let mut found = Vec::new();
+    for (at, path) in code[..tests].match_indices("crate::") {
+        // `relink_crate::` is another path.
+        if code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_') {
+            continue;
+        }
+        let line = code[..at].matches('\n').count() + 1;
+        let rest = &code[at + path.len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => found.extend(members(group).into_iter().map(|room| (line, room))),
+            None => found.extend(first_word(rest).map(|room| (line, room))),
+        }
+    }
+    found
+}
+
+/// The first segments of the paths in a group, up to its closing brace.
+fn members(group: &str) -> Vec<String> {
+    let mut depth = 0;
+    let mut rooms = Vec::new();
+    let mut begins = true;
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => begins = true,
+            c if begins && depth == 0 && !c.is_whitespace() => {
+                rooms.extend(first_word(&group[at..]));
+                begins = false;
+            }
+            _ => {}
+        }
+    }
+    rooms
+}
+
+fn first_word(text: &str) -> Option<String> {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    (end > 0).then(|| text[..end].to_owned())
+}
+
+/// The table of floors in the document has each room once, on its floor: rows such as ``| 3 | `own/`, `serve/` | … |``.
+fn document(text: &str) -> Vec<String> {
+    let shown: Vec<(usize, Vec<&str>)> = text
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| ")?.split(" | ");
+            let floor = cells.next()?.trim().parse().ok()?;
+            let rooms = cells.next()?.split('`').skip(1).step_by(2);
+            Some((floor, rooms.map(|room| room.trim_end_matches('/').trim_end_matches(".rs")).collect()))
+        })
+        .collect();
+    let rooms =
+        FLOORS.iter().enumerate().flat_map(|(floor, rooms)| rooms.iter().map(move |room| (floor, *room)));
+    let rooms: Vec<_> = rooms.chain([(FLOORS.len(), TOP)]).collect();
+    let missing = rooms
+        .iter()
+        .filter(|(floor, room)| !shown.iter().any(|(shown, rooms)| shown == floor && rooms.contains(room)));
+    let foreign = shown.iter().flat_map(|(floor, rooms)| rooms.iter().map(move |room| (*floor, *room)));
+    let foreign = foreign.filter(|shown| !rooms.contains(shown));
+    missing
+        .map(|(floor, room)| format!("{DOCUMENT}: the table of floors has no `{room}` on floor {floor}"))
+        .chain(foreign.map(|(floor, room)| {
+            format!("{DOCUMENT}: the table of floors has `{room}` on floor {floor}, xtask/src/tidy/floors.rs has not")
+        }))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(path: &str, text: &str) -> Vec<String> {
+        problems(&File { path: path.into(), text: text.into() })
+    }
+
+    #[test]
+    fn an_import_points_down() {
+        assert_eq!(found("host/src/http/scrape.rs", "use crate::expose::body;\nuse super::Site;\n"), [""; 0]);
+        assert_eq!(found("host/src/store/mod.rs", "use crate::store::history::History;\n"), [""; 0]);
+        let up = found("host/src/store/snapshot.rs", "//! Text.\n\nuse crate::expose::text::Lines;\n");
+        assert_eq!(
+            up,
+            [
+                "host/src/store/snapshot.rs:3: store (floor 0) imports expose (floor 1); move what both need to a lower \
+              floor, or hand it in as an argument"
+            ]
+        );
+        let level = found("host/src/own/mod.rs", "fn f() {\n    crate::serve::bind();\n}\n");
+        assert!(
+            level[0].starts_with("host/src/own/mod.rs:2: own (floor 3) imports serve (floor 3)"),
+            "{level:?}"
+        );
+    }
+
+    #[test]
+    fn groups_are_taken_apart_and_what_is_no_code_does_not_count() {
+        let text = "use crate::{commands, agent::{Agent, events}, store::snapshot::Snapshot};\n";
+        let rooms: Vec<_> = imports(text).into_iter().map(|(_, room)| room).collect();
+        assert_eq!(rooms, ["commands", "agent", "store"]);
+        let text =
+            "// crate::http\n/* crate::http */\nconst A: &str = \"crate::http\";\nuse relink_crate::http;\n";
+        assert_eq!(imports(text), []);
+        assert_eq!(imports("#[cfg(test)]\nmod tests {\n    use crate::http::Site;\n}\n"), []);
+    }
+
+    #[test]
+    fn a_room_without_a_floor_and_an_item_of_the_root_are_told() {
+        assert!(found("host/src/attic/mod.rs", "")[0].contains("attic is on no floor"));
+        assert!(
+            found("host/src/agent/mod.rs", "use crate::Failed;\n")[0]
+                .contains("imports Failed from the crate's root")
+        );
+        assert_eq!(found("host/src/lib.rs", "use crate::http;\n"), [""; 0]);
+        assert_eq!(found("core/src/lib.rs", "use crate::error::Error;\n"), [""; 0]);
+    }
+
+    #[test]
+    fn the_document_says_the_same() {
+        let row = |floor: usize, rooms: &[&str]| {
+            let rooms: Vec<_> = rooms.iter().map(|room| format!("`{room}/`")).collect();
+            format!("| {floor} | {} | what it does |\n", rooms.join(", "))
+        };
+        let table = |floors: &[&[&str]]| -> String {
+            floors.iter().enumerate().map(|(floor, rooms)| row(floor, rooms)).collect()
+        };
+        let mut floors = FLOORS.to_vec();
+        floors.push(&[TOP]);
+        assert_eq!(document(&table(&floors)), [""; 0]);
+        floors[1] = &["access", "attic", "failure"];
+        let problems = document(&table(&floors));
+        assert!(
+            problems[0].contains("no `expose` on floor 1") && problems[1].contains("`attic` on floor 1"),
+            "{problems:?}"
+        );
+    }
+}
