@@ -35,7 +35,7 @@ pub(crate) fn complain(error: &Error, code: u8) -> ExitCode {
 
 /// The async runtime. One thread is enough: a scrape costs some 10 µs beside its collection, so that it serves tens of
 /// thousands a second. The other sleeps until there is a lot to do, or until a plugin keeps the first; see
-/// `schedule/walker.rs`.
+/// `schedule/worker.rs`.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     let mut builder = if cfg!(target_os = "linux") {
         tokio::runtime::Builder::new_multi_thread()

@@ -9,8 +9,8 @@ use crate::journal::{PluginChanges, RefusedPlugin};
 use crate::plugins::dylib::{self, Cause, Libraries, Look, Objection, Plan};
 use crate::plugins::set::{self, Refused};
 use crate::plugins::status::Placement;
-use crate::schedule::collection::Scheduler;
 use crate::schedule::instance::Instance;
+use crate::schedule::scheduler::Scheduler;
 use crate::settings::{Config, Prefer};
 
 /// Brings the schedule up to what is in the plugin folders now. A plugin serves on until its successor has proven

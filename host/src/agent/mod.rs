@@ -18,7 +18,7 @@ use crate::own::counters::Counters;
 use crate::plugins::dylib::{Generations, Libraries};
 use crate::plugins::linked::{self, Built};
 use crate::plugins::status::State;
-use crate::schedule::collection::Scheduler;
+use crate::schedule::scheduler::Scheduler;
 use crate::settings::{Config, Print};
 use crate::store::history::History;
 use crate::store::snapshot::Snapshot;

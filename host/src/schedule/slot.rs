@@ -9,7 +9,7 @@ use relink_core::{Error, Facts};
 
 use super::breaker::Breaker;
 use super::instance::Instance;
-use super::walks::Walk;
+use super::queue::Walk;
 use crate::plugins::set::Plugin;
 use crate::plugins::status::{State, Status};
 use crate::store::snapshot::{Frame, Reading};

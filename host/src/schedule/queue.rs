@@ -1,4 +1,4 @@
-//! The walks over the plugins, and which call comes next: the state that a [`Scheduler`](super::collection::Scheduler)
+//! The walks over the plugins, and which call comes next: the state that a [`Scheduler`](super::scheduler::Scheduler)
 //! keeps under its lock. Nothing here calls a plugin or knows a thread but by its number.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -83,7 +83,7 @@ pub(super) struct Progress {
     pub(super) readings: Vec<Option<Reading>>,
 }
 
-/// Which plugins a scrape wants, as made by [`Scheduler::select`](super::collection::Scheduler::select): their names, sorted.
+/// Which plugins a scrape wants, as made by [`Scheduler::select`](super::scheduler::Scheduler::select): their names, sorted.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Selection(pub(super) Arc<[&'static str]>);
 

@@ -15,9 +15,9 @@ use relink_core::Error;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 
+use super::queue::{Call, Finished, InCharge, Next, Progress, Schedule, Selection, Stage, Task, Walk};
 use super::sideload;
 use super::slot::Done;
-use super::walks::{Call, Finished, InCharge, Next, Progress, Schedule, Selection, Stage, Task, Walk};
 use super::watchdog::Watchdog;
 use crate::own::Own;
 use crate::own::counters::Counters;
@@ -33,7 +33,7 @@ pub(super) struct Shared {
     /// Told when a walk is queued, and when the runtime has its thread back.
     queued: Condvar,
     pub(super) own: Mutex<Own>,
-    /// Told when what [`Scheduler::statuses`](super::collection::Scheduler::statuses) says has changed, but for figures
+    /// Told when what [`Scheduler::statuses`](super::scheduler::Scheduler::statuses) says has changed, but for figures
     /// that change with each collection.
     pub(super) news: watch::Sender<()>,
     /// Started by the first walk that can use it. `None`: this system has none.

@@ -1,5 +1,5 @@
 //! Collections: a scrape joins the walk over the plugins that is under way, or begins one, and has an answer by its
-//! deadline. Who walks is [`walker`](super::walker)'s.
+//! deadline. Who walks is [`worker`](super::worker)'s.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError};
@@ -9,10 +9,10 @@ use relink_core::{Error, Facts};
 use tokio::sync::watch;
 
 use super::instance::Instance;
+use super::queue::{InCharge, Schedule, Selection, Stage, Task, Walk, removed};
 use super::sideload;
 use super::slot::Slot;
-use super::walker::{PATIENCE, Shared};
-use super::walks::{InCharge, Schedule, Selection, Stage, Task, Walk, removed};
+use super::worker::{PATIENCE, Shared};
 use crate::failure::Failed;
 use crate::own::counters::Counters;
 use crate::plugins::set::{Plugin, PluginSet, Refused};
