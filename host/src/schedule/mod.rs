@@ -7,5 +7,7 @@ mod queue;
 pub(crate) mod scheduler;
 mod sideload;
 pub(crate) mod slot;
+#[cfg(test)]
+mod tests;
 mod watchdog;
 mod worker;

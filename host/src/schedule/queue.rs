@@ -1,5 +1,5 @@
 //! The walks over the plugins, and which call comes next: the state that a [`Scheduler`](super::scheduler::Scheduler)
-//! keeps under its lock. Nothing here calls a plugin or knows a thread but by its number.
+//! keeps under its lock. Nothing here calls a plugin, looks at a clock, or knows a thread but by its number.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +13,10 @@ use super::sideload;
 use super::slot::{Done, Slot, Work};
 use crate::plugins::set::{Plugin, Refused};
 use crate::store::snapshot::{Reading, Snapshot};
+
+/// How long the walker may be inside one plugin before another one walks on. Well above what a healthy collection takes
+/// (microseconds), and well below the shortest scrape time-out in use.
+pub(super) const PATIENCE: Duration = Duration::from_millis(5);
 
 /// The plugins that run, and the walks over them.
 pub(super) struct Schedule {
@@ -30,24 +34,46 @@ pub(super) struct Schedule {
     pub(super) change: u64,
     /// The names of the declared families, made anew by each change.
     pub(super) claims: Arc<Claims>,
-    /// Who walks. One that finds another number here has been relieved and ends.
-    pub(super) walker: u64,
-    pub(super) in_charge: InCharge,
-    /// Since when the walker is inside a plugin.
-    pub(super) inside_since: Option<Instant>,
-    /// A plugin keeps a thread of the runtime.
-    pub(super) keeps_worker: bool,
+    pub(super) walker: Walker,
+    /// How many walkers there were: the number of the last one.
+    pub(super) walkers: u64,
+    pub(super) runtime: Runtime,
 }
 
-/// What kind of walker is in charge of the queue.
+/// Who is in charge of the queue. A walker that finds another number than its own here has been relieved, and ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum InCharge {
+pub(super) enum Walker {
     Nobody,
-    /// A task of the runtime, as long as there is something in the queue.
-    Task,
+    /// A task of the runtime, as long as there is something in the queue; `inside` a plugin since then.
+    Task {
+        number: u64,
+        inside: Option<Instant>,
+    },
     /// A thread, which waits for more.
-    Thread,
+    Thread {
+        number: u64,
+        inside: Option<Instant>,
+    },
 }
+
+/// Whether the runtime has all its threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Runtime {
+    Whole,
+    /// A plugin keeps one of them. While it does, all walks are made by threads: a second one that is kept would leave
+    /// nobody to answer scrapes.
+    ShortOfOne,
+}
+
+/// A walker to be started, under this number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    Task(u64),
+    Thread(u64),
+}
+
+/// Starts walkers, and says whether it could: a system may be out of threads.
+pub(super) type Starter<'a> = &'a mut dyn FnMut(Start) -> bool;
 
 /// One collection of some plugins, for all scrapes that asked for the same at the same time.
 pub(crate) struct Walk {
@@ -89,15 +115,20 @@ pub(crate) struct Selection(pub(super) Arc<[&'static str]>);
 
 /// What a walker does next.
 pub(super) enum Next {
+    /// Make this call, without the lock, and hand its outcome to [`Schedule::finish`].
     Call(Call),
-    /// This walk has asked all its plugins, and has left the queue.
-    Asked {
-        walk: Arc<Walk>,
-        /// It has all its readings.
-        is_whole: bool,
-    },
-    /// Nothing is queued.
-    Nothing,
+    /// Publish this walk, which has all its readings.
+    Publish(Arc<Walk>),
+    /// Have those who wait for this walk look at the clock: it has asked all its plugins, and some have not answered.
+    Unwatch(Arc<Walk>),
+    /// Let those run who have been told something; then ask again.
+    Pause,
+    /// Wait until something is queued; then ask again.
+    Wait,
+    /// End: nothing is queued.
+    End,
+    /// End: another one walks.
+    Relieved,
 }
 
 /// A call to make: which task, on which slot, with what.
@@ -108,6 +139,15 @@ pub(super) struct Call {
     pub(super) plugin: Arc<Plugin>,
     pub(super) instance: Box<Instance>,
     pub(super) claims: Arc<Claims>,
+}
+
+/// A call that has returned.
+pub(super) struct Returned {
+    pub(super) name: &'static str,
+    pub(super) serial: u64,
+    pub(super) instance: Box<Instance>,
+    pub(super) done: Done,
+    pub(super) began: Instant,
 }
 
 /// What follows from a call that has returned.
@@ -121,23 +161,144 @@ pub(super) struct Finished {
     pub(super) is_news: bool,
 }
 
+impl Walker {
+    fn number(self) -> Option<u64> {
+        match self {
+            Walker::Nobody => None,
+            Walker::Task { number, .. } | Walker::Thread { number, .. } => Some(number),
+        }
+    }
+
+    fn inside(&mut self) -> Option<&mut Option<Instant>> {
+        match self {
+            Walker::Nobody => None,
+            Walker::Task { inside, .. } | Walker::Thread { inside, .. } => Some(inside),
+        }
+    }
+}
+
 impl Walk {
-    /// From now on, who waits for it has to look at the clock.
-    pub(super) fn unwatch(&self) {
+    fn new(task: Task, selection: &Selection, change: u64, stage: Stage) -> Arc<Self> {
+        let readings = selection.0.iter().map(|_| None).collect();
+        Arc::new(Walk {
+            task,
+            selection: selection.clone(),
+            change,
+            progress: Mutex::new(Progress { next: 0, readings }),
+            stage: watch::Sender::new(stage),
+        })
+    }
+
+    /// From now on, who waits for it has to look at the clock; they are told.
+    pub(super) fn unwatch(&self) -> bool {
         self.stage.send_if_modified(|stage| {
             let was_watched = matches!(stage, Stage::Watched);
             if was_watched {
                 *stage = Stage::Unwatched;
             }
             was_watched
-        });
+        })
     }
 }
 
 impl Schedule {
-    /// What to do next.
-    pub(super) fn next(&mut self) -> Next {
-        let now = Instant::now();
+    /// The schedule of these plugins, before the first walk.
+    pub(super) fn new(slots: BTreeMap<&'static str, Slot>, refused: Vec<Refused>) -> Self {
+        Schedule {
+            claims: sideload::claims(&slots),
+            slots,
+            leaving: Vec::new(),
+            refused,
+            refused_files: Vec::new(),
+            queue: VecDeque::new(),
+            change: 0,
+            walker: Walker::Nobody,
+            walkers: 0,
+            runtime: Runtime::Whole,
+        }
+    }
+
+    /// The walk for this selection that is under way, or a new one: also where the one under way may have asked code
+    /// that has been replaced since. `can_watch`: there is a watchdog, so that a task may walk.
+    pub(super) fn join(
+        &mut self,
+        task: Task,
+        selection: &Selection,
+        can_watch: bool,
+        start: Starter<'_>,
+    ) -> Arc<Walk> {
+        let is_same =
+            |walk: &&Arc<Walk>| (walk.task, walk.change, &walk.selection) == (task, self.change, selection);
+        if let Some(walk) = self.queue.iter().find(is_same) {
+            return Arc::clone(walk);
+        }
+        if self.walker == Walker::Nobody {
+            if can_watch && self.runtime == Runtime::Whole {
+                self.send_task(start);
+            } else {
+                self.send_thread(start);
+            }
+        }
+        // Nobody rings for a thread: it may be kept for good, and those who wait have to find out by the clock. The
+        // same if nobody could be started.
+        let is_watched = matches!(self.walker, Walker::Task { .. });
+        let stage = if is_watched { Stage::Watched } else { Stage::Unwatched };
+        let walk = Walk::new(task, selection, self.change, stage);
+        self.queue.push_back(Arc::clone(&walk));
+        walk
+    }
+
+    fn send_task(&mut self, start: Starter<'_>) {
+        let number = self.walkers + 1;
+        if start(Start::Task(number)) {
+            (self.walkers, self.walker) = (number, Walker::Task { number, inside: None });
+        }
+    }
+
+    /// Has a fresh thread walk, in place of whoever does. If there is none to be had, whoever does stays in charge, and
+    /// the next look at the clock tries once more.
+    fn send_thread(&mut self, start: Starter<'_>) {
+        let number = self.walkers + 1;
+        if start(Start::Thread(number)) {
+            if matches!(self.walker, Walker::Task { .. }) {
+                // The task is inside a plugin, so it keeps its thread of the runtime until it is back.
+                self.runtime = Runtime::ShortOfOne;
+            }
+            (self.walkers, self.walker) = (number, Walker::Thread { number, inside: None });
+        }
+    }
+
+    /// Lets a fresh thread walk on if the present walker has been inside a plugin for too long; or if there is none
+    /// though something is queued, because none could be started.
+    pub(super) fn relieve(&mut self, now: Instant, start: Starter<'_>) {
+        let overstays = self
+            .walker
+            .inside()
+            .and_then(|inside| *inside)
+            .is_some_and(|since| now.duration_since(since) >= PATIENCE);
+        let nobody_walks = self.walker == Walker::Nobody && !self.queue.is_empty();
+        if overstays || nobody_walks {
+            self.send_thread(start);
+        }
+    }
+
+    /// The watchdog has rung: those who wait look at the clock from now on. Says whether it has to ring again, because a
+    /// task still walks: the timer may have run out while the task was between two plugins, or has just entered one.
+    pub(super) fn rang(&mut self, now: Instant, start: Starter<'_>) -> bool {
+        self.relieve(now, start);
+        self.queue.iter().for_each(|walk| _ = walk.unwatch());
+        matches!(self.walker, Walker::Task { .. }) && !self.queue.is_empty()
+    }
+
+    /// What the walker of this number does next. `told`: it has told somebody something since it last asked.
+    pub(super) fn next(&mut self, number: u64, told: bool, can_watch: bool, now: Instant) -> Next {
+        if self.walker.number() != Some(number) {
+            return Next::Relieved;
+        }
+        if told && !self.queue.is_empty() {
+            // Who has been told something may be queued on this very thread, which the next plugin may keep.
+            return Next::Pause;
+        }
         while let Some(walk) = self.queue.front().cloned() {
             let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
             let place = progress.next;
@@ -145,7 +306,7 @@ impl Schedule {
                 let is_whole = progress.readings.iter().all(Option::is_some);
                 drop(progress);
                 self.queue.pop_front();
-                return Next::Asked { walk, is_whole };
+                return if is_whole { Next::Publish(walk) } else { Next::Unwatch(walk) };
             };
             progress.next += 1;
             let Some(slot) = self.slots.get_mut(name) else {
@@ -159,33 +320,45 @@ impl Schedule {
                 continue;
             }
             match &mut slot.work {
+                // One call in flight a plugin: whoever wants its reading as well waits for the same call.
                 Work::Running { waiting, .. } => waiting.push((Arc::clone(&walk), place)),
                 work @ Work::Idle(_) => {
                     let running = Work::Running { since: now, waiting: vec![(Arc::clone(&walk), place)] };
                     if let Work::Idle(instance) = std::mem::replace(work, running) {
-                        self.inside_since = Some(now);
                         let (serial, plugin) = (slot.serial, Arc::clone(&slot.plugin));
                         let (task, claims) = (walk.task, Arc::clone(&self.claims));
+                        self.walker.inside().into_iter().for_each(|inside| *inside = Some(now));
                         return Next::Call(Call { task, name, serial, plugin, instance, claims });
                     }
                 }
             }
         }
-        Next::Nothing
+        self.nothing_is_queued(can_watch)
+    }
+
+    /// A task ends, and the next scrape starts another. A thread stays where a task may not walk: without a watchdog, or
+    /// as long as the runtime is short of a thread.
+    fn nothing_is_queued(&mut self, can_watch: bool) -> Next {
+        let stays = matches!(self.walker, Walker::Thread { .. })
+            && (!can_watch || self.runtime == Runtime::ShortOfOne);
+        if stays {
+            return Next::Wait;
+        }
+        self.walker = Walker::Nobody;
+        Next::End
+    }
+
+    /// A task that was relieved is back from its plugin, and with it the runtime's thread.
+    pub(super) fn task_is_back(&mut self) {
+        self.runtime = Runtime::Whole;
     }
 
     /// Hands a finished call's reading to the walks that wait for it.
-    pub(super) fn finish(
-        &mut self,
-        number: u64,
-        name: &str,
-        serial: u64,
-        instance: Box<Instance>,
-        done: Done,
-        began: Instant,
-    ) -> Finished {
-        if self.walker == number {
-            self.inside_since = None;
+    pub(super) fn finish(&mut self, number: u64, returned: Returned, now: Instant) -> Finished {
+        let Returned { name, serial, instance, done, began } = returned;
+        // One that was relieved meanwhile must not say that its successor has left a plugin.
+        if self.walker.number() == Some(number) {
+            self.walker.inside().into_iter().for_each(|inside| *inside = None);
         }
         let mut finished = Finished::default();
         let slot = match self.slots.get_mut(name).filter(|slot| slot.serial == serial) {
@@ -196,7 +369,7 @@ impl Schedule {
                 None => return finished,
             },
         };
-        let (reading, waiting, is_news) = slot.finish(instance, done, began);
+        let (reading, waiting, is_news) = slot.finish(instance, done, began, now);
         finished.is_news = is_news;
         for (walk, place) in waiting {
             let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
@@ -208,6 +381,26 @@ impl Schedule {
             }
         }
         finished
+    }
+
+    /// The readings of a walk whose time is over, the missing ones marked; and whether a plugin's state has changed by
+    /// that. The walk goes on, for others who wait for it.
+    pub(super) fn cut_short(&mut self, walk: &Walk, now: Instant) -> (Vec<Reading>, bool) {
+        let progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_news = false;
+        let readings = progress.readings.iter().zip(walk.selection.0.iter());
+        let readings = readings
+            .map(|(reading, name)| match (reading, self.slots.get_mut(name)) {
+                (Some(reading), _) => reading.clone(),
+                (None, Some(slot)) => {
+                    let (reading, is_new) = slot.missed(now);
+                    is_news |= is_new;
+                    reading
+                }
+                (None, None) => removed(name),
+            })
+            .collect();
+        (readings, is_news)
     }
 
     /// Takes note that a plugin was put in or taken out.
@@ -229,6 +422,6 @@ impl Schedule {
 }
 
 /// The reading of a plugin that was taken out between the beginning of a collection and its turn.
-pub(super) fn removed(name: &'static str) -> Reading {
+fn removed(name: &'static str) -> Reading {
     Reading { plugin: name, duration: Duration::ZERO, result: Err(Error::new("the plugin was just removed")) }
 }

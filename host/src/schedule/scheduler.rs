@@ -1,7 +1,7 @@
 //! Collections: a scrape joins the walk over the plugins that is under way, or begins one, and has an answer by its
 //! deadline. Who walks is [`worker`](super::worker)'s.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -9,10 +9,9 @@ use relink_core::{Error, Facts};
 use tokio::sync::watch;
 
 use super::instance::Instance;
-use super::queue::{InCharge, Schedule, Selection, Stage, Task, Walk, removed};
-use super::sideload;
+use super::queue::{PATIENCE, Schedule, Selection, Stage, Task, Walk};
 use super::slot::Slot;
-use super::worker::{PATIENCE, Shared};
+use super::worker::Shared;
 use crate::failure::Failed;
 use crate::own::counters::Counters;
 use crate::plugins::set::{Plugin, PluginSet, Refused};
@@ -34,19 +33,7 @@ impl Scheduler {
             made.map_err(|error| Failed::settings(error.context(format_args!("plugin {}", plugin.name))))?;
             slots.insert(plugin.name, Slot::new(Arc::new(plugin), instance));
         }
-        let schedule = Schedule {
-            claims: sideload::claims(&slots),
-            slots,
-            leaving: Vec::new(),
-            refused: set.refused,
-            refused_files: Vec::new(),
-            queue: VecDeque::new(),
-            change: 0,
-            walker: 0,
-            in_charge: InCharge::Nobody,
-            inside_since: None,
-            keeps_worker: false,
-        };
+        let schedule = Schedule::new(slots, set.refused);
         Ok(Scheduler { shared: Arc::new(Shared::new(schedule, counters)) })
     }
 
@@ -141,8 +128,9 @@ impl Scheduler {
 
     /// How each plugin fares, sorted by name, those that do not run included.
     pub(crate) fn statuses(&self) -> Vec<Status> {
+        let now = Instant::now();
         let schedule = self.shared.lock();
-        let mut all: Vec<_> = schedule.slots.values().map(Slot::status).collect();
+        let mut all: Vec<_> = schedule.slots.values().map(|slot| slot.status(now)).collect();
         // A plugin that was not linked in, or is linked in and not enabled, may run as a library.
         let idle =
             schedule.refused.iter().filter(|refused| !schedule.slots.contains_key(refused.name.as_str()));
@@ -184,27 +172,14 @@ impl Scheduler {
 
     /// The snapshot of a walk whose time is over: the missing plugins are marked.
     fn cut_short(&self, walk: &Walk, now: Instant) -> Arc<Snapshot> {
-        let mut schedule = self.shared.lock();
-        // It may have become whole between the time-out and the lock.
-        if let Stage::Made(made) = &*walk.stage.borrow() {
-            return Arc::clone(made);
-        }
-        let progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let readings = progress.readings.iter().zip(walk.selection.0.iter());
-        let mut is_news = false;
-        let readings = readings
-            .map(|(reading, name)| match (reading, schedule.slots.get_mut(name)) {
-                (Some(reading), _) => reading.clone(),
-                (None, Some(slot)) => {
-                    let (reading, is_new) = slot.missed(now);
-                    is_news |= is_new;
-                    reading
-                }
-                (None, None) => removed(name),
-            })
-            .collect();
-        drop(progress);
-        drop(schedule);
+        let (readings, is_news) = {
+            let mut schedule = self.shared.lock();
+            // It may have become whole between the time-out and the lock.
+            if let Stage::Made(made) = &*walk.stage.borrow() {
+                return Arc::clone(made);
+            }
+            schedule.cut_short(walk, now)
+        };
         if is_news {
             self.news().send_replace(());
         }

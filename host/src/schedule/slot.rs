@@ -97,6 +97,7 @@ impl Slot {
         instance: Box<Instance>,
         done: Done,
         began: Instant,
+        now: Instant,
     ) -> (Reading, Waiting, bool) {
         let waiting = match std::mem::replace(&mut self.work, Work::Idle(instance)) {
             Work::Running { waiting, .. } => waiting,
@@ -110,7 +111,6 @@ impl Slot {
             }
             None => {}
         }
-        let now = Instant::now();
         let duration = now.duration_since(began);
         let is_first = self.last_duration.replace(duration).is_none();
         let was_stuck = self.state == State::Stuck;
@@ -190,9 +190,9 @@ impl Slot {
         is_news
     }
 
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn status(&self, now: Instant) -> Status {
         let stuck_for = match &self.work {
-            Work::Running { since, .. } if self.state == State::Stuck => Some(since.elapsed()),
+            Work::Running { since, .. } if self.state == State::Stuck => Some(now.duration_since(*since)),
             _ => None,
         };
         let error = match stuck_for {

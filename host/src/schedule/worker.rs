@@ -8,24 +8,21 @@
 //! nothing until something hangs, and a plugin that never returns costs one thread for good, however many scrapes
 //! come by.
 
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use relink_core::Error;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 
-use super::queue::{Call, Finished, InCharge, Next, Progress, Schedule, Selection, Stage, Task, Walk};
+use super::queue::{Call, Finished, Next, PATIENCE, Returned, Schedule, Selection, Stage, Start, Task, Walk};
 use super::sideload;
 use super::slot::Done;
 use super::watchdog::Watchdog;
 use crate::own::Own;
 use crate::own::counters::Counters;
 use crate::store::snapshot::{Reading, Snapshot};
-
-/// How long the walker may be inside one plugin before another one walks on. Well above what a healthy collection takes
-/// (microseconds), and well below the shortest scrape time-out in use.
-pub(super) const PATIENCE: Duration = Duration::from_millis(5);
 
 /// What scrapes and walkers share.
 pub(super) struct Shared {
@@ -40,14 +37,44 @@ pub(super) struct Shared {
     watchdog: OnceLock<Option<Watchdog>>,
 }
 
-/// Where a walker has come to.
-enum Reached {
-    /// Somebody was told something.
-    Told,
-    /// The end of the queue.
-    End,
-    /// Another one walks on.
-    Relieved,
+thread_local! {
+    /// Whether this thread has the lock.
+    static LOCKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The schedule, locked; and this thread knows that it is, so that a call under the lock is found out.
+pub(super) struct Locked<'a> {
+    guard: MutexGuard<'a, Schedule>,
+    _mark: Mark,
+}
+
+struct Mark;
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        LOCKED.set(false);
+    }
+}
+
+impl Locked<'_> {
+    /// Lets go of the lock until `queued` tells.
+    fn wait(self, queued: &Condvar) {
+        drop(queued.wait(self.guard).unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = Schedule;
+
+    fn deref(&self) -> &Schedule {
+        &self.guard
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Schedule {
+        &mut self.guard
+    }
 }
 
 impl Shared {
@@ -63,41 +90,18 @@ impl Shared {
 
     /// No call into a plugin is made under this lock, and nothing under it panics by intent; should it, the data
     /// is still sound.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Schedule> {
-        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> Locked<'_> {
+        let guard = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
+        LOCKED.set(true);
+        Locked { guard, _mark: Mark }
     }
 
-    /// The walk for this selection that is under way, or a new one: also where the one under way may have asked code
-    /// that has been replaced since.
+    /// The walk for this selection that is under way, or a new one.
     pub(super) fn join(self: &Arc<Self>, task: Task, selection: &Selection) -> Arc<Walk> {
-        let has_watchdog = self.watchdog().is_some();
-        let mut schedule = self.lock();
-        let is_same = |walk: &&Arc<Walk>| {
-            (walk.task, walk.change, &walk.selection) == (task, schedule.change, selection)
-        };
-        if let Some(walk) = schedule.queue.iter().find(is_same) {
-            return Arc::clone(walk);
-        }
-        if schedule.in_charge == InCharge::Nobody {
-            let number = schedule.walker + 1;
-            if has_watchdog && !schedule.keeps_worker {
-                tokio::spawn(Arc::clone(self).walk_as_task(number));
-                (schedule.walker, schedule.in_charge) = (number, InCharge::Task);
-            } else {
-                self.send_thread(&mut schedule);
-            }
-        }
-        let is_watched = schedule.in_charge == InCharge::Task;
-        let walk = Arc::new(Walk {
-            task,
-            selection: selection.clone(),
-            change: schedule.change,
-            progress: Mutex::new(Progress { next: 0, readings: selection.0.iter().map(|_| None).collect() }),
-            stage: watch::Sender::new(if is_watched { Stage::Watched } else { Stage::Unwatched }),
-        });
-        schedule.queue.push_back(Arc::clone(&walk));
-        drop(schedule);
-        if !is_watched {
+        let can_watch = self.watchdog().is_some();
+        let walk = self.lock().join(task, selection, can_watch, &mut |start| self.start(start));
+        if !matches!(*walk.stage.borrow(), Stage::Watched) {
+            // A thread may be in charge, and wait for something to be queued.
             self.queued.notify_all();
         }
         walk
@@ -122,136 +126,113 @@ impl Shared {
         self.watchdog.get_or_init(start).as_ref()
     }
 
-    /// Called by the watchdog. Those who wait for a walk look at the clock from now on.
+    /// Called by the watchdog.
     fn walk_takes_long(self: &Arc<Self>, runtime: &Handle) {
-        self.relieve_walker(Instant::now());
-        let schedule = self.lock();
-        schedule.queue.iter().for_each(|walk| walk.unwatch());
-        if schedule.in_charge == InCharge::Task
-            && !schedule.queue.is_empty()
-            && let Some(Some(watchdog)) = self.watchdog.get()
-        {
+        let rings_again = self.lock().rang(Instant::now(), &mut |start| self.start(start));
+        if rings_again && let Some(Some(watchdog)) = self.watchdog.get() {
             watchdog.set(PATIENCE);
         }
-        drop(schedule);
         // The thread that is kept may have been the one that looks at sockets and timers.
         runtime.spawn(async {});
     }
 
-    /// Has a fresh thread walk, instead of whoever does. Without one, the next scrape tries once more.
-    fn send_thread(self: &Arc<Self>, schedule: &mut Schedule) {
-        let number = schedule.walker + 1;
-        let shared = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("walker".to_owned());
-        match thread.spawn(move || shared.walk_as_thread(number)) {
-            Ok(_) => {
-                schedule.keeps_worker |= schedule.in_charge == InCharge::Task;
-                (schedule.walker, schedule.in_charge) = (number, InCharge::Thread);
-                schedule.inside_since = None;
-            }
-            Err(error) => {
-                tracing::error!("{}", Error::from(error).context("starting a thread for the plugins"));
-            }
-        }
+    /// Lets a fresh thread walk on if the walker overstays, or if there is none.
+    pub(super) fn relieve_walker(self: &Arc<Self>, now: Instant) {
+        self.lock().relieve(now, &mut |start| self.start(start));
     }
 
-    /// Lets a fresh thread walk on if the present walker has been inside a plugin for too long; or if there is none.
-    pub(super) fn relieve_walker(self: &Arc<Self>, now: Instant) {
-        let mut schedule = self.lock();
-        let overstays = schedule.inside_since.is_some_and(|since| now.duration_since(since) >= PATIENCE);
-        let nobody_walks = schedule.in_charge == InCharge::Nobody && !schedule.queue.is_empty();
-        if overstays || nobody_walks {
-            self.send_thread(&mut schedule);
+    /// Starts a walker. It waits for the lock, under which this is called.
+    fn start(self: &Arc<Self>, start: Start) -> bool {
+        let shared = Arc::clone(self);
+        match start {
+            Start::Task(number) => {
+                tokio::spawn(shared.walk_as_task(number));
+                true
+            }
+            Start::Thread(number) => {
+                let thread = std::thread::Builder::new().name("walker".to_owned());
+                let started = thread.spawn(move || shared.walk_as_thread(number));
+                if let Err(error) = &started {
+                    tracing::error!("starting a thread for the plugins: {error}");
+                }
+                started.is_ok()
+            }
         }
     }
 
     async fn walk_as_task(self: Arc<Self>, number: u64) {
-        while self.walk_a_stretch(number) {
-            // Who has been told something may be queued on this very thread, which the next plugin may keep.
-            tokio::task::yield_now().await;
+        // A task is started only where there is a watchdog.
+        let Some(Some(watchdog)) = self.watchdog.get() else { return };
+        watchdog.set(PATIENCE);
+        let mut told = false;
+        loop {
+            let next = self.next_for_task(number, told, watchdog);
+            told = match next {
+                Next::Call(call) => self.call(number, call),
+                Next::Publish(walk) => self.publish(&walk),
+                Next::Unwatch(walk) => walk.unwatch(),
+                Next::Pause => {
+                    tokio::task::yield_now().await;
+                    watchdog.set(PATIENCE);
+                    false
+                }
+                Next::Relieved => {
+                    // The thread that walks now may wait, and has to end, as the runtime is whole again.
+                    self.queued.notify_all();
+                    return;
+                }
+                Next::Wait | Next::End => return,
+            };
         }
     }
 
-    /// Whether there is more to walk for this task.
-    fn walk_a_stretch(&self, number: u64) -> bool {
-        let watchdog = self.watchdog.get().and_then(Option::as_ref);
-        watchdog.inspect(|watchdog| watchdog.set(PATIENCE));
-        let (reached, mut schedule) = self.walk_on(number);
-        match reached {
-            Reached::Relieved => {
-                schedule.keeps_worker = false;
-                drop(schedule);
-                self.queued.notify_all();
-                return false;
-            }
-            Reached::End => schedule.in_charge = InCharge::Nobody,
-            Reached::Told => {}
+    fn next_for_task(&self, number: u64, told: bool, watchdog: &Watchdog) -> Next {
+        let mut schedule = self.lock();
+        let next = schedule.next(number, told, true, Instant::now());
+        match next {
+            // Under the lock: what is queued after it starts another task, which sets the timer. Stopped later than
+            // that, the timer would not ring for that one, and those who wait for it would wait for ever.
+            Next::Pause | Next::End => watchdog.stop(),
+            Next::Relieved => schedule.task_is_back(),
+            _ => {}
         }
-        drop(schedule);
-        watchdog.inspect(|watchdog| watchdog.stop());
-        matches!(reached, Reached::Told)
+        next
     }
 
     fn walk_as_thread(self: Arc<Self>, number: u64) {
-        let has_watchdog = matches!(self.watchdog.get(), Some(Some(_)));
+        let can_watch = matches!(self.watchdog.get(), Some(Some(_)));
+        let mut told = false;
         loop {
-            let (reached, mut schedule) = self.walk_on(number);
-            match reached {
-                Reached::Told => {}
-                Reached::Relieved => return,
-                Reached::End if has_watchdog && !schedule.keeps_worker => {
-                    schedule.in_charge = InCharge::Nobody;
-                    return;
-                }
-                Reached::End => {
-                    drop(self.queued.wait(schedule).unwrap_or_else(PoisonError::into_inner));
-                }
+            let mut schedule = self.lock();
+            let next = schedule.next(number, told, can_watch, Instant::now());
+            if matches!(next, Next::Wait) {
+                // Without letting go of the lock in between, so that nothing is queued unnoticed.
+                schedule.wait(&self.queued);
+            } else {
+                drop(schedule);
             }
-        }
-    }
-
-    /// Walks until somebody has been told something, or there is nothing more to do. Once those who waited have been told
-    /// and nothing is queued, that is the end.
-    fn walk_on(&self, number: u64) -> (Reached, MutexGuard<'_, Schedule>) {
-        let mut schedule = self.lock();
-        loop {
-            if schedule.walker != number {
-                return (Reached::Relieved, schedule);
-            }
-            let is_told = match schedule.next() {
-                Next::Nothing => return (Reached::End, schedule),
-                Next::Asked { walk, is_whole } => {
-                    drop(schedule);
-                    if is_whole {
-                        self.publish(&walk);
-                    } else {
-                        walk.unwatch();
-                    }
-                    true
-                }
-                Next::Call(call) => {
-                    drop(schedule);
-                    self.call(number, call)
-                }
+            told = match next {
+                Next::Call(call) => self.call(number, call),
+                Next::Publish(walk) => self.publish(&walk),
+                Next::Unwatch(walk) => walk.unwatch(),
+                Next::Pause | Next::Wait => false,
+                Next::End | Next::Relieved => return,
             };
-            schedule = self.lock();
-            if is_told && schedule.walker == number && !schedule.queue.is_empty() {
-                return (Reached::Told, schedule);
-            }
         }
     }
 
     /// Makes a call, and says whether anybody was told of its outcome.
     fn call(&self, number: u64, call: Call) -> bool {
+        debug_assert!(!LOCKED.get(), "a plugin is called under the schedule's lock");
         let Call { task, name, serial, plugin, mut instance, claims } = call;
         let began = Instant::now();
         let facts = (task == Task::CollectWithFacts).then(|| instance.facts(&plugin));
         instance.set_claims(&claims);
         let frame = instance.collect(&plugin);
         let done = Done { facts, frame, left_out: instance.left_out() };
-        let Finished { whole, gone, is_news } =
-            self.lock().finish(number, name, serial, instance, done, began);
-        whole.iter().for_each(|walk| self.publish(walk));
+        let returned = Returned { name, serial, instance, done, began };
+        let Finished { whole, gone, is_news } = self.lock().finish(number, returned, Instant::now());
+        whole.iter().for_each(|walk| _ = self.publish(walk));
         if is_news {
             self.news.send_replace(());
         }
@@ -261,12 +242,13 @@ impl Shared {
         is_news || !whole.is_empty()
     }
 
-    /// Makes the snapshot of a walk that has all its readings.
-    fn publish(&self, walk: &Walk) {
+    /// Makes the snapshot of a walk that has all its readings; those who wait for it are told.
+    fn publish(&self, walk: &Walk) -> bool {
         let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let readings = progress.readings.iter_mut().filter_map(Option::take).collect();
         drop(progress);
         walk.stage.send_replace(Stage::Made(self.snapshot(readings)));
+        true
     }
 
     pub(super) fn snapshot(&self, mut readings: Vec<Reading>) -> Arc<Snapshot> {

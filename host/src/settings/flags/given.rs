@@ -331,8 +331,7 @@ mod tests {
     #[test]
     fn a_switched_on_collector_joins_the_plugins_that_the_file_enables() {
         let (_, given) = Given::take(["--collector.memory".into()], &FLAGS, &["mem", "cpu"]).unwrap();
-        let mut plugins = Plugins::default();
-        plugins.enabled = Some(vec!["cpu".to_owned()]);
+        let mut plugins = Plugins { enabled: Some(vec!["cpu".to_owned()]), ..Plugins::default() };
         given.apply(&mut plugins).unwrap();
         assert!(plugins.enables("mem") && plugins.enables("cpu") && !plugins.enables("disk"));
     }

@@ -1,0 +1,5 @@
+//! The schedule without threads, clocks and plugins.
+
+mod cases;
+mod explore;
+mod world;
