@@ -16,14 +16,14 @@ fn the_printed_default_configuration_changes_nothing() {
     assert_eq!(report["settings"], Value::Array(Vec::new()));
 }
 
-/// The README shows the text that `relink config` prints; with `RELINK_BLESS=1` it is put there.
+/// `docs/configuration.md` shows the text that `relink config` prints; with `RELINK_BLESS=1` it is put there.
 #[test]
-fn the_readme_shows_the_default_configuration() {
+fn the_document_shows_the_default_configuration() {
     const BEGIN: &str = "\n```toml\n";
     let printed = Folder::new("").run(&["config"]).stdout;
-    let path = here("../README.md");
-    let readme = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).expect("the README has a block of TOML");
+    let path = here("../docs/configuration.md");
+    let document = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = document.split_once(BEGIN).expect("the document has a block of TOML");
     let (shown, after) = rest.split_once("```\n").expect("the block ends");
     if std::env::var("RELINK_BLESS").as_deref() == Ok("1") {
         std::fs::write(&path, [before, BEGIN, &printed, "```\n", after].concat()).unwrap();
