@@ -1,11 +1,11 @@
 //! The command line.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::Print;
+use crate::config::{Print, address};
 use crate::flags::{Flags, Given};
 
 /// A system-metrics agent made of plugins that can be reloaded while it runs.
@@ -54,16 +54,17 @@ impl Command {
 /// What the command line and the environment may set; each wins over the configuration file.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Settings {
-    /// The address to listen on [default: 127.0.0.1:8000]; port 0 takes a free one
+    /// An address to listen on [default: 127.0.0.1:8000]; repeatable; port 0 takes a free one
     #[arg(
         long,
         visible_alias = "web.listen-address",
         global = true,
         value_name = "ADDRESS",
         env = "RELINK_LISTEN",
+        value_delimiter = ',',
         value_parser = address
     )]
-    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) listen: Vec<SocketAddr>,
     /// The configuration file [default: relink.toml, where there is one]
     #[arg(long, global = true, value_name = "FILE", env = "RELINK_CONFIG")]
     pub(crate) config: Option<PathBuf>,
@@ -127,34 +128,9 @@ pub(crate) fn environment() -> Settings {
     Cli::try_parse_from(["relink"]).map(|cli| cli.settings).unwrap_or_default()
 }
 
-/// An address as Go writes it: a host's name may stand in it, and `:9100` is that port on all addresses.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    if let Some(port) = text.strip_prefix(':') {
-        let port = port.parse().map_err(|_| format!("expected a port behind the colon, found {port:?}"))?;
-        return Ok(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, port)));
-    }
-    let expected = "expected an address and a port, such as 127.0.0.1:8000, [::1]:8000 or :8000";
-    if let Ok(address) = text.parse() {
-        return Ok(address);
-    }
-    let found = text.to_socket_addrs().map_err(|error| format!("{error}; {expected}"))?.next();
-    found.ok_or_else(|| expected.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_written_as_go_writes_them() {
-        let parsed = |text| address(text).map(|address| address.to_string());
-        assert_eq!(parsed("127.0.0.1:1").unwrap(), "127.0.0.1:1");
-        assert_eq!(parsed(":9100").unwrap(), "[::]:9100");
-        assert_eq!(parsed("localhost:1").unwrap().rsplit(':').next(), Some("1"));
-        for wrong in ["", ":", ":x", "localhost", "127.0.0.1", "127.0.0.1:65536"] {
-            assert!(parsed(wrong).unwrap_err().contains("expected"), "{wrong}");
-        }
-    }
 
     #[test]
     fn the_command_line_is_consistent() {

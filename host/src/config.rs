@@ -4,9 +4,9 @@ mod default;
 mod environment;
 mod explain;
 mod plugins;
+mod listen;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use relink_core::{Context, Error, Options, Paths};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Settings;
-use crate::serve::Limits;
+use crate::serve::{Limits, is_opened};
 use crate::telemetry::Log;
 use crate::web::Web;
 
@@ -23,12 +23,13 @@ pub(crate) use default::DEFAULT_TOML;
 pub(crate) use environment::check_environment;
 pub(crate) use explain::{Origin, Setting, explain};
 
+pub(crate) use listen::{Listen, address};
 /// The whole configuration. Each key of `relink.toml` has its default here.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Where to listen.
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: Listen,
     /// What to print on stdout at start and after a reload.
     pub(crate) print: Print,
     /// Host names under which the agent may be asked, beside localhost and addresses.
@@ -168,7 +169,7 @@ pub(crate) enum Print {
 impl Default for Config {
     fn default() -> Self {
         Config {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            listen: Listen::default(),
             print: Print::Table,
             hosts: Vec::new(),
             telemetry_path: METRICS.to_owned(),
@@ -256,7 +257,9 @@ impl Config {
                 target.clone_from(value);
             }
         }
-        put(&mut self.listen, settings.listen.as_ref());
+        if !settings.listen.is_empty() {
+            self.listen.set(&settings.listen);
+        }
         put(&mut self.print, settings.print.as_ref());
         put(&mut self.telemetry_path, settings.telemetry_path.as_ref());
         self.exporter_metrics &= !settings.disable_exporter_metrics;
@@ -332,14 +335,15 @@ impl Config {
     /// The same for an agent that serves: reads the web configuration file. A listener that other machines can reach
     /// needs one that keeps strangers out.
     pub(crate) fn guarded(mut self) -> Result<Self, Error> {
-        let must_guard = !self.listen.ip().is_loopback() && !self.allow_remote;
+        let opened = self.listen.addresses().iter().copied().find(|&address| is_opened(address));
+        let opened = opened.filter(|_| !self.allow_remote);
+        let must_guard = opened.is_some();
         let web = self.web_config.as_deref().map(|path| Web::open(path, must_guard)).transpose()?;
-        if must_guard && !web.as_ref().is_some_and(Web::guards) {
+        if let Some(opened) = opened.filter(|_| !web.as_ref().is_some_and(Web::guards)) {
             return Err(Error::new(format!(
-                "listening on {}{} would show this machine to others: there is no TLS with passwords or client \
+                "listening on {opened}{} would show this machine to others: there is no TLS with passwords or client \
                  certificates",
-                self.listen,
-                if self.listen.ip().is_unspecified() { " (all addresses)" } else { "" }
+                if opened.ip().is_unspecified() { " (all addresses)" } else { "" }
             ))
             .hint(
                 "set them up with --web.config.file (docs/tls.md), listen on 127.0.0.1 behind a proxy, or accept \
@@ -459,7 +463,7 @@ mod tests {
         let config =
             load("print = \"json\"\n[plugins]\nenabled = [\"cpu\"]\n[plugins.cpu]\ninfo = true\n").unwrap();
         assert_eq!(config.print, Print::Json);
-        assert_eq!(config.listen.port(), 8000);
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
         assert!(config.plugins.enables("cpu") && !config.plugins.enables("disk"));
         assert_eq!(config.options_of("cpu").table()["info"], true);
         assert!(config.options_of("disk").table().is_empty());
@@ -484,7 +488,8 @@ mod tests {
             ("[collect]\ntimeout = -1", "[collect] timeout is -1"),
             ("[history]\ninterval = 0.001", "[history] interval is 0.001"),
             ("listen = \"0.0.0.0:8000\"", "--allow-remote"),
-            ("listen = \"localhost\"", "invalid socket address"),
+            ("listen = [\"127.0.0.1:1\", \"10.1.2.3:8000\"]", "listening on 10.1.2.3:8000 would show"),
+            ("listen = \"localhost\"", "\"localhost\" has no port"),
             ("[limits]\nmax_head = 0", "max_head is 0"),
             ("[limits]\nmax_connections = 0", "max_connections is 0"),
             ("[reload]\nbuilder = []", "builder is an empty list"),
@@ -495,3 +500,4 @@ mod tests {
         assert!(load("listen = \"0.0.0.0:8000\"\nallow_remote = true").is_ok());
     }
 }
+        assert!(load("listen = [\"127.0.0.2:1\", \"[::1]:1\", \"[::ffff:127.0.0.1]:2\"]").is_ok());

@@ -1,6 +1,6 @@
 //! `relink run`: from a start, or from a hand-over, to serving; and to the end.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,7 +38,6 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
     if let Some(push) = Push::new(&config.push, start.arrival.as_ref().and_then(Arrival::push))? {
         counters.set_push(push);
     }
-    let expected = config.listen;
     let past =
         Past { counters, history, chosen: carry.chosen, library_generations: carry.library_generations };
     let agent = Arc::new(Agent::with_past(built, config, past)?);
@@ -55,9 +54,9 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
         };
         let rocket = Client::untracked(crate::http::rocket(site));
         let client = rocket.await.map_err(|error| Error::new(format!("Rocket does not start: {error}")))?;
-        let listener = match &mut start.arrival {
-            Some(arrival) => arrival.listener(expected)?,
-            None => listener(&agent.config)?,
+        let listeners = match &mut start.arrival {
+            Some(arrival) => arrival.listeners()?,
+            None => listeners(&agent.config)?,
         };
         let hosts = HostPolicy::new(&agent.config.hosts);
         let web = agent.config.web.clone();
@@ -65,16 +64,15 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
             web.remember(carry.passwords);
         }
         agent.counters.set_web(web.clone());
-        let server = Server::new(listener, client, agent.config.limits.clone(), hosts, web, quiesce)?;
+        let server = Server::new(listeners, client, agent.config.limits.clone(), hosts, web, quiesce)?;
         reloader.attach(Arc::clone(&server));
         let finished = start.arrival.take().and_then(|arrival| arrival.complete(&server, &reloader));
         start.boot.unblock_signals();
         tokio::spawn(Arc::clone(&server).run());
-        crate::telemetry::tell(format_args!(
-            "listening on {}://{}",
-            agent.config.scheme(),
-            server.local_addr()?
-        ));
+        for listener in server.listeners() {
+            let (scheme, address) = (agent.config.scheme(), listener.local_addr()?);
+            crate::telemetry::tell(format_args!("listening on {scheme}://{address}"));
+        }
         systemd::ready();
         if let Some(journal) = finished {
             agent.events.reload(&journal);
@@ -101,20 +99,28 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
     code
 }
 
-/// The socket that systemd holds for us, or one of our own.
-fn listener(config: &Config) -> Result<TcpListener, Error> {
-    if let Some(passed) = systemd::listener()? {
+/// The sockets that systemd holds for us, or some of our own.
+fn listeners(config: &Config) -> Result<Vec<TcpListener>, Error> {
+    let passed = systemd::listeners()?;
+    if !passed.is_empty() {
         return Ok(passed);
     }
-    serve::bind(config.listen).map_err(|error| {
-        let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
-        let error = Error::from(error).context(format_args!("listening on {}", config.listen));
-        if in_use {
-            error.hint("is another relink running there? --listen takes another address")
-        } else {
-            error
+    let addresses = config.listen.addresses().iter();
+    addresses
+        .map(|&address| serve::bind(address).map_err(|error| not_bound(config, address, error)))
+        .collect()
+}
+
+fn not_bound(config: &Config, address: SocketAddr, error: std::io::Error) -> Error {
+    let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
+    let error = Error::from(error).context(format_args!("listening on {address}"));
+    match config.listen.in_the_way_of(address) {
+        _ if !in_use => error,
+        Some(other) => {
+            error.hint(format!("{other} is set as well, and has that port: leave one of them out"))
         }
-    })
+        None => error.hint("is another relink running there? --listen takes another address"),
+    }
 }
 
 /// One snapshot at each tick, for the history and for those who listen to `/events`: a collection of its own, unless a

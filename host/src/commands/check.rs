@@ -19,6 +19,7 @@ use crate::counters::Counters;
 use crate::http::caller::Token;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
+use crate::serve::is_opened;
 use crate::{Failed, runtime};
 
 /// What `relink check --json` prints.
@@ -38,8 +39,8 @@ struct Report {
 /// How the agent would serve.
 #[derive(Serialize)]
 struct Serving {
-    listen: String,
-    /// Whether only this machine can reach it.
+    listen: Vec<String>,
+    /// Whether only this machine can reach it, whatever the address.
     loopback: bool,
     paths: Vec<String>,
     /// Who may reload: the agent's own user on this machine, and the bearer of the token in this file.
@@ -124,8 +125,8 @@ impl Serving {
         let mut paths = vec![METRICS.to_owned()];
         paths.extend(Some(config.telemetry_path.clone()).filter(|path| path != METRICS));
         Serving {
-            listen: config.listen.to_string(),
-            loopback: config.listen.ip().is_loopback(),
+            listen: config.listen.addresses().iter().map(ToString::to_string).collect(),
+            loopback: !config.listen.addresses().iter().copied().any(is_opened),
             paths,
             token_file,
             token_error: token_error.map(|error| error.to_string()),
@@ -162,7 +163,7 @@ impl Report {
         }
         let Serving { listen, loopback, paths, token_file, token_error, builder } = &self.serving;
         let whom = if *loopback { "this machine only" } else { "other machines can reach it" };
-        writeln!(out, "listens on {listen}: {whom}; samples at {}", paths.join(" and "))?;
+        writeln!(out, "listens on {}: {whom}; samples at {}", listen.join(" and "), paths.join(" and "))?;
         write!(out, "may be reloaded by its own user on this machine")?;
         match (token_file, token_error) {
             (_, Some(error)) => writeln!(out, "; the token can't be used: {error}")?,

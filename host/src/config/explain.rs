@@ -101,7 +101,7 @@ mod tests {
         let environment = Settings { telemetry_path: Some("/m".into()), ..Settings::default() };
         let all = Settings {
             config: Some(path),
-            listen: Some("127.0.0.1:1".parse().unwrap()),
+            listen: vec!["127.0.0.1:1".parse().unwrap()],
             ..environment.clone()
         };
         let found = explain(&environment, &all).unwrap();

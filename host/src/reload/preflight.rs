@@ -211,7 +211,7 @@ pub(crate) enum Verdict {
 /// The running image's side: runs the staged image as a child and judges its report.
 pub(crate) async fn preflight(
     image: BorrowedFd<'_>,
-    arguments: &[OsString],
+    argv: &[OsString],
     environment: &[(OsString, OsString)],
     enabled: Option<&[String]>,
     now: &Report,
@@ -220,7 +220,9 @@ pub(crate) async fn preflight(
 ) -> Result<Verdict, Error> {
     // The child opens the descriptor's file through /proc before its close-on-exec takes effect.
     let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));
-    command.arg0("relink").args(arguments).env_clear().envs(environment.iter().cloned());
+    // Also under its name, on which defaults may depend.
+    command.arg0(argv.first().map_or("relink".as_ref(), OsString::as_os_str)).args(argv.iter().skip(1));
+    command.env_clear().envs(environment.iter().cloned());
     command.env(ENV_PREFLIGHT, serde_json::to_string(&enabled)?);
     let mut lines = Vec::new();
     let ended =

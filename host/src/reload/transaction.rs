@@ -204,10 +204,10 @@ impl Reloader {
     ) -> Result<Outcome, Stop> {
         self.step(id, "preflight");
         let now = Report::of(&self.agent);
-        let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+        let argv: Vec<_> = std::env::args_os().collect();
         let verdict = preflight::preflight(
             candidate.image.as_fd(),
-            &arguments,
+            &argv,
             self.boot.env(),
             chosen.as_deref(),
             &now,

@@ -155,7 +155,7 @@ async fn admit(
     body: Incoming,
     reading: Option<&Reading>,
 ) -> Result<(Method, LocalRequest<'static>), Refusal> {
-    let host = server.hosts.check(parts)?;
+    let host = server.hosts.check(parts, live.opened)?;
     let has_password = match (&server.web, reading) {
         (Some(web), Some(reading)) => {
             let given = parts.headers.get_all(AUTHORIZATION).iter();

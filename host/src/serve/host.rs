@@ -3,13 +3,19 @@
 //! A page on any site can point a name of its own at 127.0.0.1 (DNS rebinding); then the browser takes the agent for
 //! that site. It can't do so without a name, so a request must name the agent by an address or by a name that the
 //! operator listed.
+//!
+//! A listener that the operator has opened to others is asked by names that nobody lists: scrapers know machines by their
+//! DNS names. Whoever can reach it may read there, so a name keeps no reader out, and reading (GET, HEAD) is for any. That
+//! is a matter of the listener, not of the address by which it was reached: what 127.0.0.1 shows of a socket that listens
+//! on 0.0.0.0 is what it shows to everybody. Only a page in a browser inside a network, and its author outside, could tell
+//! a difference; against that there are passwords and certificates, as for every other reader. Whatever changes
+//! something keeps the list, everywhere.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use hyper::StatusCode;
-use hyper::Version;
 use hyper::header::HOST;
 use hyper::http::request::Parts;
+use hyper::{Method, StatusCode, Version};
 
 use super::dispatch::Refusal;
 
@@ -32,14 +38,16 @@ impl HostPolicy {
         HostPolicy { names: names.into_iter().map(|name| normalise(name.as_ref())).collect() }
     }
 
-    /// The authority that the request is for, `None` for an HTTP/1.0 request that names none.
-    pub(super) fn check<'a>(&self, parts: &'a Parts) -> Result<Option<&'a str>, Refusal> {
+    /// The authority that the request is for, `None` for an HTTP/1.0 request that names none. `opened`: it came by a
+    /// listener that the operator has opened to others.
+    pub(super) fn check<'a>(&self, parts: &'a Parts, opened: bool) -> Result<Option<&'a str>, Refusal> {
+        let any = opened && matches!(parts.method, Method::GET | Method::HEAD);
         let mut headers = parts.headers.get_all(HOST).iter();
         let header = match (headers.next(), headers.next()) {
             (_, Some(_)) => return Err(malformed("more than one Host header".into())),
             (Some(header), None) => {
                 let text = header.to_str().map_err(|_| malformed(format!("host {header:?} is not ASCII")))?;
-                self.check_authority(text)?;
+                self.check_authority(text, any)?;
                 Some(text)
             }
             (None, None) if parts.version == Version::HTTP_10 => None,
@@ -48,16 +56,17 @@ impl HostPolicy {
         // An absolute target overrides the header (RFC 9112, 3.2.2), so it has to pass too.
         match parts.uri.authority() {
             Some(authority) => {
-                self.check_authority(authority.as_str())?;
+                self.check_authority(authority.as_str(), any)?;
                 Ok(Some(authority.as_str()))
             }
             None => Ok(header),
         }
     }
 
-    fn check_authority(&self, authority: &str) -> Result<(), Refusal> {
+    fn check_authority(&self, authority: &str, any: bool) -> Result<(), Refusal> {
         match self.allows(authority) {
             Ok(()) => Ok(()),
+            Err(Wrong::NotServed) if any => Ok(()),
             Err(Wrong::Malformed) => Err(malformed(format!("host {authority:?} is malformed"))),
             Err(Wrong::NotServed) => Err(Refusal::new(
                 StatusCode::MISDIRECTED_REQUEST,
@@ -146,6 +155,40 @@ mod tests {
         ] {
             assert_eq!(policy.allows(host), Err(Wrong::NotServed), "{host}");
         }
+    }
+
+    #[test]
+    fn any_name_will_do_to_read_where_the_operator_has_opened_a_listener() {
+        let policy = HostPolicy::new(["metrics.example"]);
+        let status = |method: &str, target: &str, hosts: &[&str], opened| {
+            let mut request = hyper::Request::builder().method(method).uri(target);
+            for host in hosts {
+                request = request.header(HOST, *host);
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            policy.check(&parts, opened).map(|_| ()).map_err(|refusal| refusal.status.as_u16())
+        };
+        for host in
+            ["web-1.internal", "web-1.internal:9100", "web_1", "evil.example", "127.0.0.1.evil.example"]
+        {
+            for method in ["GET", "HEAD"] {
+                assert_eq!(status(method, "/", &[host], true), Ok(()), "{method} {host}");
+                assert_eq!(status(method, "/", &[host], false), Err(421), "{method} {host}");
+            }
+            for method in ["PUT", "POST", "PATCH", "DELETE", "OPTIONS", "TRACE", "get", "PURGE"] {
+                assert_eq!(status(method, "/", &[host], true), Err(421), "{method} {host}");
+            }
+        }
+        // It is one, and well-formed, for readers as well.
+        for hosts in
+            [&[][..], &["a", "a"], &["a b"], &["user@a"], &["a:x"], &["[a]"], &[""], &["a,b"], &["a/"]]
+        {
+            assert_eq!(status("GET", "/", hosts, true), Err(400), "{hosts:?}");
+        }
+        assert_eq!(status("GET", "http://web-1.internal/", &["web-2.internal"], true), Ok(()));
+        assert_eq!(status("GET", "http://web-1.internal/", &["web 2"], true), Err(400));
+        assert_eq!(status("PUT", "http://web-1.internal/", &["localhost"], true), Err(421));
+        assert_eq!(status("PUT", "/", &["METRICS.example."], true), Ok(()));
     }
 
     #[test]

@@ -55,9 +55,9 @@ impl Agent {
 
     /// The next image: the same socket, another Rocket. It does not accept before `running`.
     async fn next(&self) -> Agent {
-        let listener = self.server.listener().try_clone_to_owned().unwrap();
+        let listener = self.server.listeners().next().unwrap().try_clone().unwrap();
         let web = self.server.web.clone();
-        Self::guarded(listener.into(), Limits::default(), self.doors.generation + 1, web).await
+        Self::guarded(listener, Limits::default(), self.doors.generation + 1, web).await
     }
 
     async fn on(listener: std::net::TcpListener, limits: Limits, generation: u8) -> Agent {
@@ -83,7 +83,7 @@ impl Agent {
         let client = Client::untracked(rocket).await.unwrap();
         let address = listener.local_addr().unwrap();
         let hosts = HostPolicy::new(["metrics.example"]);
-        let server = Server::new(listener, client, limits, hosts, web, quiesce).unwrap();
+        let server = Server::new(vec![listener], client, limits, hosts, web, quiesce).unwrap();
         Agent { server, doors, address }
     }
 
