@@ -4,10 +4,18 @@
 //! Collectors and flags are those of node_exporter 1.9 on Linux, and the older spellings that still are in use. A
 //! collector that is only on other systems is none here.
 
-use relink_host::flags::{Collector, Flag, Flags, Takes};
+use relink_host::flags::{Collector, DropIn, Flag, Flags, Folder, Takes};
 
 /// What `relink` understands.
-pub(crate) static FLAGS: Flags = Flags { agent: "node_exporter", collectors: COLLECTORS, flags: OPTIONS };
+pub(crate) static FLAGS: Flags =
+    Flags { agent: "node_exporter", collectors: COLLECTORS, flags: OPTIONS, drop_in: Some(DROP_IN) };
+
+/// What it does without a flag; the folder is that of Debian's package, and compiled into its executable.
+const DROP_IN: DropIn = DropIn {
+    names: &["node_exporter", "prometheus-node-exporter"],
+    port: 9100,
+    folders: &[Folder { plugin: "textfile", option: "directory", path: "/var/lib/prometheus/node-exporter" }],
+};
 
 const COLLECTORS: &[Collector] = &[
     Collector::part("arp", "netstat", "arp"),

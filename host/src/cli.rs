@@ -95,6 +95,9 @@ pub(crate) struct Settings {
     /// Listen on an address that other machines can reach, without TLS and password
     #[arg(long, global = true, env = "RELINK_ALLOW_REMOTE")]
     pub(crate) allow_remote: bool,
+    /// Stand in for another agent: its defaults where nothing is set, and no --allow-remote is needed
+    #[arg(long, global = true, env = "RELINK_DROP_IN")]
+    pub(crate) drop_in: bool,
     /// TLS, passwords, headers: a web configuration file as Prometheus' exporters take it
     #[arg(long = "web.config.file", global = true, value_name = "FILE", env = "RELINK_WEB_CONFIG_FILE")]
     pub(crate) web_config: Option<PathBuf>,

@@ -1,10 +1,11 @@
 //! The configuration: defaults, then `relink.toml`, then the environment and the command line.
 
 mod default;
+mod drop_in;
 mod environment;
 mod explain;
-mod plugins;
 mod listen;
+mod plugins;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,8 +23,8 @@ use crate::web::Web;
 pub(crate) use default::DEFAULT_TOML;
 pub(crate) use environment::check_environment;
 pub(crate) use explain::{Origin, Setting, explain};
-
 pub(crate) use listen::{Listen, address};
+
 /// The whole configuration. Each key of `relink.toml` has its default here.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -40,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) exporter_metrics: bool,
     /// Allows a listener that other machines can reach although no TLS and no password is set up.
     pub(crate) allow_remote: bool,
+    /// Whether to do what another agent does where nothing is set. When absent, the executable's name decides.
+    drop_in: Option<bool>,
     /// TLS, passwords, headers: a file in the format of Prometheus' exporter-toolkit.
     web_config: Option<PathBuf>,
     /// What it asks for.
@@ -175,6 +178,7 @@ impl Default for Config {
             telemetry_path: METRICS.to_owned(),
             exporter_metrics: true,
             allow_remote: false,
+            drop_in: None,
             web_config: None,
             web: None,
             log: Log::default(),
@@ -230,6 +234,7 @@ impl Config {
     pub(crate) fn load(settings: &Settings, known: &[&str]) -> Result<Self, Error> {
         let mut config = Self::from_file(settings)?;
         config.overlay(settings)?;
+        config.stand_in(&settings.given)?;
         config.check(known)?;
         Ok(config)
     }
@@ -266,6 +271,9 @@ impl Config {
         self.log.overlay(settings.log_level.as_deref(), settings.log_format.as_deref())?;
         settings.given.apply(&mut self.plugins)?;
         self.allow_remote |= settings.allow_remote;
+        if settings.drop_in {
+            self.drop_in = Some(true);
+        }
         self.hosts.extend(settings.hosts.iter().cloned());
         self.plugins.dir.extend(settings.plugin_dirs.iter().cloned());
         put(&mut self.paths.procfs, settings.procfs.as_ref());
@@ -336,7 +344,7 @@ impl Config {
     /// needs one that keeps strangers out.
     pub(crate) fn guarded(mut self) -> Result<Self, Error> {
         let opened = self.listen.addresses().iter().copied().find(|&address| is_opened(address));
-        let opened = opened.filter(|_| !self.allow_remote);
+        let opened = opened.filter(|_| !self.allow_remote && self.drop_in != Some(true));
         let must_guard = opened.is_some();
         let web = self.web_config.as_deref().map(|path| Web::open(path, must_guard)).transpose()?;
         if let Some(opened) = opened.filter(|_| !web.as_ref().is_some_and(Web::guards)) {
@@ -498,6 +506,6 @@ mod tests {
             assert!(error.contains(key), "{toml}: {error}");
         }
         assert!(load("listen = \"0.0.0.0:8000\"\nallow_remote = true").is_ok());
+        assert!(load("listen = [\"127.0.0.2:1\", \"[::1]:1\", \"[::ffff:127.0.0.1]:2\"]").is_ok());
     }
 }
-        assert!(load("listen = [\"127.0.0.2:1\", \"[::1]:1\", \"[::ffff:127.0.0.1]:2\"]").is_ok());

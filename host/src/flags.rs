@@ -18,10 +18,34 @@ pub struct Flags {
     pub collectors: &'static [Collector],
     /// Its other flags.
     pub flags: &'static [Flag],
+    /// What it does where nothing is set; none where the executable can't stand in for it.
+    pub drop_in: Option<DropIn>,
+}
+
+/// What an agent does where nothing is set, for one that stands in for it (`--drop-in`).
+#[derive(Debug)]
+pub struct DropIn {
+    /// What its executable is called. One of relink's that is called so stands in for it without being told.
+    pub names: &'static [&'static str],
+    /// The port at which it listens, on all addresses of the machine.
+    pub port: u16,
+    /// Folders that its packages make and have it read.
+    pub folders: &'static [Folder],
+}
+
+/// A folder that is read if it is there.
+#[derive(Debug)]
+pub struct Folder {
+    /// The plugin that reads it.
+    pub plugin: &'static str,
+    /// The option of that plugin which names the folder.
+    pub option: &'static str,
+    /// Where it is.
+    pub path: &'static str,
 }
 
 /// No flags but relink's own.
-pub const NONE: &Flags = &Flags { agent: "", collectors: &[], flags: &[] };
+pub const NONE: &Flags = &Flags { agent: "", collectors: &[], flags: &[], drop_in: None };
 
 /// A collector of the other agent's.
 #[derive(Debug)]
@@ -142,11 +166,25 @@ impl Flags {
             "Flags of {} that mean the same here:\n  \
              --[no-]collector.NAME, NAME one of {}\n  \
              --collector.disable-defaults\n  {}\nTaken, without effect:\n  {}\n\
-             Others are refused with the reason.",
+             Others are refused with the reason.{}",
             self.agent,
             names.join(", "),
             options.map(flag).collect::<Vec<_>>().join("\n  "),
             idle.map(flag).collect::<Vec<_>>().join("\n  "),
+            self.drop_in.as_ref().map(DropIn::help).unwrap_or_default(),
+        )
+    }
+}
+
+impl DropIn {
+    fn help(&self) -> String {
+        let folders: Vec<_> = self.folders.iter().map(|folder| folder.path).collect();
+        format!(
+            "\n--drop-in, and an executable called {}: listens on :{} where no address is set,\nand reads {} where it \
+             is there and no folder is set.",
+            self.names.join(" or "),
+            self.port,
+            folders.join(", "),
         )
     }
 }

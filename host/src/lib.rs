@@ -82,7 +82,7 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
             return complain(&error, 2);
         }
     };
-    let settings = cli::Settings { given, ..cli.settings };
+    let settings = cli::Settings { given: given.called(std::env::args_os().next()), ..cli.settings };
     let command = cli.command.unwrap_or(Command::Run);
     // These say what could be set, so they work whatever is set.
     if let Some(outcome) = commands::about(&command, flags) {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use relink_core::Error;
 
 /// The variables that relink reads. A misspelt one would otherwise be ignored without a word.
-const VARIABLES: [&str; 15] = [
+const VARIABLES: [&str; 16] = [
     "RELINK_LISTEN",
     "RELINK_CONFIG",
     "RELINK_PLUGIN_DIR",
@@ -14,6 +14,7 @@ const VARIABLES: [&str; 15] = [
     "RELINK_PATH_SYSFS",
     "RELINK_PATH_ROOTFS",
     "RELINK_ALLOW_REMOTE",
+    "RELINK_DROP_IN",
     "RELINK_LOG",
     "RELINK_LOG_FORMAT",
     "RELINK_BUILDER",
@@ -31,7 +32,7 @@ pub(crate) fn check_environment(names: impl Iterator<Item = OsString>) -> Result
             && !VARIABLES.contains(&name)
         {
             return Err(Error::new(format!("unknown environment variable {name}"))
-                .hint(format!("known are: {}", VARIABLES[..12].join(", "))));
+                .hint(format!("known are: {}", VARIABLES[..13].join(", "))));
         }
     }
     Ok(())

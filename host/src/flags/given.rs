@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::Path;
 
 use relink_core::Error;
 
-use super::{Collector, Flag, Flags, Means, NONE, Part, Takes};
+use super::{Collector, DropIn, Flag, Flags, Means, NONE, Part, Takes};
 use crate::config::Plugins;
 
 /// The other agent's flags of one command line.
@@ -20,6 +21,8 @@ pub(crate) struct Given {
     switched: Vec<(&'static str, bool)>,
     /// Plugins' options that were set, each with the flag that did.
     options: Vec<(&'static Flag, Setting)>,
+    /// The executable is called as the other agent's is.
+    is_called_so: bool,
 }
 
 /// A plugin, an option of it, and its value.
@@ -41,6 +44,7 @@ impl Default for Given {
             defaults_off: false,
             switched: Vec::new(),
             options: Vec::new(),
+            is_called_so: false,
         }
     }
 }
@@ -92,6 +96,24 @@ impl Given {
             }
         }
         Ok((rest, given))
+    }
+
+    /// The same, by an executable that was started under this name.
+    pub(crate) fn called(mut self, name: Option<OsString>) -> Self {
+        let name = name.as_deref().and_then(|name| Path::new(name).file_name()?.to_str());
+        let names = self.drop_in().map_or(&[][..], |other| other.names);
+        self.is_called_so = name.is_some_and(|name| names.contains(&name));
+        self
+    }
+
+    /// Whether the executable has the other agent's name.
+    pub(crate) fn is_called_so(&self) -> bool {
+        self.is_called_so
+    }
+
+    /// What the other agent does where nothing is set.
+    pub(crate) fn drop_in(&self) -> Option<&'static DropIn> {
+        self.flags.drop_in.as_ref()
     }
 
     fn flag(&self, name: &str) -> Option<&'static Flag> {
@@ -227,9 +249,14 @@ impl Given {
         Ok(())
     }
 
-    /// Whether this executable has the plugin. What a library brings is only known once it is loaded.
+    /// Whether this executable may have the plugin. What a library brings is only known once it is loaded.
+    pub(crate) fn has(&self, plugin: &str, plugins: &Plugins) -> bool {
+        self.linked.contains(&plugin) || !plugins.dir.is_empty()
+    }
+
+    /// An error where it has not, for the flag that needs it.
     fn exists(&self, plugin: &str, flag: &str, plugins: &Plugins) -> Result<(), Error> {
-        if self.linked.contains(&plugin) || !plugins.dir.is_empty() {
+        if self.has(plugin, plugins) {
             return Ok(());
         }
         Err(Error::new(format!("{flag} is of plugin {plugin}, which is not linked into this executable"))
@@ -271,6 +298,7 @@ mod tests {
             Flag::refused("collector.traffic.deep", Takes::Nothing, "there is nothing deep"),
             Flag::refused_off("collector.traffic.zeros", "they are always there"),
         ],
+        drop_in: None,
     };
 
     fn taken(line: &str, linked: &[&'static str]) -> Result<(Vec<String>, Plugins), Error> {
