@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -37,8 +38,29 @@ impl Agent {
 
     /// The same for one that may refuse to start: how it ended, and what it said on stderr.
     pub fn try_from(mut command: Command) -> Result<Agent, (ExitStatus, String)> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        Self::watch(command)
+    }
+
+    /// The same for one that is started as systemd does it where sockets wait for it: with these two as descriptors 3
+    /// and 4, called `one` and `two`.
+    pub fn activated(
+        executable: &str,
+        arguments: &[&str],
+        [one, two]: [OwnedFd; 2],
+    ) -> Result<Agent, (ExitStatus, String)> {
+        // Only a child's first descriptors can be chosen from here, so a shell moves them; what becomes of the shell has
+        // its number, which has to be told.
+        const MOVE: &str = "export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=one:two; \
+                            exec \"$@\" 3<&0 4<&1 </dev/null >/dev/null";
+        let mut command = command("sh");
+        command.args(["-c", MOVE, "sh", executable]).args(arguments).stdin(one).stdout(two);
+        Self::watch(command)
+    }
+
+    fn watch(mut command: Command) -> Result<Agent, (ExitStatus, String)> {
         forget_settings(&mut command);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stderr(Stdio::piped());
         let mut child = until("the executable is not being written to", || match command.spawn() {
             // A test beside this one was starting a child while the executable was copied, and that child still has it
             // open for writing, up to its own exec.
@@ -46,10 +68,8 @@ impl Agent {
             other => Some(other.unwrap_or_else(|error| panic!("starting {command:?}: {error}"))),
         });
         let (stdout, stderr) = (Text::default(), Text::default());
-        let readers = vec![
-            collect(child.stdout.take().expect("stdout is a pipe"), &stdout),
-            collect(child.stderr.take().expect("stderr is a pipe"), &stderr),
-        ];
+        let mut readers = vec![collect(child.stderr.take().expect("stderr is a pipe"), &stderr)];
+        readers.extend(child.stdout.take().map(|pipe| collect(pipe, &stdout)));
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut agent = Agent { child, address: unknown, stdout, stderr, readers };
         let found = until("the agent listens or ends", || match agent.listening() {
@@ -69,9 +89,14 @@ impl Agent {
     }
 
     fn listening(&self) -> Option<SocketAddr> {
+        self.listeners().first().copied()
+    }
+
+    /// Where it has said so far that it listens, in order: all of it again after each re-exec.
+    pub fn listeners(&self) -> Vec<SocketAddr> {
         let said = self.stderr();
-        let line = said.lines().find_map(|line| line.strip_prefix("listening on http"))?;
-        line.trim_start_matches('s').strip_prefix("://")?.parse().ok()
+        let lines = said.lines().filter_map(|line| line.strip_prefix("listening on http"));
+        lines.filter_map(|line| line.trim_start_matches('s').strip_prefix("://")?.parse().ok()).collect()
     }
 
     /// Its process id, the same before and after a reload.
