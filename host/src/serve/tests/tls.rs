@@ -36,7 +36,7 @@ impl Tls {
         std::fs::write(&file, text).unwrap();
         let web = Arc::new(Web::open(&file, false).unwrap());
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let agent = Agent::guarded(listener, limits, 1, Some(web)).await.running();
+        let agent = Agent::guarded(vec![listener], limits, 1, Some(web)).await.running();
         Tls { agent, authority, folder }
     }
 
