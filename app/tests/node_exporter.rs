@@ -92,7 +92,7 @@ interrupts = true
 
 /// Families that may differ, and why. A name that ends in * stands for all that begin so.
 const DIFFERENCES: &[(&str, &str)] = &[
-    ("node_exporter_*", "is about node_exporter itself"),
+    ("node_exporter_build_info", "later versions of node_exporter than 1.5 have the label tags"),
     ("node_time_clocksource_*", "does not change while a machine is up, and no dashboard asks for it"),
     ("node_time_zone_offset_seconds", "is a setting of the reader, and no dashboard asks for it"),
     ("node_cpu_online", "later versions of node_exporter than 1.5 have it"),

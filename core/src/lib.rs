@@ -45,6 +45,8 @@ mod exposition;
 pub mod guard;
 mod metric;
 mod options;
+#[cfg(feature = "pattern")]
+mod pattern;
 mod register;
 pub mod registry;
 mod samples;
@@ -58,6 +60,8 @@ pub use error::{Context, Error};
 pub use exposition::{Claims, Exposition, Expositions, RuntimeFamily, RuntimeKind, RuntimeSample, Texts};
 pub use metric::{Family, Kind};
 pub use options::{Options, Paths};
+#[cfg(feature = "pattern")]
+pub use pattern::Pattern;
 #[doc(hidden)]
 pub use register::made as __made;
 pub use samples::{Samples, SeriesSet};

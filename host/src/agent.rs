@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use relink_core::registry;
+use relink_core::{Error, registry};
 use tokio::sync::watch;
 
 use crate::Failed;
@@ -73,7 +73,12 @@ impl Agent {
         let Past { counters, history, chosen, library_generations } = past;
         config.plugins.choose(chosen.clone());
         let set = linked::plugins(built, &config, counters.generation())?;
-        let scheduler = Scheduler::new(set, config.collect.series, Arc::clone(&counters))?;
+        let wrong = |plugin: &str, error: Error| {
+            let context = format!("{}: plugin {plugin}", config.origin_of_options(plugin));
+            Failed::settings(error.context(context))
+        };
+        let scheduler = Scheduler::new(set, config.collect.series, Arc::clone(&counters), wrong)?;
+        scheduler.lacks(config.plugins.lacking.clone());
         if !config.exporter_metrics {
             scheduler.hide_process();
         }

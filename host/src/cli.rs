@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -23,7 +24,11 @@ pub(crate) enum Command {
     /// Print what each plugin says, then serve (the default)
     Run,
     /// Print one collection and end
-    Once,
+    Once {
+        /// As JSON, whatever --print says
+        #[arg(long)]
+        json: bool,
+    },
     /// List the plugins of this executable
     Plugins {
         /// As JSON
@@ -77,6 +82,9 @@ pub(crate) struct Settings {
         value_delimiter = ':'
     )]
     pub(crate) plugin_dirs: Vec<PathBuf>,
+    /// The plugins to run, and no others: names with commas between them
+    #[arg(long, global = true, value_name = "NAMES", env = "RELINK_PLUGINS", value_delimiter = ',')]
+    pub(crate) plugins: Option<Vec<String>>,
     /// What to print on stdout at start and after a reload [default: table]
     #[arg(long, global = true, value_enum, env = "RELINK_PRINT")]
     pub(crate) print: Option<Print>,
@@ -99,14 +107,28 @@ pub(crate) struct Settings {
     #[arg(long, global = true, env = "RELINK_DROP_IN")]
     pub(crate) drop_in: bool,
     /// TLS, passwords, headers: a web configuration file as Prometheus' exporters take it
-    #[arg(long = "web.config.file", global = true, value_name = "FILE", env = "RELINK_WEB_CONFIG_FILE")]
-    pub(crate) web_config: Option<PathBuf>,
+    #[arg(
+        long = "web.config.file",
+        global = true,
+        value_name = "FILE",
+        env = "RELINK_WEB_CONFIG_FILE",
+        value_parser = clap::value_parser!(OsString)
+    )]
+    pub(crate) web_config: Option<OsString>,
     /// Serve the samples at this path as well as at /metrics
     #[arg(long = "web.telemetry-path", global = true, value_name = "PATH")]
     pub(crate) telemetry_path: Option<String>,
     /// Leave what the agent's own process costs (process_…) out of /metrics
     #[arg(long = "web.disable-exporter-metrics", global = true)]
     pub(crate) disable_exporter_metrics: bool,
+    /// The opposite, which is the default
+    #[arg(
+        long = "no-web.disable-exporter-metrics",
+        global = true,
+        hide = true,
+        conflicts_with = "disable_exporter_metrics"
+    )]
+    pub(crate) exporter_metrics: bool,
     /// The least level to log: off, error, warn, info, debug or trace [default: warn]
     #[arg(long = "log.level", global = true, value_name = "LEVEL", env = "RELINK_LOG")]
     pub(crate) log_level: Option<String>,

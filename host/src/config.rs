@@ -16,6 +16,7 @@ use relink_core::{Context, Error, Options, Paths};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Settings;
+use crate::names;
 use crate::serve::{Limits, is_opened};
 use crate::telemetry::Log;
 use crate::web::Web;
@@ -98,6 +99,12 @@ pub(crate) struct Plugins {
     /// The plugins that a flag leaves out, each with the flag.
     #[serde(skip)]
     left_out: BTreeMap<String, String>,
+    /// Whether `enabled` is what `--plugins` or its variable says.
+    #[serde(skip)]
+    is_chosen: bool,
+    /// Collectors of another agent that flags ask for and that nothing here stands for.
+    #[serde(skip)]
+    pub(crate) lacking: Vec<String>,
 }
 
 /// Which of two plugins of one name runs.
@@ -267,8 +274,13 @@ impl Config {
         }
         put(&mut self.print, settings.print.as_ref());
         put(&mut self.telemetry_path, settings.telemetry_path.as_ref());
+        self.exporter_metrics |= settings.exporter_metrics;
         self.exporter_metrics &= !settings.disable_exporter_metrics;
         self.log.overlay(settings.log_level.as_deref(), settings.log_format.as_deref())?;
+        if let Some(names) = &settings.plugins {
+            self.plugins.enabled = Some(names.clone());
+            self.plugins.is_chosen = true;
+        }
         settings.given.apply(&mut self.plugins)?;
         self.allow_remote |= settings.allow_remote;
         if settings.drop_in {
@@ -279,9 +291,9 @@ impl Config {
         put(&mut self.paths.procfs, settings.procfs.as_ref());
         put(&mut self.paths.sysfs, settings.sysfs.as_ref());
         put(&mut self.paths.rootfs, settings.rootfs.as_ref());
-        if settings.web_config.is_some() {
-            self.web_config.clone_from(&settings.web_config);
-        }
+        put(&mut self.web_config, settings.web_config.as_ref().map(|path| Some(path.into())).as_ref());
+        // node_exporter's own default, which configuration management writes out.
+        self.web_config.take_if(|path| path.as_os_str().is_empty());
         if let Some(builder) = &settings.builder {
             self.reload.builder = Some(
                 serde_json::from_str(builder)
@@ -396,11 +408,17 @@ impl Config {
         let enabled = self.plugins.enabled.iter().flatten();
         match self.plugins.tables.keys().chain(enabled).find(|name| !known.contains(&name.as_str())) {
             None => Ok(()),
-            Some(name) => Err(Error::new(format!(
-                "{}: [plugins] names {name:?}, which is no plugin of this agent",
-                self.origin()
-            ))
-            .hint(format!("known are: {}, and the keys enabled, dir and prefer", known.join(", ")))),
+            Some(name) => {
+                let is_flag = self.plugins.is_chosen && !self.plugins.tables.contains_key(name);
+                let (whose, keys) = if is_flag {
+                    ("--plugins or RELINK_PLUGINS".to_owned(), "")
+                } else {
+                    (format!("{}: [plugins]", self.origin()), ", and the keys enabled, dir and prefer")
+                };
+                let close = names::did_you_mean(name, known.iter().copied());
+                Err(Error::new(format!("{whose} names {name:?}, which is no plugin of this agent"))
+                    .hint(format!("{close}known are: {}{keys}", known.join(", "))))
+            }
         }
     }
 
@@ -417,6 +435,17 @@ impl Config {
     /// The name of the configuration file, for messages.
     pub(crate) fn origin(&self) -> String {
         self.file.as_ref().map_or(Path::new(DEFAULT_FILE), |(path, _)| path).display().to_string()
+    }
+
+    /// Where the options of a plugin stand, for a message: the file, flags, or both.
+    pub(crate) fn origin_of_options(&self, plugin: &str) -> String {
+        let of_file = self.file.as_ref().and_then(|(_, text)| toml::from_str::<Config>(text).ok());
+        let of_file = of_file.and_then(|mut config| config.plugins.tables.remove(plugin));
+        match of_file {
+            None => "the command line".to_owned(),
+            Some(table) if Some(&table) == self.plugins.tables.get(plugin) => self.origin(),
+            Some(_) => format!("{} and the command line", self.origin()),
+        }
     }
 
     /// Whether the configuration file has another text than the one that was read.
@@ -484,9 +513,62 @@ mod tests {
         let error = load("[collect]\ntimeot = 1").unwrap_err().to_string();
         assert!(error.contains("`timeot`") && error.contains("`timeout`"), "{error}");
         let error = load("[plugins.dsik]\na = 1").unwrap_err().to_string();
-        assert!(error.contains("\"dsik\"") && error.contains("cpu, disk"), "{error}");
+        assert!(
+            error.contains("\"dsik\"") && error.contains("mean disk?") && error.contains("cpu, disk"),
+            "{error}"
+        );
         let error = load("[plugins]\nenabled = [\"gpu\"]").unwrap_err().to_string();
         assert!(error.contains("\"gpu\"") && error.contains("cpu, disk"), "{error}");
+    }
+
+    #[test]
+    fn flags_choose_plugins_in_place_of_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("relink.toml");
+        std::fs::write(&path, "[plugins]\nenabled = [\"disk\"]\n[plugins.cpu]\ninfo = true\n").unwrap();
+        let load = |names: &[&str]| {
+            let plugins = Some(names.iter().map(|name| (*name).to_owned()).collect());
+            let settings = Settings { config: Some(path.clone()), plugins, ..Settings::default() };
+            Config::load(&settings, &["cpu", "disk"])
+        };
+        let config = load(&["cpu"]).unwrap();
+        assert!(config.plugins.enables("cpu") && !config.plugins.enables("disk"));
+        assert_eq!(config.options_of("cpu").table()["info"], true, "options are another matter");
+        for (wrong, close) in [("dsik", "did you mean disk?"), ("gpu", "known are"), ("", "known are")] {
+            let error = load(&["cpu", wrong]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("--plugins or RELINK_PLUGINS names {wrong:?}")), "{error}");
+            assert!(error.contains(close) && error.ends_with("known are: cpu, disk"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_empty_web_configuration_is_none() {
+        for (file, flag) in
+            [("", Some("")), ("web_config = \"w.yml\"", Some("")), ("web_config = \"\"", None)]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("relink.toml");
+            std::fs::write(&path, file).unwrap();
+            let web_config = flag.map(Into::into);
+            let settings = Settings { config: Some(path), web_config, ..Settings::default() };
+            let config = Config::load(&settings, &[]).unwrap().guarded().unwrap();
+            assert!(config.web.is_none(), "{file:?} {flag:?}");
+        }
+    }
+
+    #[test]
+    fn options_are_told_with_their_place() {
+        let config = |toml: &str, flag: bool| {
+            let mut config: Config = toml::from_str(toml).unwrap();
+            config.file = Some(("x.toml".into(), toml.to_owned()));
+            if flag {
+                config.plugins.set("disk", "udev_data", "/a".into());
+            }
+            config.origin_of_options("disk")
+        };
+        assert_eq!(config("[plugins.disk]\nfoo = 1", false), "x.toml");
+        assert_eq!(config("[plugins.disk]\nfoo = 1", true), "x.toml and the command line");
+        assert_eq!(config("[plugins.cpu]\nfoo = 1", true), "the command line");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Flags of another agent's command line, so that its unit file works unchanged: the table of an executable, and what a
 //! command line makes of it.
 //!
-//! The table is the executable's, because it names plugins: the engine knows none. Each flag has one of three meanings:
-//! it stands for an option of a plugin, it changes nothing here, or it is refused with the reason.
+//! The table is the executable's, because it names plugins: the engine knows none. Each flag has one of four meanings:
+//! it stands for an option of a plugin, it changes nothing here, it tunes a collector that is not here, which is told in
+//! a warning, or it is refused with the reason.
 
 mod given;
 mod value;
@@ -79,7 +80,8 @@ impl Collector {
         Collector { name, stands_for: Some(Part { plugin, option: Some(option), by_default: false }) }
     }
 
-    /// A collector that nothing here stands for: to switch it off changes nothing, to switch it on is refused.
+    /// A collector that nothing here stands for: to switch it off changes nothing, to switch it on is told in a warning
+    /// and on the page, where its scrape is one that failed.
     pub const fn absent(name: &'static str) -> Self {
         Collector { name, stands_for: None }
     }
@@ -114,6 +116,10 @@ enum Means {
         option: &'static str,
     },
     Nothing,
+    /// It tunes a collector that nothing here stands for.
+    Absent {
+        collector: &'static str,
+    },
     /// Why; of a switch, whether it is refused `on` or off.
     Refused {
         why: &'static str,
@@ -135,6 +141,11 @@ impl Flag {
     /// A flag that is taken and changes nothing: what it asks for is so anyhow, or tunes what is not here.
     pub const fn idle(name: &'static str, takes: Takes) -> Self {
         Flag { name, takes, means: Means::Nothing }
+    }
+
+    /// A flag of a collector that nothing here stands for: told in a warning.
+    pub const fn absent(name: &'static str, takes: Takes, collector: &'static str) -> Self {
+        Flag { name, takes, means: Means::Absent { collector } }
     }
 
     /// A flag that is refused, and why. A switch may be switched off, as here it is.
@@ -166,6 +177,7 @@ impl Flags {
             "Flags of {} that mean the same here:\n  \
              --[no-]collector.NAME, NAME one of {}\n  \
              --collector.disable-defaults\n  {}\nTaken, without effect:\n  {}\n\
+             What tunes or switches on a collector that is not here is told in a warning.\n\
              Others are refused with the reason.{}",
             self.agent,
             names.join(", "),

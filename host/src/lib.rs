@@ -16,11 +16,13 @@ mod cli;
 mod commands;
 mod config;
 mod counters;
+mod duration;
 mod events;
 pub mod expose;
 pub mod flags;
 mod http;
 mod memory;
+mod names;
 mod plugins;
 mod push;
 #[doc(hidden)]
@@ -42,7 +44,7 @@ use relink_core::{Context, Error, registry};
 use crate::agent::Agent;
 use crate::arrival::Start;
 use crate::cli::{Cli, Command};
-use crate::config::Config;
+use crate::config::{Config, Print};
 use crate::flags::{Flags, Given};
 use crate::plugins::linked::Built;
 use crate::reload::preflight;
@@ -92,7 +94,7 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
         .and_then(|()| Config::load(&settings, &Agent::known_plugins(built)))
         // What does not serve needs no key, which may be for the agent's user alone to read.
         .and_then(|config| if command.serves() { config.guarded() } else { Ok(config) });
-    let config = match outcome {
+    let mut config = match outcome {
         Ok(config) => config,
         Err(error) => {
             start.give_back(&error);
@@ -100,6 +102,10 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
         }
     };
     telemetry::start(config.log);
+    // Once: the images that follow have the same command line.
+    if start.arrival.is_none() && preflight::asked_for().is_none() {
+        settings.given.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    }
     let outcome = match command {
         Command::Run => match preflight::asked_for() {
             Some(enabled) => commands::prove(built, config, &enabled, start.boot).map_err(Failed::from),
@@ -107,7 +113,10 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
                 serving::run(built, config, &mut start).inspect_err(|failed| start.give_back(&failed.error))
             }
         },
-        Command::Once => commands::once(built, config),
+        Command::Once { json } => {
+            config.print = if json { Print::Json } else { config.print };
+            commands::once(built, config)
+        }
         Command::Plugins { json } => commands::plugins(built, config, json),
         Command::Check { json } => commands::check(built, config, &settings, json),
         Command::Config | Command::Completions { .. } | Command::Man => Ok(ExitCode::SUCCESS),

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use regex_lite::Regex;
-use relink_core::Samples;
+use relink_core::{Pattern, Samples};
 
 use crate::families::{CHIP_NAMES, FIRST_SENSOR, SENSOR_LABEL};
 use crate::files::{Class, Page, read_number, read_once};
@@ -12,7 +11,7 @@ use crate::sensors::SENSORS;
 
 pub(crate) struct Chips {
     class: Class,
-    exclude: Option<Regex>,
+    exclude: Option<Pattern>,
     chips: Vec<Chip>,
     page: Box<Page>,
 }
@@ -35,7 +34,7 @@ struct Reading {
 }
 
 impl Chips {
-    pub(crate) fn new(folder: PathBuf, exclude: Option<Regex>) -> Self {
+    pub(crate) fn new(folder: PathBuf, exclude: Option<Pattern>) -> Self {
         Chips { class: Class::new(folder), exclude, chips: Vec::new(), page: Box::new([0; 4096]) }
     }
 

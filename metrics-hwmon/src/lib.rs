@@ -11,8 +11,7 @@ mod sensors;
 mod supplies;
 mod thermal;
 
-use regex_lite::Regex;
-use relink_core::{Collector, Error, Options, Samples, register};
+use relink_core::{Collector, Error, Options, Pattern, Samples, register};
 use serde::Deserialize;
 
 use chips::Chips;
@@ -82,9 +81,6 @@ impl Collector for Hwmon {
 }
 
 /// The pattern of an option; nothing for an empty one.
-fn pattern(option: &str, text: &str) -> Result<Option<Regex>, Error> {
-    let compiled = (!text.is_empty()).then(|| Regex::new(text)).transpose();
-    compiled.map_err(|why| {
-        Error::new(format!("[plugins.hwmon]: {option} is {text:?}, expected a regular expression: {why}"))
-    })
+fn pattern(option: &str, text: &str) -> Result<Option<Pattern>, Error> {
+    (!text.is_empty()).then(|| Pattern::new(&format!("[plugins.hwmon]: {option}"), text)).transpose()
 }

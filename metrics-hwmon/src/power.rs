@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use regex_lite::Regex;
-use relink_core::Samples;
+use relink_core::{Pattern, Samples};
 
 use crate::families::{FIRST_FIGURE, SUPPLY_INFO};
 use crate::files::{Class, Page, read, read_number};
@@ -11,7 +10,7 @@ use crate::supplies::FIGURES;
 
 pub(crate) struct Supplies {
     class: Class,
-    exclude: Option<Regex>,
+    exclude: Option<Pattern>,
     supplies: Vec<Supply>,
     page: Box<Page>,
 }
@@ -29,7 +28,7 @@ struct Supply {
 }
 
 impl Supplies {
-    pub(crate) fn new(folder: PathBuf, exclude: Option<Regex>) -> Self {
+    pub(crate) fn new(folder: PathBuf, exclude: Option<Pattern>) -> Self {
         Supplies { class: Class::new(folder), exclude, supplies: Vec::new(), page: Box::new([0; 4096]) }
     }
 

@@ -5,9 +5,10 @@ use std::ffi::OsString;
 use relink_core::Error;
 
 /// The variables that relink reads. A misspelt one would otherwise be ignored without a word.
-const VARIABLES: [&str; 16] = [
+const VARIABLES: [&str; 17] = [
     "RELINK_LISTEN",
     "RELINK_CONFIG",
+    "RELINK_PLUGINS",
     "RELINK_PLUGIN_DIR",
     "RELINK_PRINT",
     "RELINK_PATH_PROCFS",
@@ -32,7 +33,7 @@ pub(crate) fn check_environment(names: impl Iterator<Item = OsString>) -> Result
             && !VARIABLES.contains(&name)
         {
             return Err(Error::new(format!("unknown environment variable {name}"))
-                .hint(format!("known are: {}", VARIABLES[..13].join(", "))));
+                .hint(format!("known are: {}", VARIABLES[..14].join(", "))));
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! What a command line says with another agent's flags.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use relink_core::Error;
 
 use super::{Collector, DropIn, Flag, Flags, Means, NONE, Part, Takes};
 use crate::config::Plugins;
+use crate::names;
 
 /// The other agent's flags of one command line.
 #[derive(Clone, Debug)]
@@ -21,6 +22,10 @@ pub(crate) struct Given {
     switched: Vec<(&'static str, bool)>,
     /// Plugins' options that were set, each with the flag that did.
     options: Vec<(&'static Flag, Setting)>,
+    /// The flags of each collector that nothing here stands for.
+    absent: BTreeMap<&'static str, Vec<String>>,
+    /// Flags that switch something off which neither agent knows.
+    unknown: Vec<String>,
     /// The executable is called as the other agent's is.
     is_called_so: bool,
 }
@@ -44,6 +49,8 @@ impl Default for Given {
             defaults_off: false,
             switched: Vec::new(),
             options: Vec::new(),
+            absent: BTreeMap::new(),
+            unknown: Vec::new(),
             is_called_so: false,
         }
     }
@@ -59,7 +66,7 @@ impl Given {
     ) -> Result<(Vec<OsString>, Self), Error> {
         let mut given = Given { flags, linked: linked.to_vec(), ..Given::default() };
         let mut rest = Vec::new();
-        let mut arguments = arguments.into_iter();
+        let mut arguments = arguments.into_iter().peekable();
         while let Some(argument) = arguments.next() {
             let word = argument.to_str().and_then(|text| text.strip_prefix("--")).unwrap_or_default();
             let (name, value) =
@@ -89,7 +96,15 @@ impl Given {
             } else if let Some(collector) =
                 positive.strip_prefix(SWITCH).filter(|_| !flags.collectors.is_empty())
             {
-                given.switch(name, collector, on)?;
+                if let Some((owner, _)) = collector.split_once('.') {
+                    let next = arguments.peek().filter(|_| value.is_none());
+                    given.unknown_flag(name, owner, on, next.and_then(|next| next.to_str()))?;
+                } else {
+                    given.switch(name, collector, on)?;
+                    takes_nothing(name, value.as_deref())?;
+                }
+            } else if matches!((positive, on), ("help" | "version", false)) && !flags.agent.is_empty() {
+                // Every switch of the other agent's can be switched off; these are.
                 takes_nothing(name, value.as_deref())?;
             } else {
                 rest.push(argument);
@@ -124,6 +139,12 @@ impl Given {
         let (plugin, option) = match flag.means {
             Means::Option { plugin, option } => (plugin, option),
             Means::Nothing => return Ok(()),
+            Means::Absent { collector } => {
+                if value.as_bool() != Some(false) {
+                    self.absent.entry(collector).or_default().push(format!("--{}", flag.name));
+                }
+                return Ok(());
+            }
             Means::Refused { on, .. } if value.as_bool().is_some_and(|value| value != on) => return Ok(()),
             Means::Refused { why, on } => {
                 let no = if on { "" } else { "no-" };
@@ -156,32 +177,87 @@ impl Given {
 
     /// `--collector.NAME` and `--no-collector.NAME`.
     fn switch(&mut self, flag: &str, name: &str, on: bool) -> Result<(), Error> {
-        let agent = self.flags.agent;
-        let Some(collector) = self.flags.collectors.iter().find(|collector| collector.name == name) else {
-            let owner = name.split_once('.').map_or(name, |(owner, _)| owner);
-            return Err(match self.flags.collectors.iter().find(|collector| collector.name == owner) {
-                Some(Collector { stands_for: Some(_), .. }) => {
-                    Error::new(format!("--{flag} is no flag that relink knows"))
-                        .hint(format!("those of collector {owner}: {}", self.flags_of(owner)))
-                }
-                // To switch something off that is not here changes nothing.
-                Some(_) if !on => return Ok(()),
-                Some(_) => Error::new(format!("--{flag} is refused: relink has no collector {owner}")),
-                None => Error::new(format!("--{flag}: there is no collector {owner}"))
-                    .hint(format!("known are: {}", self.known())),
-            });
+        let Some(collector) = self.collector(name) else {
+            return self.no_collector(flag, name, on);
         };
-        if collector.stands_for.is_none() && on {
-            return Err(Error::new(format!(
-                "--{flag} is refused: relink has no plugin that stands for {agent}'s collector {name}"
-            ))
-            .hint(format!("leave the flag out; there are: {}", self.known())));
-        }
         if self.switched.iter().any(|(before, was)| *before == name && *was != on) {
             return Err(Error::new(format!("--collector.{name} and --no-collector.{name} are both given")));
         }
+        if collector.stands_for.is_none() && on {
+            self.absent.entry(collector.name).or_default().push(format!("--{flag}"));
+        }
         self.switched.push((collector.name, on));
         Ok(())
+    }
+
+    /// A flag `--collector.OWNER.…` that is not in the table. `next` is the word behind it, if that may be its value.
+    fn unknown_flag(&mut self, flag: &str, owner: &str, on: bool, next: Option<&str>) -> Result<(), Error> {
+        let Some(collector) = self.collector(owner) else {
+            return self.no_collector(flag, owner, on);
+        };
+        if collector.stands_for.is_some() {
+            let own = self.flags_of(owner);
+            return Err(Error::new(format!("--{flag} is no flag that relink knows")).hint(format!(
+                "{}those of collector {owner}: {}",
+                names::did_you_mean(&format!("--{flag}"), own.iter().map(String::as_str)),
+                if own.is_empty() { "none".to_owned() } else { own.join(", ") }
+            )));
+        }
+        // Taking the word for a value, or not taking it, could both be wrong.
+        if let Some(next) = next.filter(|next| on && !next.starts_with('-')) {
+            return Err(Error::new(format!(
+                "--{flag} is not known, so {next:?} behind it may be its value or a word of its own"
+            ))
+            .hint(format!("write --{flag}={next}, or leave it out: relink has no collector {owner}")));
+        }
+        if on {
+            self.absent.entry(collector.name).or_default().push(format!("--{flag}"));
+        }
+        Ok(())
+    }
+
+    fn collector(&self, name: &str) -> Option<&'static Collector> {
+        self.flags.collectors.iter().find(|collector| collector.name == name)
+    }
+
+    /// A name that neither agent has. Switching it off changes nothing, and the other agent's next version may know it;
+    /// switching it on is a mistake.
+    fn no_collector(&mut self, flag: &str, name: &str, on: bool) -> Result<(), Error> {
+        if !on {
+            self.unknown.push(format!("--{flag}"));
+            return Ok(());
+        }
+        let all = self.flags.collectors.iter().map(|collector| collector.name);
+        Err(Error::new(format!("--{flag}: there is no collector {name}")).hint(format!(
+            "{}known are: {}",
+            names::did_you_mean(name, all),
+            self.known()
+        )))
+    }
+
+    /// The collectors that were asked for and that nothing here stands for.
+    pub(crate) fn lacking(&self) -> impl Iterator<Item = &'static str> {
+        let absent =
+            |name: &&str| self.collector(name).is_some_and(|collector| collector.stands_for.is_none());
+        let on = self.switched.iter().filter(|(_, on)| *on).map(|(name, _)| *name);
+        on.filter(absent).collect::<BTreeSet<_>>().into_iter()
+    }
+
+    /// What was taken and does not do what it says: a line each.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let lacking: BTreeSet<_> = self.lacking().collect();
+        let absent = self.absent.iter().map(|(name, flags)| {
+            let shown = if lacking.contains(name) {
+                format!("; node_scrape_collector_success{{collector={name:?}}} is 0")
+            } else {
+                String::new()
+            };
+            format!("relink has no collector {name} and runs without it{shown} ({})", flags.join(", "))
+        });
+        let unknown = self.unknown.iter().map(|flag| {
+            format!("{flag} switches nothing off: neither {} nor relink has it", self.flags.agent)
+        });
+        absent.chain(unknown).collect()
     }
 
     fn known(&self) -> String {
@@ -189,14 +265,12 @@ impl Given {
         here.map(|collector| collector.name).collect::<Vec<_>>().join(", ")
     }
 
-    fn flags_of(&self, collector: &str) -> String {
+    fn flags_of(&self, collector: &str) -> Vec<String> {
         let prefix = format!("{SWITCH}{collector}.");
         let own = self.flags.flags.iter().filter(|flag| flag.name.starts_with(&prefix));
-        let own: Vec<_> = own
-            .filter(|flag| !matches!(flag.means, Means::Refused { .. }))
+        own.filter(|flag| !matches!(flag.means, Means::Refused { .. }))
             .map(|flag| format!("--{}", flag.name))
-            .collect();
-        if own.is_empty() { "none".to_owned() } else { own.join(", ") }
+            .collect()
     }
 
     /// Puts what was said into the configuration.
@@ -208,6 +282,7 @@ impl Given {
         if self.defaults_off {
             plugins.enabled = Some(Vec::new());
         }
+        plugins.lacking = self.lacking().map(str::to_owned).collect();
         let parts = || self.flags.collectors.iter().filter_map(|c| Some((c.name, c.stands_for.as_ref()?)));
         for plugin in parts().map(|(_, part)| part.plugin).collect::<BTreeSet<_>>() {
             let own: Vec<_> = parts().filter(|(_, part)| part.plugin == plugin).collect();
@@ -287,6 +362,7 @@ mod tests {
             Collector::plugin("memory", "mem"),
             Collector::plugin("files", "textfile"),
             Collector::absent("tape"),
+            Collector::absent("radio"),
         ],
         flags: &[
             Flag::option("collector.space.exclude", Takes::Text, "disk", "exclude"),
@@ -297,6 +373,8 @@ mod tests {
             Flag::idle("collector.space.workers", Takes::Text),
             Flag::refused("collector.traffic.deep", Takes::Nothing, "there is nothing deep"),
             Flag::refused_off("collector.traffic.zeros", "they are always there"),
+            Flag::absent("collector.tape.drive", Takes::Text, "tape"),
+            Flag::absent("collector.tape.rewind", Takes::Nothing, "tape"),
         ],
         drop_in: None,
     };
@@ -385,13 +463,13 @@ mod tests {
     #[test]
     fn what_has_no_meaning_is_refused_by_name() {
         for (line, words) in [
-            (
-                "--collector.tape",
-                &["--collector.tape", "no plugin that stands for other's collector tape"][..],
-            ),
-            ("--collector.tape.drive=1", &["--collector.tape.drive", "no collector tape"]),
-            ("--collector.tpae", &["there is no collector tpae", "space, traffic, inodes"]),
-            ("--no-collector.tpae", &["--no-collector.tpae", "no collector tpae"]),
+            ("--collector.tpae", &["there is no collector tpae", "mean tape?", "space, traffic, inodes"][..]),
+            ("--collector.tpae.drive=1", &["there is no collector tpae", "mean tape?"]),
+            ("--collector.tape.spool 1", &["--collector.tape.spool", "\"1\"", "--collector.tape.spool=1"]),
+            ("--collector.tape=1", &["--collector.tape takes no value"]),
+            ("--collector.tape.drive", &["needs a value"]),
+            ("--collector.tape --no-collector.tape", &["are both given"]),
+            ("--no-version=1", &["takes no value"]),
             ("--collector.space.exclud=1", &["--collector.space.exclud", "--collector.space.exclude"]),
             ("--collector.memory.x=1", &["those of collector memory: none"]),
             ("--collector.traffic.deep", &["--collector.traffic.deep", "there is nothing deep"]),
@@ -410,6 +488,52 @@ mod tests {
                 assert!(said.contains(word), "{line}: {word:?} is not in: {said}");
             }
         }
+    }
+
+    fn warned(line: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
+        let words = line.split_whitespace().map(OsString::from);
+        let (rest, given) = Given::take(words, &FLAGS, &["disk"]).unwrap();
+        let mut plugins = Plugins::default();
+        given.apply(&mut plugins).unwrap();
+        (
+            rest.into_iter().map(|word| word.into_string().unwrap()).collect(),
+            plugins.lacking,
+            given.warnings(),
+        )
+    }
+
+    #[test]
+    fn what_is_not_here_is_told_and_nothing_else_of_the_line_is_lost() {
+        let (rest, lacking, warnings) = warned(
+            "--collector.tape --collector.tape.drive ^st0$ --collector.tape.drive=x --collector.tape.rewind \
+             --collector.tape.spool=3 --collector.tape.loud --print none --collector.radio run",
+        );
+        assert_eq!(rest, ["--print", "none", "run"]);
+        assert_eq!(lacking, ["radio", "tape"]);
+        assert_eq!(
+            warnings,
+            [
+                "relink has no collector radio and runs without it; \
+                 node_scrape_collector_success{collector=\"radio\"} is 0 (--collector.radio)",
+                "relink has no collector tape and runs without it; \
+                 node_scrape_collector_success{collector=\"tape\"} is 0 (--collector.tape, --collector.tape.drive, \
+                 --collector.tape.drive, --collector.tape.rewind, --collector.tape.spool, --collector.tape.loud)",
+            ]
+        );
+        let (rest, lacking, warnings) = warned("--collector.tape.drive=x");
+        assert_eq!((rest.len(), lacking.len()), (0, 0), "it tunes what was not asked for");
+        assert_eq!(warnings, ["relink has no collector tape and runs without it (--collector.tape.drive)"]);
+        let (_, _, warnings) = warned("--no-collector.laser --no-collector.laser.colour --no-collector.tape");
+        assert_eq!(
+            warnings,
+            [
+                "--no-collector.laser switches nothing off: neither other nor relink has it",
+                "--no-collector.laser.colour switches nothing off: neither other nor relink has it",
+            ]
+        );
+        let quiet =
+            "--no-collector.tape --no-collector.tape.rewind --no-collector.tape.loud --no-version --no-help";
+        assert_eq!(warned(quiet), (vec![], vec![], vec![]), "what is off here as well");
     }
 
     #[test]

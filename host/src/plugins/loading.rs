@@ -122,7 +122,8 @@ fn prove(
         return Err(Objection { error, cause: Cause::Another });
     }
     let limit = Duration::from_secs_f64(config.collect.timeout);
-    Ok(Instance::proven(plugin, config.collect.series, limit)?)
+    let origin = config.origin_of_options(plugin.name);
+    Ok(Instance::proven(plugin, config.collect.series, limit, origin)?)
 }
 
 /// The plugin of this name, if it runs and came so.

@@ -25,13 +25,18 @@ pub(crate) struct Scheduler {
 }
 
 impl Scheduler {
-    /// Makes the collectors of linked plugins. An error of a plugin's `new` names bad options.
-    pub(crate) fn new(set: PluginSet, series: usize, counters: Arc<Counters>) -> Result<Self, Failed> {
+    /// Makes the collectors of linked plugins. An error of a plugin's `new` names bad options, and `wrong` what they
+    /// stand in.
+    pub(crate) fn new(
+        set: PluginSet,
+        series: usize,
+        counters: Arc<Counters>,
+        wrong: impl Fn(&str, Error) -> Failed,
+    ) -> Result<Self, Failed> {
         let mut slots = BTreeMap::new();
         for plugin in set.plugins {
             let mut instance = Instance::new(&plugin, series);
-            let made = instance.make(&plugin);
-            made.map_err(|error| Failed::settings(error.context(format_args!("plugin {}", plugin.name))))?;
+            instance.make(&plugin).map_err(|error| wrong(plugin.name, error))?;
             slots.insert(plugin.name, Slot::new(Arc::new(plugin), instance));
         }
         let schedule = Schedule {
@@ -40,6 +45,7 @@ impl Scheduler {
             leaving: Vec::new(),
             refused: set.refused,
             refused_files: Vec::new(),
+            lacking: Vec::new(),
             queue: VecDeque::new(),
             change: 0,
             walker: 0,
@@ -53,6 +59,11 @@ impl Scheduler {
     /// Leaves what the agent's own process costs out of the snapshots.
     pub(crate) fn hide_process(&self) {
         self.shared.own.lock().unwrap_or_else(PoisonError::into_inner).hide_process();
+    }
+
+    /// Shows these as collectors that failed, but for one that a plugin of its name brings.
+    pub(crate) fn lacks(&self, collectors: Vec<String>) {
+        self.shared.lock().lacking = collectors;
     }
 
     /// Puts a plugin in, in place of the one of that name if there is one. The call in flight of the old one ends as

@@ -19,6 +19,12 @@ const COLLECTOR_SUCCESS: Family =
         .labels(&["collector"]);
 const BUILD_INFO: Family =
     Family::gauge("relink_build_info", "Which relink this is; always 1.").labels(&["version", "registry"]);
+const NODE_EXPORTER: Family = Family::gauge(
+    "node_exporter_build_info",
+    "Always 1, for dashboards that look for machines by it. The version is relink's own; what only Go or a repository \
+     knows is empty.",
+)
+.labels(&["branch", "goarch", "goos", "goversion", "revision", "tags", "version"]);
 const GENERATION: Family =
     Family::gauge("relink_generation", "How often new code went live in this process, its start included.");
 const RELOADS: Family =
@@ -57,7 +63,7 @@ const RESIDENT: Family = Family::gauge("process_resident_memory_bytes", "Residen
 const VIRTUAL: Family = Family::gauge("process_virtual_memory_bytes", "Virtual memory of the agent.");
 const VIRTUAL_MAX: Family = Family::gauge(
     "process_virtual_memory_max_bytes",
-    "How much virtual memory the agent may have; -1 without a limit.",
+    "How much virtual memory the agent may have; 1.8446744073709552e+19 without a limit.",
 );
 const START_TIME: Family =
     Family::gauge("process_start_time_seconds", "When the process started, in seconds since 1970.");
@@ -67,6 +73,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     COLLECTOR_DURATION,
     COLLECTOR_SUCCESS,
     BUILD_INFO,
+    NODE_EXPORTER,
     GENERATION,
     RELOADS,
     LAST_SUCCESS,
@@ -92,6 +99,28 @@ pub(crate) const FAMILIES: &[Family] = &[
     report::LOST,
 ];
 
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What Go calls this kind of machine.
+const GOARCH: &str = match std::env::consts::ARCH.as_bytes() {
+    b"x86_64" => "amd64",
+    b"x86" => "386",
+    b"aarch64" => "arm64",
+    b"loongarch64" => "loong64",
+    b"powerpc64" if cfg!(target_endian = "little") => "ppc64le",
+    b"powerpc64" => "ppc64",
+    b"mips" if cfg!(target_endian = "little") => "mipsle",
+    b"mips64" if cfg!(target_endian = "little") => "mips64le",
+    // arm, mips, mips64, riscv64 and s390x have one name.
+    _ => std::env::consts::ARCH,
+};
+
+/// What Go calls this system.
+const GOOS: &str = match std::env::consts::OS.as_bytes() {
+    b"macos" => "darwin",
+    _ => std::env::consts::OS,
+};
+
 /// The name under which the agent's own reading stands in a snapshot. No plugin can have it: it has a space.
 pub(crate) const NAME: &str = "relink itself";
 
@@ -114,8 +143,9 @@ impl Own {
         self.process = None;
     }
 
-    /// The agent's own reading beside these of the plugins.
-    pub(crate) fn read(&mut self, readings: &[Reading]) -> Reading {
+    /// The agent's own reading beside these of the plugins, and beside collectors that are `lacking`: for whoever watches
+    /// those, they fail.
+    pub(crate) fn read(&mut self, readings: &[Reading], lacking: &[String]) -> Reading {
         let began = Instant::now();
         let out = &mut self.samples;
         out.clear();
@@ -123,7 +153,12 @@ impl Own {
             out.push(&COLLECTOR_DURATION, [reading.plugin], reading.duration.as_secs_f64());
             out.push(&COLLECTOR_SUCCESS, [reading.plugin], f64::from(u8::from(reading.result.is_ok())));
         }
-        out.push(&BUILD_INFO, [env!("CARGO_PKG_VERSION"), registry::NAME], 1.0);
+        for collector in lacking {
+            out.push(&COLLECTOR_DURATION, [collector.as_str()], 0.0);
+            out.push(&COLLECTOR_SUCCESS, [collector.as_str()], 0.0);
+        }
+        out.push(&BUILD_INFO, [VERSION, registry::NAME], 1.0);
+        out.push(&NODE_EXPORTER, ["", GOARCH, GOOS, "", "", "relink", VERSION], 1.0);
         let counted = self.counters.counted();
         out.push(&GENERATION, [], counted.generation as f64);
         for (outcome, count) in Outcome::ALL.iter().zip(&counted.reloads) {
@@ -234,17 +269,37 @@ impl Process {
 impl Fixed {
     fn read(started: f64) -> Result<Self, Error> {
         let limits = std::fs::read_to_string(Path::new("/proc/self/limits"))?;
-        let limit = |name: &str| {
-            let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-            let soft = line.split_ascii_whitespace().next().unwrap_or_default();
-            soft.parse().unwrap_or(-1.0)
-        };
         let stat = std::fs::read_to_string("/proc/stat")?;
         let boot = stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap_or("0");
         Ok(Fixed {
-            max_fds: limit("Max open files"),
-            max_virtual: limit("Max address space"),
+            max_fds: soft_limit(&limits, "Max open files")?,
+            max_virtual: soft_limit(&limits, "Max address space")?,
             start: boot.trim().parse::<f64>()? + started / TICKS,
         })
+    }
+}
+
+/// The soft limit of a line of `/proc/self/limits`. Where there is none, the kernel has the largest number for it, which is
+/// also what Go's library shows: one below all others would leave a logarithmic scale.
+fn soft_limit(limits: &str, name: &str) -> Result<f64, Error> {
+    let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    match line.split_ascii_whitespace().next().unwrap_or_default() {
+        "unlimited" => Ok(u64::MAX as f64),
+        number => Ok(number.parse()?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_limit_is_the_largest_number() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max open files            1024                 524288               files     \n\
+                      Max address space         unlimited            unlimited            bytes     \n";
+        assert_eq!(soft_limit(limits, "Max open files").unwrap(), 1024.0);
+        assert_eq!(soft_limit(limits, "Max address space").unwrap().to_string(), "18446744073709552000");
+        assert!(soft_limit(limits, "Max nice priority").is_err());
     }
 }

@@ -271,7 +271,8 @@ impl Shared {
 
     pub(super) fn snapshot(&self, mut readings: Vec<Reading>) -> Arc<Snapshot> {
         sideload::settle(&mut readings);
-        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).read(&readings);
+        let lacking = self.lock().lacking_beside(readings.len());
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).read(&readings, &lacking);
         readings.push(own);
         Arc::new(Snapshot::new(readings))
     }

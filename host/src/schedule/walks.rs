@@ -24,6 +24,8 @@ pub(super) struct Schedule {
     pub(super) refused: Vec<Refused>,
     /// Files that have no plugin.
     pub(super) refused_files: Vec<Refused>,
+    /// Collectors of another agent that the command line asks for, and that nothing here stands for.
+    pub(super) lacking: Vec<String>,
     /// Walks that have not yet asked all their plugins; the first is being walked.
     pub(super) queue: VecDeque<Arc<Walk>>,
     /// How often plugins were put in or taken out.
@@ -135,6 +137,15 @@ impl Walk {
 }
 
 impl Schedule {
+    /// The collectors that are asked for and not here, beside so many readings: a scrape of some plugins did not ask for
+    /// them, and one that a plugin has brought meanwhile is here.
+    pub(super) fn lacking_beside(&self, readings: usize) -> Vec<String> {
+        if readings < self.slots.len() {
+            return Vec::new();
+        }
+        self.lacking.iter().filter(|name| !self.slots.contains_key(name.as_str())).cloned().collect()
+    }
+
     /// What to do next.
     pub(super) fn next(&mut self) -> Next {
         let now = Instant::now();
