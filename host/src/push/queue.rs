@@ -217,9 +217,18 @@ mod tests {
         let (mut queue, mut now) = (queue(1000), Instant::now());
         queue.push(batch(1, 10));
         // The back-off alone would be 1, 2, 4, 8, 10, 10 … seconds.
-        for (asked, waited) in
-            [(0, 1), (0, 2), (3, 4), (9, 9), (0, 10), (10, 10), (11, 11), (3600, 3600), (1 << 40, 3600), (0, 10)]
-        {
+        for (asked, waited) in [
+            (0, 1),
+            (0, 2),
+            (3, 4),
+            (9, 9),
+            (0, 10),
+            (10, 10),
+            (11, 11),
+            (3600, 3600),
+            (1 << 40, 3600),
+            (0, 10),
+        ] {
             assert!(matches!(queue.next(now), Next::Send(_)));
             queue.ended(Outcome::Failed { retry_after: Some(Duration::from_secs(asked)) }, now, 1.0);
             let until = queue.not_before().unwrap();
