@@ -112,8 +112,14 @@ fn a_certificate_of_version_1_serves_as_any_other() {
         let version_1 = keys.read("server.crt");
         keys.refused(key, &version_1, &other, &["the key is not that of the certificate"]);
     }
+    // One that has ended serves all the same: a client judges that.
+    let key = keys.made(RSA).1;
+    keys.openssl(
+        "req -new -key k.pem -subj /CN=localhost -out r.csr\n\
+         x509 -req -in r.csr -signkey k.pem -days -1 -out c.pem",
+    );
+    keys.serves("expired", &keys.read("c.pem"), &key);
     // Also below an authority of version 1, without a subject and with a serial number longer than the standard's.
-    keys.made(RSA);
     keys.openssl(
         "req -new -key k.pem -subj /CN=ca -out r.csr\n\
          x509 -req -in r.csr -signkey k.pem -days 36500 -out ca.pem\n\
