@@ -75,6 +75,37 @@ fn a_signal_ends_it_at_once_with_0() {
 }
 
 #[test]
+fn what_was_ignored_at_the_start_stays_ignored_but_for_the_end_of_children() {
+    // As a shell does with SIGINT of what it starts in the background, and some supervisors with SIGCHLD.
+    let script = "trap '' INT CHLD; exec \"$0\" run --listen 127.0.0.1:0";
+    let folder = Folder::new(QUIET);
+    // Not any shell: dash does not hand SIGCHLD on.
+    let Some(bash) = relink_testkit::installed("bash") else {
+        return relink_testkit::skip("signals that are ignored at the start", "bash is not installed");
+    };
+    let mut command = relink_testkit::command(&bash.display().to_string());
+    command.args(["-c", script, support::RELINK]).current_dir(folder.root());
+    let mut agent = Agent::from(command);
+    for generation in [1.0, 2.0, 3.0] {
+        assert_eq!(agent.sample("relink_generation"), Some(generation));
+        agent.signal("INT");
+        assert_eq!(agent.get("/-/healthy").status, 200);
+        if cfg!(target_os = "linux") {
+            let status = agent.proc("status");
+            let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap().trim();
+            let ignored = u64::from_str_radix(ignored, 16).unwrap();
+            // SIGINT is 2, SIGCHLD 17.
+            assert_eq!((ignored >> 1 & 1, ignored >> 16 & 1), (1, 0), "{ignored:x}");
+        }
+        // The preflight waits for a child.
+        let answer = agent.put("/plugins/reload?force=true");
+        assert_eq!(answer.json()["outcome"], "committed", "{}", answer.text());
+    }
+    agent.signal("TERM");
+    assert_eq!(agent.wait().code(), Some(0));
+}
+
+#[test]
 fn once_prints_and_ends() {
     let folder = Folder::new("");
     let table = folder.run(&["once"]);

@@ -118,12 +118,14 @@ fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, Error> {
     Ok(certificates)
 }
 
-/// The time of a `Retry-After`: seconds, or a date.
+/// The time of a `Retry-After`: seconds, or a date. One that has passed is 0; what is neither says nothing.
 fn wait(value: &str, now: SystemTime) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse() {
-        return Some(Duration::from_secs(seconds));
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than a number has still ask for a long time.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let until = httpdate::parse_http_date(value.trim()).ok()?;
+    let until = httpdate::parse_http_date(value).ok()?;
     Some(until.duration_since(now).unwrap_or_default())
 }
 
@@ -188,10 +190,19 @@ mod tests {
         for (value, seconds) in [
             ("0", Some(0)),
             (" 120 ", Some(120)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("99999999999999999999999999", Some(u64::MAX)),
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(30)),
             ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(30)),
+            ("Sun Nov  6 08:49:37 1994", Some(30)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(252_618_189_052)),
             ("soon", None),
             ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("1, 2", None),
+            ("Sun, 06 Nov 1994 08:49:37 +0100", None),
             ("", None),
         ] {
             assert_eq!(wait(value, now), seconds.map(Duration::from_secs), "{value:?}");

@@ -117,12 +117,15 @@ impl Boot {
         }
     }
 
-    /// Lets signals in again, as they were at the first start, and ignores those that were ignored then. To be
-    /// called once the handlers are in place: until then, all but the fatal ones have been kept waiting.
+    /// Lets signals in again, as they were at the first start, and ignores those that were ignored then, as `nohup`
+    /// does with SIGHUP and a shell with SIGINT of what it starts in the background. To be called once the handlers are
+    /// in place: until then, all but the fatal ones have been kept waiting.
     pub fn unblock_signals(&self) {
         for signal in (1..=64).filter(|&signal| self.record.ignored & exec::bit(signal) != 0) {
             exec::ignore(signal);
         }
+        // Whoever ignores the end of children can't wait for one: not for a builder, nor for the image in the preflight.
+        exec::heed(libc::SIGCHLD);
         exec::set_mask(&exec::set_of(|signal| self.record.signal_mask & exec::bit(signal) != 0));
     }
 
@@ -139,11 +142,6 @@ impl Boot {
     /// The executable that is running, as it was when it was started or staged.
     pub fn executable(&self) -> Option<&Executable> {
         self.record.executable.as_ref()
-    }
-
-    /// Whether `signal` was ignored at the first start, as `nohup` does with SIGHUP.
-    pub fn was_ignored(&self, signal: i32) -> bool {
-        (1..=64).contains(&signal) && self.record.ignored & exec::bit(signal) != 0
     }
 
     /// The environment at start, without relink's own variables.

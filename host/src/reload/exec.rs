@@ -323,6 +323,14 @@ pub(super) fn ignore(signal: c_int) {
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
+/// Has the process ignore the signal no longer, if it does.
+pub(super) fn heed(signal: c_int) {
+    if is_ignored(signal) {
+        // SAFETY: the default action runs no code of ours.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
 /// Names the process, as `ps` shows it; the kernel takes the first 15 bytes.
 pub(super) fn set_name(name: &CStr) {
     // SAFETY: `name` lives for the call.
