@@ -51,6 +51,7 @@ mod samples;
 mod source;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod unread;
 
 pub use collector::{Collector, Facts};
 pub use descriptor::{Descriptor, Factory};
@@ -61,4 +62,5 @@ pub use options::{Options, Paths};
 #[doc(hidden)]
 pub use register::made as __made;
 pub use samples::{Samples, SeriesSet};
-pub use source::Source;
+pub use source::{Kept, Source, give_back_descriptors};
+pub use unread::Unread;

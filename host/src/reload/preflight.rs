@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 use tokio::sync::watch;
 
+use super::boot::Origin;
 use super::child;
 use super::exec::Boot;
 use super::journal::{FamilyChanges, PluginChanges};
@@ -212,7 +213,7 @@ pub(crate) enum Verdict {
 pub(crate) async fn preflight(
     image: BorrowedFd<'_>,
     arguments: &[OsString],
-    environment: &[(OsString, OsString)],
+    origin: Origin<'_>,
     enabled: Option<&[String]>,
     now: &Report,
     limit: Duration,
@@ -220,7 +221,8 @@ pub(crate) async fn preflight(
 ) -> Result<Verdict, Error> {
     // The child opens the descriptor's file through /proc before its close-on-exec takes effect.
     let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));
-    command.arg0("relink").args(arguments).env_clear().envs(environment.iter().cloned());
+    command.arg0("relink").args(arguments);
+    origin.apply(&mut command, |_| false);
     command.env(ENV_PREFLIGHT, serde_json::to_string(&enabled)?);
     let mut lines = Vec::new();
     let ended =
