@@ -255,3 +255,29 @@ fn libraries_of_another_compiler_load_in_each_profile() {
         assert_same(&exposition(&start(&Folder::new(TOML), &[])), &exposition(&agent));
     }
 }
+
+/// uptime.c as a library, with these further arguments for the compiler.
+fn uptime(folder: &Folder, arguments: &[&str]) {
+    let mut cc = Command::new("cc");
+    cc.args(["-std=c11", "-O2", "-shared", "-fPIC"]).args(arguments).arg("-I").arg(here("../core"));
+    cc.arg("-o").arg(folder.path("plugins/libuptime.so")).arg(here("../core/tests/c/uptime.c"));
+    assert!(cc.status().is_ok_and(|status| status.success()), "{cc:?}");
+}
+
+#[test]
+fn a_c_library_keeps_its_stamp_when_the_linker_drops_what_nothing_refers_to() {
+    if relink_testkit::installed("cc").is_none() {
+        return relink_testkit::skip("a C plugin linked with --gc-sections", "cc is not installed");
+    }
+    let small = ["-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"];
+    // Without the attribute, as a compiler that does not have it.
+    for more in [&[][..], &["-DRELINK_RETAIN_="], &["-DRELINK_RETAIN_=", "-flto"]] {
+        let folder =
+            Folder::new("print = \"none\"\n[history]\ninterval = 0\n[plugins]\nenabled = [\"uptime\"]\n");
+        fs::create_dir(folder.path("plugins")).unwrap();
+        uptime(&folder, &[&small, more].concat());
+        let agent = folder.start(&["--plugin-dir", "plugins"]);
+        assert_eq!(agent.plugin("uptime")["placement"], "loaded", "{more:?}: {}", agent.stderr());
+        assert!(agent.sample("c_uptime_seconds").is_some_and(|seconds| seconds > 0.0));
+    }
+}

@@ -53,6 +53,7 @@ mod samples;
 mod source;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod unread;
 
 pub use collector::{Collector, Facts};
 pub use descriptor::{Descriptor, Factory};
@@ -65,4 +66,5 @@ pub use pattern::Pattern;
 #[doc(hidden)]
 pub use register::made as __made;
 pub use samples::{Samples, SeriesSet};
-pub use source::Source;
+pub use source::{Kept, Source, give_back_descriptors};
+pub use unread::Unread;

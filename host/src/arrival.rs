@@ -8,7 +8,7 @@ use relink_core::Error;
 
 use crate::config::Config;
 use crate::counters::Counters;
-use crate::reload::exec::Boot;
+use crate::reload::exec::{self, Boot};
 use crate::reload::handover::{self, Handover, Inherited, Rejected};
 use crate::reload::journal::{Journal, Outcome, Step};
 use crate::reload::transaction::{Carry, Reloader, milliseconds};
@@ -42,6 +42,7 @@ impl Start {
         });
         let mut boot =
             Boot::record().map_err(|error| Error::from(error).context("recording how relink was started"))?;
+        exec::raise_open_files();
         let Some(inherited) = inherited else {
             return Ok(Start { boot: Box::leak(Box::new(boot)), arrival: None });
         };

@@ -59,7 +59,10 @@ impl MountInfo {
             if !announced && self.read_at.is_some_and(|at| at.elapsed() < LONGEST_KEPT) {
                 return Ok(false);
             }
-            if let Ok(text) = read(file) {
+            // What could not be read before may be readable now.
+            if self.used == 0
+                && let Ok(text) = read(file)
+            {
                 return Ok(self.take(text) || first);
             }
             self.kept = None;
@@ -125,6 +128,19 @@ mod tests {
         assert!(unread);
         mountinfo.forget();
         assert!(mountinfo.refresh().unwrap() && !mountinfo.text().is_empty());
+    }
+
+    #[test]
+    fn process_1_is_tried_again() {
+        let mut mountinfo = MountInfo::new(&Options::default());
+        mountinfo.candidates[0] = "/no/such/mountinfo".into();
+        assert!(mountinfo.refresh().unwrap());
+        assert_eq!((mountinfo.used, mountinfo.kept.is_some()), (1, true));
+        mountinfo.candidates[0] = "/proc/thread-self/mountinfo".into();
+        // As if it had been read long ago.
+        mountinfo.read_at = None;
+        assert!(mountinfo.refresh().unwrap());
+        assert_eq!(mountinfo.used, 0);
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Collector for Vmstat {
             pushed.context(vmstat.path().display())?;
         }
         for (family, source) in &mut self.entropy {
-            let Some(text) = source.read_if_present()? else { continue };
+            let Some(text) = source.read_if_present(out)? else { continue };
             let bits = text.trim_end().parse::<u32>().map_err(|_| Error::expected("a number of bits", text));
             out.push(family, [], f64::from(bits.context(source.path().display())?));
         }

@@ -1,6 +1,6 @@
 //! How the process was started: what an exec has to put back.
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -33,6 +33,23 @@ pub struct BootRecord {
     pub ignored: u64,
     /// The executable that is running. `None` when its file was gone already.
     pub executable: Option<Executable>,
+}
+
+/// What a child begins with: what the agent began with itself, whatever it has changed since.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    /// Without relink's own variables.
+    pub(crate) environment: &'a [(OsString, OsString)],
+    pub(super) limits: &'a [exec::Limit],
+}
+
+impl Origin<'_> {
+    /// Makes a command begin with it, but for the variables that `leaves_out` names.
+    pub(super) fn apply(&self, command: &mut tokio::process::Command, leaves_out: impl Fn(&OsStr) -> bool) {
+        let variables = self.environment.iter().filter(|(name, _)| !leaves_out(name));
+        command.env_clear().envs(variables.cloned());
+        exec::begin_with(command, self.limits);
+    }
 }
 
 /// A file on disk as it was when it was last looked at.
@@ -134,6 +151,11 @@ impl Boot {
         self.image.as_fd()
     }
 
+    /// What a child begins with.
+    pub(crate) fn origin(&self) -> Origin<'_> {
+        Origin { environment: &self.env, limits: &self.limits }
+    }
+
     /// What goes into the hand-over.
     pub fn to_record(&self) -> BootRecord {
         self.record.clone()
@@ -142,11 +164,6 @@ impl Boot {
     /// The executable that is running, as it was when it was started or staged.
     pub fn executable(&self) -> Option<&Executable> {
         self.record.executable.as_ref()
-    }
-
-    /// The environment at start, without relink's own variables.
-    pub fn env(&self) -> &[(OsString, OsString)] {
-        &self.env
     }
 
     pub(super) fn c_argv(&self) -> io::Result<exec::CStrings> {

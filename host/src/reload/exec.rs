@@ -317,6 +317,28 @@ pub(super) fn set_limits(limits: &[Limit]) {
     }
 }
 
+/// Raises the soft limit of open files to the hard one. The soft one is 1,024 by default because select(2) can't count
+/// further, and a machine with hundreds of CPUs has more files than that; the hard one is what the operator allows.
+/// To be called after [`Boot::record`]: children and the next image get the limits of the start.
+pub(crate) fn raise_open_files() {
+    if let Some((resource, mut limit)) = limit(libc::RLIMIT_NOFILE) {
+        limit.rlim_cur = limit.rlim_max;
+        set_limits(&[(resource, limit)]);
+    }
+}
+
+/// Has the command's process begin with these limits.
+pub(super) fn begin_with(command: &mut tokio::process::Command, limits: &[Limit]) {
+    let limits = limits.to_vec();
+    // SAFETY: between fork and exec only setrlimit(2) is called, which needs neither a lock nor memory.
+    unsafe {
+        command.pre_exec(move || {
+            set_limits(&limits);
+            Ok(())
+        });
+    }
+}
+
 /// Has the process ignore the signal.
 pub(super) fn ignore(signal: c_int) {
     // SAFETY: ignoring a signal runs no code of ours.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 use tokio::sync::watch;
 
+use super::boot::Origin;
 use super::child;
 use super::exec::Boot;
 use super::journal::{FamilyChanges, PluginChanges};
@@ -212,7 +213,7 @@ pub(crate) enum Verdict {
 pub(crate) async fn preflight(
     image: BorrowedFd<'_>,
     argv: &[OsString],
-    environment: &[(OsString, OsString)],
+    origin: Origin<'_>,
     enabled: Option<&[String]>,
     now: &Report,
     limit: Duration,
@@ -222,7 +223,7 @@ pub(crate) async fn preflight(
     let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));
     // Also under its name, on which defaults may depend.
     command.arg0(argv.first().map_or("relink".as_ref(), OsString::as_os_str)).args(argv.iter().skip(1));
-    command.env_clear().envs(environment.iter().cloned());
+    origin.apply(&mut command, |_| false);
     command.env(ENV_PREFLIGHT, serde_json::to_string(&enabled)?);
     let mut lines = Vec::new();
     let ended =

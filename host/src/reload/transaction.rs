@@ -208,7 +208,7 @@ impl Reloader {
         let verdict = preflight::preflight(
             candidate.image.as_fd(),
             &argv,
-            self.boot.env(),
+            self.boot.origin(),
             chosen.as_deref(),
             &now,
             seconds(self.agent.config.reload.preflight_timeout),
@@ -248,7 +248,7 @@ impl Reloader {
         let plugins = chosen.or(config.plugins.enabled.as_deref());
         let limit = seconds(config.reload.build_timeout);
         let progress = |words: String| self.detail(id, words);
-        build::build(builder, plugins, self.boot.env(), limit, self.stop.subscribe(), progress)
+        build::build(builder, plugins, self.boot.origin(), limit, self.stop.subscribe(), progress)
             .await
             .map(Some)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relink_core::{Error, Family, Samples, Source, registry};
+use rustix::param::page_size;
 
 use crate::counters::Counters;
 use crate::push::report;
@@ -219,7 +220,6 @@ struct Fixed {
 
 /// The kernel's USER_HZ, which is 100 on every architecture that Rust's std supports.
 const TICKS: f64 = 100.0;
-const PAGE: f64 = 4096.0;
 
 impl Process {
     fn new() -> Self {
@@ -262,8 +262,13 @@ impl Process {
         // One of the descriptors is the listing's own.
         let open_fds = std::fs::read_dir("/proc/self/fd")?.count().saturating_sub(1) as f64;
         let cpu = (field(14)? + field(15)?) / TICKS;
-        Ok(Usage { cpu, resident: field(24)? * PAGE, mapped: field(23)?, open_fds })
+        Ok(Usage { cpu, resident: resident_bytes(field(24)?, page_size()), mapped: field(23)?, open_fds })
     }
+}
+
+/// `stat` counts resident memory in pages, which on arm64 and ppc64 may have 64 KiB.
+fn resident_bytes(pages: f64, page_size: usize) -> f64 {
+    pages * page_size as f64
 }
 
 impl Fixed {
@@ -289,7 +294,7 @@ fn soft_limit(limits: &str, name: &str) -> Result<f64, Error> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
@@ -301,5 +306,16 @@ mod tests {
         assert_eq!(soft_limit(limits, "Max open files").unwrap(), 1024.0);
         assert_eq!(soft_limit(limits, "Max address space").unwrap().to_string(), "18446744073709552000");
         assert!(soft_limit(limits, "Max nice priority").is_err());
+    }
+
+    #[test]
+    fn resident_memory_is_counted_in_the_systems_pages() {
+        assert_eq!(resident_bytes(3.0, 64 * 1024), 196_608.0);
+        // What the kernel says in kilobytes, whatever its pages are. Other tests of this process take and give memory.
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let told = line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0;
+        let shown = Process::new().usage().unwrap().resident;
+        assert!((0.5..2.0).contains(&(shown / told)), "{shown} and {told}");
     }
 }

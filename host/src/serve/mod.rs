@@ -380,6 +380,8 @@ impl Server {
         if let Some(more) = self.accept_errors.take() {
             tracing::warn!("accepting a connection: {error}{more}");
         }
+        // Plugins close the files that they keep when they next collect: once a second, for the history.
+        relink_core::give_back_descriptors();
         let left = self.left.notified();
         evict(&self.table());
         // The descriptors may be held by others, whose end nobody announces: look again after a while.
