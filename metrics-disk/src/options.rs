@@ -13,8 +13,10 @@ const FS_TYPES: &str = "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpt
     iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$";
 const DEVICES: &str = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$";
 
-/// The longest `mount_timeout`: a plugin that takes longer than the host allows is not shown at all.
-const LONGEST_TIMEOUT: f64 = 5.0;
+/// node_exporter's default for the same.
+const TIMEOUT: f64 = 5.0;
+/// The longest `mount_timeout`.
+const LONGEST_TIMEOUT: f64 = 60.0;
 
 /// What the operator wrote.
 #[derive(Debug, Deserialize)]
@@ -59,7 +61,7 @@ pub(crate) struct Settings {
     pub(crate) mount_points: Filter,
     pub(crate) fs_types: Filter,
     pub(crate) devices: Filter,
-    /// For how long one collection waits for all mounts together that may be dead.
+    /// How long a mount may take to answer before it counts as silent. No collection waits as long.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(crate) mount_timeout: Duration,
     /// Where udev keeps what it knows, if not at `run/udev/data` below the root.
@@ -81,7 +83,7 @@ impl Settings {
             )?,
             fs_types: Filter::new("fs_types", table.fs_types_exclude, table.fs_types_include, FS_TYPES)?,
             devices: Filter::new("devices", table.devices_exclude, table.devices_include, DEVICES)?,
-            mount_timeout: timeout(table.mount_timeout.unwrap_or(0.25))?,
+            mount_timeout: timeout(table.mount_timeout.unwrap_or(TIMEOUT))?,
             udev_data: table.udev_data,
         })
     }
@@ -170,7 +172,7 @@ mod tests {
         for shown in ["sda", "nvme0n1", "vda", "dm-0", "md127", "mmcblk0p1", "sr0"] {
             assert!(!settings.devices.ignores(shown), "{shown}");
         }
-        assert_eq!(settings.mount_timeout, Duration::from_millis(250));
+        assert_eq!(settings.mount_timeout, Duration::from_secs(5));
     }
 
     #[test]
@@ -195,9 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_is_a_short_time() {
+    fn a_timeout_is_up_to_a_minute() {
         assert_eq!(timeout(1.5).unwrap(), Duration::from_millis(1500));
-        for bad in [0.0, -1.0, 6.0, f64::NAN, f64::INFINITY] {
+        assert_eq!(timeout(60.0).unwrap(), Duration::from_secs(60));
+        for bad in [0.0, -1.0, 61.0, f64::NAN, f64::INFINITY] {
             assert!(timeout(bad).unwrap_err().message().contains("mount_timeout is"), "{bad}");
         }
     }
