@@ -1,7 +1,7 @@
 //! The shipped unit without systemd: its name spaces by mount(8) and unshare(1), its user and capabilities by setpriv(1),
 //! its system call filters by `confine.c`. A directive that is unknown here fails the test that reads it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use relink_testkit::{absent, command, installed, skip};
@@ -69,22 +69,20 @@ impl Emulation {
     /// A command that starts the agent as this unit would, on a free port.
     pub(crate) fn command(&self, text: &str) -> Command {
         let mut unit = Unit::read(text);
-        // The executables are below a /tmp or a home that the unit may not see: they are mounted where it can.
-        let inside = |at: &str| Path::new("/tmp").join(at);
-        let mut script = vec!["set -e".to_owned(), "mount --make-rprivate /".to_owned()];
+        // The executables are below a /tmp or a home that the unit may not see: they are mounted into its own /tmp.
         let private = self.folder.path().join("private");
-        for (name, from) in [("relink", Path::new(RELINK)), ("confine", &self.confine)] {
-            let to = private.join("tmp").join(name);
-            script.push(format!("mkdir -p {}/tmp {}/var-tmp", private.display(), private.display()));
-            script.push(format!("touch {0}; mount --bind {1} {0}", to.display(), from.display()));
-        }
-        script.push(format!("export PRIVATE={}", private.display()));
+        let mut script = vec![
+            "set -e; mount --make-rprivate /".to_owned(),
+            format!("PRIVATE={0}; mkdir -p {0}/tmp {0}/var-tmp; cd {0}/tmp", private.display()),
+            "mkdir -p -m 0 folder; touch relink confine file; chmod 0 file".to_owned(),
+            format!("mount --bind {RELINK} relink; mount --bind {} confine", self.confine.display()),
+        ];
         script.append(&mut unit.mounts);
         script.push("cd /tmp; umask 0077; exec \"$@\"".to_owned());
         let mut command = command("unshare");
         command.args(["--mount", "--propagation", "unchanged", "sh", "-c", &script.join("\n"), "sh"]);
-        command.arg("setpriv").args(&unit.privileges).arg(inside("confine")).args(&unit.filters).arg("--");
-        command.arg(inside("relink")).args(&unit.arguments).args(["--listen", "127.0.0.1:0"]);
+        command.arg("setpriv").args(&unit.privileges).arg("/tmp/confine").args(&unit.filters).arg("--");
+        command.arg("/tmp/relink").args(&unit.arguments).args(["--listen", "127.0.0.1:0"]);
         command
     }
 }
@@ -105,9 +103,8 @@ fn read_only(path: &str) -> String {
 /// A shell's line that puts something without any right in the place of a file or folder.
 fn inaccessible(path: &str) -> String {
     format!(
-        "if test -d {path}; then mkdir -p $PRIVATE/none; chmod 0 $PRIVATE/none; mount --bind $PRIVATE/none {path}; \
-         elif test -e {path}; then touch $PRIVATE/nothing; chmod 0 $PRIVATE/nothing; \
-         mount --bind $PRIVATE/nothing {path}; fi"
+        "if test -d {path}; then mount --bind /tmp/folder {path}; \
+         elif test -e {path}; then mount --bind /tmp/file {path}; fi"
     )
 }
 
