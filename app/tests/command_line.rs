@@ -311,7 +311,6 @@ fn what_has_no_meaning_here_is_refused_by_name() {
         ),
         ("--collector.filesystem.mount-timeout=5", &["\"5\"", "with its unit", "5s"]),
         ("--collector.filesystem.mount-timeout=-5s", &["\"-5s\"", "without a sign"]),
-        ("--collector.filesystem.mount-timeout=0", &["mount_timeout is 0", "above 0"]),
         ("--web.disable-exporter-metrics --no-web.disable-exporter-metrics", &["cannot be used with"]),
         ("--collector.cpu --no-collector.cpu", &["--collector.cpu", "--no-collector.cpu", "both"]),
         ("--collector.cpu=yes", &["--collector.cpu takes no value", "yes"]),

@@ -39,6 +39,11 @@ impl MountInfo {
         &self.candidates[self.used]
     }
 
+    /// Whether these are the mounts of process 1, and so the machine's.
+    pub(crate) fn is_the_machines(&self) -> bool {
+        self.used == 0
+    }
+
     /// The content as of the last `refresh`.
     pub(crate) fn text(&self) -> &[u8] {
         &self.text
@@ -147,10 +152,11 @@ mod tests {
     fn another_file_is_read_each_time() {
         let tree = relink_core::testing::Tree::new().file("proc/self/mountinfo", "a");
         let mut mountinfo = MountInfo::new(&Options::new("disk", tree.paths(), Default::default()));
-        assert!(mountinfo.refresh().unwrap());
+        assert!(mountinfo.refresh().unwrap() && !mountinfo.is_the_machines());
         assert!(!mountinfo.refresh().unwrap());
         tree.write("proc/1/mountinfo", "b");
         assert!(mountinfo.refresh().unwrap(), "process 1 comes first");
         assert_eq!((mountinfo.text(), mountinfo.path().ends_with("1/mountinfo")), (&b"b"[..], true));
+        assert!(mountinfo.is_the_machines());
     }
 }

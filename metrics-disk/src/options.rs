@@ -12,8 +12,10 @@ const FS_TYPES: &str = "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpt
     iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$";
 const DEVICES: &str = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$";
 
-/// The longest `mount_timeout`: a plugin that takes longer than the host allows is not shown at all.
-const LONGEST_TIMEOUT: f64 = 5.0;
+/// node_exporter's default for the same.
+const TIMEOUT: f64 = 5.0;
+/// The longest `mount_timeout`.
+const LONGEST_TIMEOUT: f64 = 60.0;
 
 /// What the operator wrote.
 #[derive(Debug, Deserialize)]
@@ -58,7 +60,7 @@ pub(crate) struct Settings {
     pub(crate) mount_points: Filter,
     pub(crate) fs_types: Filter,
     pub(crate) devices: Filter,
-    /// For how long one collection waits for all mounts together that may be dead.
+    /// How long a mount may take to answer before it counts as silent. No collection waits as long.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(crate) mount_timeout: Duration,
     /// What of the options is not as the operator wrote it.
@@ -72,7 +74,7 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn new(options: &Options) -> Result<Self, Error> {
         let table: Table = options.parse()?;
-        let (mount_timeout, warning) = timeout(table.mount_timeout.unwrap_or(0.25))?;
+        let (mount_timeout, warning) = timeout(table.mount_timeout.unwrap_or(TIMEOUT))?;
         Ok(Settings {
             filesystem: table.filesystem,
             diskstats: table.diskstats,
@@ -98,10 +100,10 @@ fn timeout(seconds: f64) -> Result<(Duration, Option<String>), Error> {
         let warning = format!("{}, and more than {LONGEST_TIMEOUT} seconds are not waited for", wrong());
         return Ok((Duration::from_secs_f64(LONGEST_TIMEOUT), Some(warning)));
     }
-    if seconds > 0.0 {
+    if seconds >= 0.0 {
         return Ok((Duration::from_secs_f64(seconds), None));
     }
-    Err(Error::new(format!("{}, expected seconds above 0 and up to {LONGEST_TIMEOUT}", wrong())))
+    Err(Error::new(format!("{}, expected seconds from 0 to {LONGEST_TIMEOUT}", wrong())))
 }
 
 /// Which mount points, types or devices are left out.
@@ -174,7 +176,7 @@ mod tests {
         for shown in ["sda", "nvme0n1", "vda", "dm-0", "md127", "mmcblk0p1", "sr0"] {
             assert!(!settings.devices.ignores(shown), "{shown}");
         }
-        assert_eq!(settings.mount_timeout, Duration::from_millis(250));
+        assert_eq!(settings.mount_timeout, Duration::from_secs(5));
     }
 
     #[test]
@@ -207,7 +209,8 @@ mod tests {
             assert_eq!(cut, Duration::from_secs_f64(LONGEST_TIMEOUT));
             assert!(warning.unwrap().contains(&format!("mount_timeout is {long}, and more than")), "{long}");
         }
-        for bad in [0.0, -1.0, f64::NAN] {
+        assert_eq!(timeout(0.0).unwrap().0, Duration::ZERO, "as node_exporter takes it");
+        for bad in [-1.0, f64::NAN] {
             assert!(timeout(bad).unwrap_err().message().contains("mount_timeout is"), "{bad}");
         }
     }
