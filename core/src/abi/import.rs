@@ -340,3 +340,101 @@ unsafe extern "C" fn warning(context: *mut c_void, message: Text) {
     // SAFETY: as in `fact`.
     unsafe { of(context).into.warning(&message.lossy()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::guarded;
+
+    static PLUGIN: Descriptor = Descriptor {
+        name: "rude",
+        version: "1",
+        help: "Calls what it may not",
+        package: "rude",
+        families: &[Family::gauge("rude_mark", "Always 1.")],
+        new: |_| Err(Error::new("not asked")),
+    };
+
+    /// Pushes a text and a sample at once, and tells why the text is not taken. How the instance behaves is its address.
+    unsafe extern "C" fn create(
+        _: *const PluginTable,
+        settings: *const Settings,
+        sink: *const Sink,
+        instance: *mut *mut c_void,
+    ) -> i32 {
+        // SAFETY: all of it is `Imported::create`'s.
+        unsafe {
+            let (sink, series, mut reason) = (&*sink, (*settings).series, Text::of(""));
+            (sink.sample)(sink.context, 7, ptr::null(), 0, 1.0);
+            let status = (sink.exposition)(sink.context, Text::of("x"), Text::of("a 1\n"), &mut reason);
+            if series == 0 {
+                (sink.error)(sink.context, reason, Text::of(""));
+                return status;
+            }
+            *instance = ptr::without_provenance_mut(series);
+        }
+        OK
+    }
+
+    unsafe extern "C" fn collect(instance: *mut c_void, sink: *const Sink) -> i32 {
+        let labels = [Text { data: ptr::null(), length: 0 }; MOST_LABELS + 1];
+        // SAFETY: the sink is `call`'s.
+        unsafe {
+            let sink = &*sink;
+            match instance.addr() {
+                1 => (sink.sample)(sink.context, 0, labels.as_ptr(), labels.len(), 1.0),
+                2 => return (sink.exposition)(sink.context, Text::of("x"), Text::of("a"), ptr::null_mut()),
+                _ => return BROKEN,
+            }
+        }
+        OK
+    }
+
+    unsafe extern "C" fn destroy(_: *mut c_void) {}
+
+    fn imported(change: impl FnOnce(&mut PluginTable)) -> Result<Imported, Error> {
+        // SAFETY: a table may be copied, and what `create` of `export` needs behind it is not called.
+        let mut table = unsafe { ptr::read(export(&PLUGIN)) };
+        (table.create, table.collect, table.facts, table.destroy) = (create, collect, None, destroy);
+        change(&mut table);
+        // SAFETY: it keeps to the interface, but for what is refused before it counts.
+        unsafe { import(Box::leak(Box::new(table))) }
+    }
+
+    #[test]
+    fn a_table_that_is_none_is_refused() {
+        let refused = |change: fn(&mut PluginTable)| imported(change).err().expect("a refusal").to_string();
+        assert!(refused(|table| table.magic[7] = 0).contains("something else than a plugin table"));
+        assert!(refused(|table| table.families = ptr::null()).contains("has 1 families"));
+        let many = refused(|table| {
+            // SAFETY: it is `export`'s.
+            let family = FamilyTable { label_count: MOST_LABELS + 1, ..unsafe { ptr::read(table.families) } };
+            table.families = Box::leak(Box::new(family));
+        });
+        assert_eq!(many, "family rude_mark has 17 labels, expected 16 at most");
+    }
+
+    #[test]
+    fn what_a_rude_plugin_does_is_its_own_error() {
+        let imported = imported(|_| ()).expect("a table");
+        let made = |series| imported.collector(&Options::default().with_series(series));
+        let error = made(0).err().expect("a refusal");
+        assert_eq!(error.message(), "a text is taken during a collection only");
+
+        let collected = |series| {
+            let mut out = Samples::new(PLUGIN.families, 10);
+            let mut collector = made(series).expect("an instance");
+            (guarded(|| collector.collect(&mut out)), out)
+        };
+        let (outcome, out) = collected(1);
+        assert!(outcome.is_ok());
+        assert!(out.fault().expect("a fault").message().contains("rude_mark with 16 label values"));
+        let words = |outcome| match outcome {
+            Err(Failure::Said(why)) => format!("said {why}"),
+            Err(Failure::Panicked(why)) => format!("panicked {why}"),
+            Ok(()) => "nothing".to_owned(),
+        };
+        assert_eq!(words(collected(2).0), "said returned 1 without a word");
+        assert_eq!(words(collected(3).0), "panicked returned 2 without a word");
+    }
+}
