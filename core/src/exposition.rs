@@ -10,8 +10,8 @@ mod parse;
 use crate::Error;
 
 pub use claims::Claims;
-pub(crate) use merge::SideLoad;
-pub use merge::{Expositions, RuntimeFamily, RuntimeSample, Texts};
+pub use merge::{Expositions, RuntimeFamily, RuntimeSample};
+pub(crate) use merge::{SideLoad, Texts};
 
 /// How many bytes a text may have for each series that a plugin may have.
 const BYTES: usize = 512;

@@ -58,7 +58,7 @@ mod unread;
 pub use collector::{Collector, Facts};
 pub use descriptor::{Descriptor, Factory};
 pub use error::{Context, Error};
-pub use exposition::{Claims, Exposition, Expositions, RuntimeFamily, RuntimeKind, RuntimeSample, Texts};
+pub use exposition::{Claims, Exposition, Expositions, RuntimeFamily, RuntimeKind, RuntimeSample};
 pub use metric::{Family, Kind};
 pub use options::{Options, Paths};
 #[cfg(feature = "pattern")]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::allocator::{Allocated, allocated};
 use super::{Tree, lines, lint, make, options, plugin};
-use crate::abi::Driven;
+use crate::abi::Imported;
 use crate::guard::{Failure, guarded};
 use crate::{Collector, Descriptor, Error, Samples};
 
@@ -197,21 +197,24 @@ impl Subject<'_> {
     fn is_the_same_when_loaded(&self) -> Option<String> {
         let name = self.plugin.name;
         let mut linked = self.make().expect("a collector on the good tree");
-        let mut loaded = match Driven::new(self.plugin, &self.tree.paths(), self.options, SERIES) {
+        let options = options(self.tree, name, self.options).with_series(SERIES);
+        let mut loaded = match guarded(|| Imported::linked(self.plugin)?.collector(&options)) {
             Ok(loaded) => loaded,
-            Err(why) => return Some(format!("{name} can't be made over the C interface: {why}")),
+            Err(Failure::Said(why) | Failure::Panicked(why)) => {
+                return Some(format!("{name} can't be made over the C interface: {why}"));
+            }
         };
         let mut difference = None;
         // A value may fall and rise again between two looks; seldom more than once.
         for _ in 0..5 {
             let before = once(self.plugin, &mut *linked).expect("a collection on the good tree");
-            let mut samples = Samples::new(self.plugin.families, SERIES);
-            let over_c = loaded.collect(&mut samples).and_then(|()| lines(&samples));
-            let after = once(self.plugin, &mut *linked).expect("a collection on the good tree");
-            let over_c = match over_c {
+            let over_c = match guarded(|| once(self.plugin, &mut *loaded)) {
                 Ok(text) => text,
-                Err(why) => return Some(format!("{name} fails over the C interface: {why}")),
+                Err(Failure::Said(why) | Failure::Panicked(why)) => {
+                    return Some(format!("{name} fails over the C interface: {why}"));
+                }
             };
+            let after = once(self.plugin, &mut *linked).expect("a collection on the good tree");
             if series(&over_c) != series(&before) {
                 return Some(format!(
                     "{name} shows other series over the C interface:\n{over_c}\nand linked:\n{before}"
