@@ -218,7 +218,7 @@ fn files_that_node_exporter_shows_are_shown() {
     }
     folder.write(
         "tf/a/m/1.prom",
-        "# TYPE b_x Gauge\nb_x 1\n# TYPE b_gone counter\nb_gone NaN\nb_back_total 1\n",
+        "# TYPE b_x Gauge\nb_x 1\n# TYPE b_gone_total counter\nb_gone_total NaN\nb_back_total 1\n",
     );
     folder.write("tf/b/m/2.prom", "b_ok 1\n# TYPE b_total COUNTER\nb_total -1\n");
     let pattern = folder.path("tf/*/m").display().to_string();
@@ -230,7 +230,7 @@ fn files_that_node_exporter_shows_are_shown() {
     let text = page(&agent);
     for line in [
         "# TYPE b_x gauge\nb_x 1",
-        "b_gone NaN",
+        "b_gone_total NaN",
         "b_back_total 1",
         "b_ok 1",
         "# TYPE b_total counter\nb_total -1",
