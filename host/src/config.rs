@@ -16,7 +16,6 @@ use relink_core::{Context, Error, Options, Paths};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Settings;
-use crate::names;
 use crate::serve::{Limits, is_opened};
 use crate::telemetry::Log;
 use crate::web::Web;
@@ -403,25 +402,6 @@ impl Config {
         Ok(())
     }
 
-    /// Whether each plugin that the configuration names is one of those `known`.
-    pub(crate) fn check_names(&self, known: &[&str]) -> Result<(), Error> {
-        let enabled = self.plugins.enabled.iter().flatten();
-        match self.plugins.tables.keys().chain(enabled).find(|name| !known.contains(&name.as_str())) {
-            None => Ok(()),
-            Some(name) => {
-                let is_flag = self.plugins.is_chosen && !self.plugins.tables.contains_key(name);
-                let (whose, keys) = if is_flag {
-                    ("--plugins or RELINK_PLUGINS".to_owned(), "")
-                } else {
-                    (format!("{}: [plugins]", self.origin()), ", and the keys enabled, dir and prefer")
-                };
-                let close = names::did_you_mean(name, known.iter().copied());
-                Err(Error::new(format!("{whose} names {name:?}, which is no plugin of this agent"))
-                    .hint(format!("{close}known are: {}{keys}", known.join(", "))))
-            }
-        }
-    }
-
     /// The configuration file that was read.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_ref().map(|(path, _)| path.as_path())
@@ -435,17 +415,6 @@ impl Config {
     /// The name of the configuration file, for messages.
     pub(crate) fn origin(&self) -> String {
         self.file.as_ref().map_or(Path::new(DEFAULT_FILE), |(path, _)| path).display().to_string()
-    }
-
-    /// Where the options of a plugin stand, for a message: the file, flags, or both.
-    pub(crate) fn origin_of_options(&self, plugin: &str) -> String {
-        let of_file = self.file.as_ref().and_then(|(_, text)| toml::from_str::<Config>(text).ok());
-        let of_file = of_file.and_then(|mut config| config.plugins.tables.remove(plugin));
-        match of_file {
-            None => "the command line".to_owned(),
-            Some(table) if Some(&table) == self.plugins.tables.get(plugin) => self.origin(),
-            Some(_) => format!("{} and the command line", self.origin()),
-        }
     }
 
     /// Whether the configuration file has another text than the one that was read.
@@ -522,26 +491,6 @@ mod tests {
     }
 
     #[test]
-    fn flags_choose_plugins_in_place_of_the_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("relink.toml");
-        std::fs::write(&path, "[plugins]\nenabled = [\"disk\"]\n[plugins.cpu]\ninfo = true\n").unwrap();
-        let load = |names: &[&str]| {
-            let plugins = Some(names.iter().map(|name| (*name).to_owned()).collect());
-            let settings = Settings { config: Some(path.clone()), plugins, ..Settings::default() };
-            Config::load(&settings, &["cpu", "disk"])
-        };
-        let config = load(&["cpu"]).unwrap();
-        assert!(config.plugins.enables("cpu") && !config.plugins.enables("disk"));
-        assert_eq!(config.options_of("cpu").table()["info"], true, "options are another matter");
-        for (wrong, close) in [("dsik", "did you mean disk?"), ("gpu", "known are"), ("", "known are")] {
-            let error = load(&["cpu", wrong]).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("--plugins or RELINK_PLUGINS names {wrong:?}")), "{error}");
-            assert!(error.contains(close) && error.ends_with("known are: cpu, disk"), "{error}");
-        }
-    }
-
-    #[test]
     fn an_empty_web_configuration_is_none() {
         for (file, flag) in
             [("", Some("")), ("web_config = \"w.yml\"", Some("")), ("web_config = \"\"", None)]
@@ -554,21 +503,6 @@ mod tests {
             let config = Config::load(&settings, &[]).unwrap().guarded().unwrap();
             assert!(config.web.is_none(), "{file:?} {flag:?}");
         }
-    }
-
-    #[test]
-    fn options_are_told_with_their_place() {
-        let config = |toml: &str, flag: bool| {
-            let mut config: Config = toml::from_str(toml).unwrap();
-            config.file = Some(("x.toml".into(), toml.to_owned()));
-            if flag {
-                config.plugins.set("disk", "udev_data", "/a".into());
-            }
-            config.origin_of_options("disk")
-        };
-        assert_eq!(config("[plugins.disk]\nfoo = 1", false), "x.toml");
-        assert_eq!(config("[plugins.disk]\nfoo = 1", true), "x.toml and the command line");
-        assert_eq!(config("[plugins.cpu]\nfoo = 1", true), "the command line");
     }
 
     #[test]

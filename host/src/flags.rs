@@ -5,6 +5,7 @@
 //! it stands for an option of a plugin, it changes nothing here, it tunes a collector that is not here, which is told in
 //! a warning, or it is refused with the reason.
 
+mod absent;
 mod given;
 mod value;
 
