@@ -69,9 +69,7 @@ impl Agent {
     }
 
     fn listening(&self) -> Option<SocketAddr> {
-        let said = self.stderr();
-        let line = said.lines().find_map(|line| line.strip_prefix("listening on http"))?;
-        line.trim_start_matches('s').strip_prefix("://")?.parse().ok()
+        listening(&self.stderr())
     }
 
     /// Its process id, the same before and after a reload.
@@ -176,6 +174,15 @@ impl Drop for Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Where an agent listens that has said this: in a line of its own, or of a log in JSON.
+pub(crate) fn listening(said: &str) -> Option<SocketAddr> {
+    // The last line may be half of one.
+    let (whole, _) = said.rsplit_once('\n')?;
+    let line = whole.lines().find_map(|line| line.split_once("listening on http"))?.1;
+    let address = line.trim_start_matches('s').strip_prefix("://")?;
+    address.split(['"', ' ']).next()?.parse().ok()
 }
 
 fn collect(pipe: impl Read + Send + 'static, into: &Text) -> JoinHandle<()> {
