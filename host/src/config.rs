@@ -94,6 +94,9 @@ pub(crate) struct Plugins {
     /// The plugins that a flag leaves out, each with the flag.
     #[serde(skip)]
     left_out: BTreeMap<String, String>,
+    /// The flag, or the reload, that `enabled` is of, where it is not the file's.
+    #[serde(skip)]
+    decided_by: Option<String>,
 }
 
 /// Which of two plugins of one name runs.
@@ -291,6 +294,7 @@ impl Config {
                 return Err(Error::new(format!("{origin}: [plugins.{name}] is no table of options")));
             }
         }
+        self.plugins.check_dirs()?;
         let positive = [
             ("[collect] timeout", self.collect.timeout),
             ("[history] seconds", self.history.seconds),

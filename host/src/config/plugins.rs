@@ -1,14 +1,31 @@
 //! Which plugins run, and their options: what the file, flags and a reload say together.
 
-use super::Plugins;
+use relink_core::Error;
+
+use super::{Config, Plugins};
+
+impl Config {
+    /// Why a plugin that is there does not run: nobody has chosen it. Names who decided.
+    pub(crate) fn why_off(&self, plugin: &str) -> Error {
+        Error::new(match self.plugins.switched_off_by(plugin) {
+            Some(who) => format!("switched off by {who}"),
+            None => format!("switched off by [plugins] enabled in {}", self.origin()),
+        })
+    }
+}
 
 impl Plugins {
     /// A set that a reload chose replaces the one of file and flags.
     pub(crate) fn choose(&mut self, chosen: Option<Vec<String>>) {
-        if chosen.is_some() {
-            self.enabled = chosen;
+        if let Some(chosen) = chosen {
+            self.decide(chosen, "a reload");
             self.left_out.clear();
         }
+    }
+
+    /// Has these plugins run and no others, as `who` wants it in place of the file.
+    pub(crate) fn decide(&mut self, enabled: Vec<String>, who: &str) {
+        (self.enabled, self.decided_by) = (Some(enabled), Some(who.to_owned()));
     }
 
     pub(crate) fn enables(&self, plugin: &str) -> bool {
@@ -30,9 +47,17 @@ impl Plugins {
         self.left_out.insert(plugin.to_owned(), flag);
     }
 
-    /// The flag that leaves a plugin out.
-    pub(crate) fn why_left_out(&self, plugin: &str) -> Option<&str> {
-        self.left_out.get(plugin).map(String::as_str)
+    /// The flag, or the reload, that has switched a plugin off; nothing where the file has.
+    pub(crate) fn switched_off_by(&self, plugin: &str) -> Option<&str> {
+        self.left_out.get(plugin).or(self.decided_by.as_ref()).map(String::as_str)
+    }
+
+    /// Whether each folder to load plugins from is there.
+    pub(super) fn check_dirs(&self) -> Result<(), Error> {
+        let Some(dir) = self.dir.iter().find(|dir| !dir.is_dir()) else { return Ok(()) };
+        let dir = dir.display();
+        let error = Error::new(format!("--plugin-dir or [plugins] dir is {dir}, which is no folder"));
+        Err(error.hint(format!("mkdir {dir}, or leave it out")))
     }
 
     /// An option of a plugin.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use relink_core::{Error, Family, Samples, Source, registry};
 
 use crate::counters::Counters;
+use crate::plugins::status::State;
 use crate::push::report;
 use crate::reload::journal::Outcome;
 use crate::store::snapshot::{Frame, Layout, Reading};
@@ -21,6 +22,11 @@ const BUILD_INFO: Family =
     Family::gauge("relink_build_info", "Which relink this is; always 1.").labels(&["version", "registry"]);
 const GENERATION: Family =
     Family::gauge("relink_generation", "How often new code went live in this process, its start included.");
+const PLUGINS: Family = Family::gauge(
+    "relink_plugins",
+    "Plugins by state: off are those that nobody has chosen, refused those with a fault.",
+)
+.labels(&["state"]);
 const RELOADS: Family =
     Family::counter("relink_reloads_total", "Reloads that ended, by outcome.").labels(&["outcome"]);
 const LAST_SUCCESS: Family = Family::gauge(
@@ -68,6 +74,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     COLLECTOR_SUCCESS,
     BUILD_INFO,
     GENERATION,
+    PLUGINS,
     RELOADS,
     LAST_SUCCESS,
     HISTORY_LOST,
@@ -114,8 +121,8 @@ impl Own {
         self.process = None;
     }
 
-    /// The agent's own reading beside these of the plugins.
-    pub(crate) fn read(&mut self, readings: &[Reading]) -> Reading {
+    /// The agent's own reading beside these of the plugins, of which so many are in each state.
+    pub(crate) fn read(&mut self, readings: &[Reading], states: [usize; State::ALL.len()]) -> Reading {
         let began = Instant::now();
         let out = &mut self.samples;
         out.clear();
@@ -126,6 +133,9 @@ impl Own {
         out.push(&BUILD_INFO, [env!("CARGO_PKG_VERSION"), registry::NAME], 1.0);
         let counted = self.counters.counted();
         out.push(&GENERATION, [], counted.generation as f64);
+        for (state, count) in State::ALL.iter().zip(states) {
+            out.push(&PLUGINS, [state.name()], count as f64);
+        }
         for (outcome, count) in Outcome::ALL.iter().zip(&counted.reloads) {
             out.push(&RELOADS, [outcome.name()], *count as f64);
         }
