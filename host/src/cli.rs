@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::commands::remote::Whom;
 use crate::config::Print;
 use crate::flags::{Flags, Given};
 
@@ -33,6 +34,28 @@ pub(crate) enum Command {
     /// Explain configuration and plugins, and prove them; exit code 0 or 1
     Check {
         /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell what an agent runs and how it fares; exit code 0 when it is ready
+    Status {
+        #[command(flatten)]
+        whom: Whom,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have an agent put new code, or another set of plugins, live; exit code 0 when it is
+    Reload {
+        /// From now on these plugins, and no others: names with commas between them
+        #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+        plugins: Vec<String>,
+        /// Re-execute also if nothing has changed: a restart in place
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        whom: Whom,
+        /// The journal as JSON
         #[arg(long)]
         json: bool,
     },

@@ -46,6 +46,7 @@ use crate::config::Config;
 use crate::flags::{Flags, Given};
 use crate::plugins::linked::Built;
 use crate::reload::preflight;
+use crate::telemetry::{Format, Level};
 
 /// Runs the agent with the plugins that are linked in. All that an executable has to call, and the first: a reload
 /// counts on nothing having started a thread before.
@@ -88,18 +89,26 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
     if let Some(outcome) = commands::about(&command, flags) {
         return outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code));
     }
+    if let Some(outcome) = commands::ask(&command, &settings, built) {
+        return outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code));
+    }
     let outcome = config::check_environment(std::env::vars_os().map(|(name, _)| name))
         .and_then(|()| Config::load(&settings, &Agent::known_plugins(built)))
         // What does not serve needs no key, which may be for the agent's user alone to read.
         .and_then(|config| if command.serves() { config.guarded() } else { Ok(config) });
-    let config = match outcome {
+    let mut config = match outcome {
         Ok(config) => config,
         Err(error) => {
             start.give_back(&error);
             return complain(&error, 2);
         }
     };
+    if preflight::asked_for().is_some() {
+        // What it says is read by people, in the account of the reload.
+        config.log.format = Format::Text;
+    }
     telemetry::start(config.log);
+    let format = config.log.format;
     let outcome = match command {
         Command::Run => match preflight::asked_for() {
             Some(enabled) => commands::prove(built, config, &enabled, start.boot).map_err(Failed::from),
@@ -110,9 +119,20 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
         Command::Once => commands::once(built, config),
         Command::Plugins { json } => commands::plugins(built, config, json),
         Command::Check { json } => commands::check(built, config, &settings, json),
-        Command::Config | Command::Completions { .. } | Command::Man => Ok(ExitCode::SUCCESS),
+        // Done above.
+        Command::Status { .. }
+        | Command::Reload { .. }
+        | Command::Config
+        | Command::Completions { .. }
+        | Command::Man => Ok(ExitCode::SUCCESS),
     };
-    outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code))
+    outcome.unwrap_or_else(|failed| match format {
+        Format::Text => complain(&failed.error, failed.code),
+        Format::Json => {
+            telemetry::tell_as(format, Level::Error, &format!("relink: {}", failed.error));
+            ExitCode::from(failed.code)
+        }
+    })
 }
 
 fn parse(arguments: Vec<OsString>, flags: &Flags) -> Result<Cli, clap::Error> {
