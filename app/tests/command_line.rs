@@ -257,8 +257,19 @@ fn a_plugin_with_all_parts_off_does_not_run_and_says_which_flag_did_it() {
     let folder = Folder::new(QUIET);
     let agent = folder.start(&["--no-collector.diskstats", "--no-collector.filesystem"]);
     let disk = agent.plugin("disk");
-    assert_eq!(disk["state"], "refused");
-    assert_eq!(disk["error"], "linked in, and left out by --no-collector.filesystem");
+    assert_eq!(disk["state"], "off");
+    let error = disk["error"].as_str().unwrap();
+    assert!(
+        error.starts_with("switched off by --no-collector.filesystem; relink reload --plugins cpu,disk,"),
+        "{error}"
+    );
+    assert!(!error.contains("relink.toml"), "no file has said so: {error}");
+    let agent = folder.start(&["--collector.disable-defaults", "--collector.cpu"]);
+    let error = agent.plugin("disk")["error"].clone();
+    assert_eq!(
+        error,
+        "switched off by --collector.disable-defaults; relink reload --plugins cpu,disk switches it on in place"
+    );
     assert!(agent.get("/metrics").text().contains("node_cpu_seconds_total"));
 }
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::process::Command;
 
-use relink_testkit::{Agent, Answer, Connection, absent, command, installed, skip, until};
+use relink_testkit::{Agent, Answer, Connection, absent, command, installed, skip};
 use support::{Folder, RELINK, ended};
 
 const QUIET: &str = "print = \"none\"\n[history]\ninterval = 0\n";
@@ -187,80 +187,4 @@ fn what_is_set_counts_more_than_the_name() {
         set.contains("  listen = \"127.0.0.1:9100\" (flag;") && set.contains(": this machine only;"),
         "{set}"
     );
-}
-
-/// Of each command line where it serves, and whether the operator has opened that to others. Addresses and folders stand
-/// for those of the installation.
-#[test]
-fn command_lines_of_installations_serve_where_their_scrapers_look() {
-    if !apart("command_lines_of_installations_serve_where_their_scrapers_look") {
-        return;
-    }
-    let folder = Folder::new(QUIET);
-    // A container sees its host there.
-    symlink("/", folder.path("host")).unwrap();
-    let host = folder.path("host").display().to_string();
-    std::fs::create_dir_all(TEXTS).unwrap();
-    for (line, addresses) in [
-        // Debian's default file, and docker run.
-        ("", &["192.0.2.7:9100", "127.0.0.1:9100"][..]),
-        ("--path.rootfs=HOST", &["192.0.2.7:9100"]),
-        // The examples for systemd, here without its socket, and for init.d.
-        ("--web.systemd-socket --collector.textfile.directory HOST/var/lib", &["192.0.2.7:9100"]),
-        ("--web.listen-address=:9100", &["192.0.2.7:9100", "[::1]:9100"]),
-        // A role of Ansible's, by default and with two addresses.
-        (
-            "--collector.textfile --collector.textfile.directory=HOST/var/lib --web.listen-address=0.0.0.0:9100 \
-             --web.telemetry-path=/metrics",
-            &["192.0.2.7:9100", "127.0.0.1:9100"],
-        ),
-        (
-            "--web.listen-address=127.0.0.1:8080 --web.listen-address=127.0.1.1:8080 --web.telemetry-path=/metrics",
-            &["127.0.0.1:8080", "127.0.1.1:8080"],
-        ),
-        // kube-prometheus, behind its proxy.
-        (
-            "--web.listen-address=127.0.0.1:9101 --path.sysfs=HOST/sys --path.rootfs=HOST \
-             --path.udev.data=HOST/run/udev/data --no-collector.wifi --no-collector.hwmon --no-collector.btrfs \
-             --collector.filesystem.mount-points-exclude=^/(dev|proc|sys)($|/) \
-             --collector.netclass.ignored-devices=^(veth.*|[a-f0-9]{15})$ \
-             --collector.netdev.device-exclude=^(veth.*|[a-f0-9]{15})$",
-            &["127.0.0.1:9101"],
-        ),
-        // A Helm chart in its three ways.
-        (
-            "--path.procfs=HOST/proc --path.sysfs=HOST/sys --path.rootfs=HOST --path.udev.data=HOST/run/udev/data \
-             --web.listen-address=[192.0.2.7]:9100",
-            &["192.0.2.7:9100"],
-        ),
-        ("--path.procfs=HOST/proc --web.listen-address=[127.0.0.1]:8100", &["127.0.0.1:8100"]),
-        (
-            "--path.procfs=HOST/proc --web.listen-address=[0.0.0.0]:9100",
-            &["192.0.2.7:9100", "127.0.0.1:9100"],
-        ),
-    ] {
-        let mut command = called(&folder, "node_exporter", true);
-        let line = line.replace("HOST", &host);
-        command.args(line.split_whitespace());
-        let agent = Agent::from(command);
-        let count = line.matches("listen-address").count().max(1);
-        let told = until("all addresses", || Some(agent.listeners()).filter(|told| told.len() == count));
-        let serves = || {
-            for address in addresses {
-                if address.starts_with("127.") && told[0].ip().is_loopback() {
-                    let get = |host| ask(address, "GET", "/metrics", &[("Host", host)]).status;
-                    assert_eq!([address, "localhost", NAMES[0]].map(get), [200, 200, 421], "{line}");
-                } else {
-                    is_open_at(address);
-                }
-            }
-        };
-        serves();
-        // The next image proves itself under the same name, or it would refuse what the name allows.
-        if let Some(loopback) = addresses.iter().find(|address| !address.starts_with(OTHER)) {
-            let reload = ask(loopback, "PUT", "/plugins/reload?force=true", &[]);
-            assert_eq!(reload.json()["outcome"], "committed", "{line}: {}", reload.text());
-            serves();
-        }
-    }
 }

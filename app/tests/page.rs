@@ -167,7 +167,7 @@ fn a_reload_brings_its_charts_and_no_line_has_a_gap() {
     assert!(note.as_str().unwrap().contains("no longer collected since"), "{note}");
     page.wait(
         "the plugin is said not to run",
-        "/disk[^]*refused/.test(document.querySelector('#plugins').innerText)",
+        "/off: disk/.test(document.querySelector('#plugins').innerText)",
     );
     scene.is_clean(&[]);
 }

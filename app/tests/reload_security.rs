@@ -59,7 +59,10 @@ impl Setup {
 
     fn command(&self, listen: &str) -> Command {
         let mut command = Command::new(self.relink());
-        command.args(["run", "--listen", listen, "--config"]).arg(self.path("relink.toml"));
+        // Who was let in is told at this level.
+        command
+            .args(["run", "--log.level=info", "--listen", listen, "--config"])
+            .arg(self.path("relink.toml"));
         command
     }
 

@@ -67,6 +67,9 @@ impl Start {
         carry.counted.generation = handover.generation - u64::from(is_back);
         if is_back {
             carry = carry.taken_back();
+        } else {
+            // It begins now.
+            carry.counted.since = 0.0;
         }
         let arrival = Arrival { inherited, handover: Some(handover), dropped, carry, trap, began };
         Ok(Start { boot, arrival: Some(arrival) })

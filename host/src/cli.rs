@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::commands::remote::Whom;
 use crate::config::{Print, address};
 use crate::flags::{Flags, Given};
 
@@ -38,6 +39,25 @@ pub(crate) enum Command {
     /// Explain configuration and plugins, and prove them; exit code 0 or 1
     Check {
         /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell what an agent runs and how it fares; exit code 0 when it is ready
+    Status {
+        #[command(flatten)]
+        whom: Whom,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have an agent put new code live, or with --plugins another set of them; exit code 0 when it is
+    Reload {
+        /// Re-execute also if nothing has changed: a restart in place
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        whom: Whom,
+        /// The journal as JSON
         #[arg(long)]
         json: bool,
     },

@@ -7,7 +7,6 @@ mod explain;
 mod listen;
 mod plugins;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +23,7 @@ pub(crate) use default::DEFAULT_TOML;
 pub(crate) use environment::check_environment;
 pub(crate) use explain::{Origin, Setting, explain};
 pub(crate) use listen::{Listen, address};
+pub(crate) use plugins::{Plugins, Prefer};
 
 /// The whole configuration. Each key of `relink.toml` has its default here.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -79,55 +79,6 @@ pub(crate) struct Collect {
     pub(crate) timeout: f64,
     /// How many series a plugin may have.
     pub(crate) series: usize,
-}
-
-/// `[plugins]`: which plugins run, and a table of options for each.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default)]
-pub(crate) struct Plugins {
-    /// The plugins to run; all that are known when absent.
-    pub(crate) enabled: Option<Vec<String>>,
-    /// Folders with plugins to load.
-    #[serde(deserialize_with = "one_or_more")]
-    pub(crate) dir: Vec<PathBuf>,
-    /// Which of a linked and a loaded plugin of one name runs; without it, the loaded one is refused.
-    pub(crate) prefer: Option<Prefer>,
-    /// `[plugins.cpu]` and so on.
-    #[serde(flatten)]
-    tables: BTreeMap<String, toml::Value>,
-    /// The plugins that a flag leaves out, each with the flag.
-    #[serde(skip)]
-    left_out: BTreeMap<String, String>,
-    /// Whether `enabled` is what `--plugins` or its variable says.
-    #[serde(skip)]
-    is_chosen: bool,
-    /// Collectors of another agent that flags ask for and that nothing here stands for.
-    #[serde(skip)]
-    pub(crate) lacking: Vec<String>,
-}
-
-/// Which of two plugins of one name runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Prefer {
-    /// The library.
-    Loaded,
-    /// The one that is linked in.
-    Linked,
-}
-
-/// A folder, or a list of folders.
-fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a folder or a list of folders")]
-    enum Folders {
-        One(PathBuf),
-        More(Vec<PathBuf>),
-    }
-    Ok(match Folders::deserialize(from)? {
-        Folders::One(folder) => vec![folder],
-        Folders::More(folders) => folders,
-    })
 }
 
 /// `[history]`: the recent snapshots that are kept for the dashboard.
@@ -277,8 +228,7 @@ impl Config {
         self.exporter_metrics &= !settings.disable_exporter_metrics;
         self.log.overlay(settings.log_level.as_deref(), settings.log_format.as_deref())?;
         if let Some(names) = &settings.plugins {
-            self.plugins.enabled = Some(names.clone());
-            self.plugins.is_chosen = true;
+            self.plugins.decide(names.clone(), plugins::BY_FLAG);
         }
         settings.given.apply(&mut self.plugins)?;
         self.allow_remote |= settings.allow_remote;
@@ -313,6 +263,7 @@ impl Config {
                 return Err(Error::new(format!("{origin}: [plugins.{name}] is no table of options")));
             }
         }
+        self.plugins.check_dirs()?;
         let positive = [
             ("[collect] timeout", self.collect.timeout),
             ("[history] seconds", self.history.seconds),
@@ -355,7 +306,7 @@ impl Config {
     /// needs one that keeps strangers out.
     pub(crate) fn guarded(mut self) -> Result<Self, Error> {
         let opened = self.listen.addresses().iter().copied().find(|&address| is_opened(address));
-        let opened = opened.filter(|_| !self.allow_remote && self.drop_in != Some(true));
+        let opened = opened.filter(|_| !self.allow_remote && !self.is_drop_in());
         let must_guard = opened.is_some();
         let web = self.web_config.as_deref().map(|path| Web::open(path, must_guard)).transpose()?;
         if let Some(opened) = opened.filter(|_| !web.as_ref().is_some_and(Web::guards)) {

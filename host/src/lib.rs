@@ -48,6 +48,7 @@ use crate::config::{Config, Print};
 use crate::flags::{Flags, Given};
 use crate::plugins::linked::Built;
 use crate::reload::preflight;
+use crate::telemetry::{Format, Level};
 
 /// Runs the agent with the plugins that are linked in. All that an executable has to call, and the first: a reload
 /// counts on nothing having started a thread before.
@@ -90,6 +91,9 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
     if let Some(outcome) = commands::about(&command, flags) {
         return outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code));
     }
+    if let Some(outcome) = commands::ask(&command, &settings, built) {
+        return outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code));
+    }
     let outcome = config::check_environment(std::env::vars_os().map(|(name, _)| name))
         .and_then(|()| Config::load(&settings, &Agent::known_plugins(built)))
         // What does not serve needs no key, which may be for the agent's user alone to read.
@@ -101,11 +105,16 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
             return complain(&error, 2);
         }
     };
+    if preflight::asked_for().is_some() {
+        // What it says is read by people, in the account of the reload.
+        config.log.format = Format::Text;
+    }
     telemetry::start(config.log);
     // Once: the images that follow have the same command line.
     if start.arrival.is_none() && preflight::asked_for().is_none() {
         settings.given.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     }
+    let format = config.log.format;
     let outcome = match command {
         Command::Run => match preflight::asked_for() {
             Some(enabled) => commands::prove(built, config, &enabled, start.boot).map_err(Failed::from),
@@ -119,9 +128,20 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
         }
         Command::Plugins { json } => commands::plugins(built, config, json),
         Command::Check { json } => commands::check(built, config, &settings, json),
-        Command::Config | Command::Completions { .. } | Command::Man => Ok(ExitCode::SUCCESS),
+        // Done above.
+        Command::Status { .. }
+        | Command::Reload { .. }
+        | Command::Config
+        | Command::Completions { .. }
+        | Command::Man => Ok(ExitCode::SUCCESS),
     };
-    outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code))
+    outcome.unwrap_or_else(|failed| match format {
+        Format::Text => complain(&failed.error, failed.code),
+        Format::Json => {
+            telemetry::tell_as(format, Level::Error, &format!("relink: {}", failed.error));
+            ExitCode::from(failed.code)
+        }
+    })
 }
 
 fn parse(arguments: Vec<OsString>, flags: &Flags) -> Result<Cli, clap::Error> {

@@ -64,11 +64,7 @@ pub(crate) fn check(
     let sources = collect_each(&agent)?;
     let plugins = agent.scheduler.statuses();
     let serving = Serving::of(&agent.config);
-    let works = |status: &Status| match (status.state, &status.path) {
-        (State::Failing | State::Stuck, _) => false,
-        (State::Refused, Some(path)) => agent.libraries().is_left_out(path.as_ref()),
-        (State::Refused, None) | (State::Active, _) => true,
-    };
+    let works = |status: &Status| matches!(status.state, State::Active | State::Off);
     let ok = plugins.iter().all(works) && serving.token_error.is_none();
     let file = agent.config.file().map(|path| path.display().to_string());
     let report = Report { ok, file, settings: explained, serving, plugins, sources };

@@ -9,13 +9,18 @@ use super::Config;
 use crate::flags::Given;
 
 impl Config {
+    /// Whether it stands in for another agent.
+    pub(crate) fn is_drop_in(&self) -> bool {
+        self.drop_in == Some(true)
+    }
+
     /// Sets what the other agent has by default and nobody has set. Its name on the executable is enough, unless the
     /// configuration says otherwise.
     pub(super) fn stand_in(&mut self, given: &Given) -> Result<(), Error> {
         if self.drop_in.is_none() && given.is_called_so() {
             self.drop_in = Some(true);
         }
-        if self.drop_in != Some(true) {
+        if !self.is_drop_in() {
             return Ok(());
         }
         let Some(other) = given.drop_in() else {

@@ -24,7 +24,7 @@ impl Listen {
     }
 
     /// Takes these in place of what was there. One that is named twice is one; of port 0 each is a port of its own.
-    pub(super) fn set(&mut self, addresses: &[SocketAddr]) {
+    pub(crate) fn set(&mut self, addresses: &[SocketAddr]) {
         self.addresses.clear();
         for &address in addresses {
             if address.port() == 0 || !self.addresses.contains(&address) {

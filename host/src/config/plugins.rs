@@ -1,17 +1,88 @@
 //! Which plugins run, and their options: what the file, flags and a reload say together.
 
-use relink_core::Error;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use super::{Config, Plugins};
+use relink_core::Error;
+use serde::{Deserialize, Serialize};
+
+use super::Config;
 use crate::names;
+
+/// `[plugins]`: which plugins run, and a table of options for each.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub(crate) struct Plugins {
+    /// The plugins to run; all that are known when absent.
+    pub(crate) enabled: Option<Vec<String>>,
+    /// Folders with plugins to load.
+    #[serde(deserialize_with = "one_or_more")]
+    pub(crate) dir: Vec<PathBuf>,
+    /// Which of a linked and a loaded plugin of one name runs; without it, the loaded one is refused.
+    pub(crate) prefer: Option<Prefer>,
+    /// `[plugins.cpu]` and so on.
+    #[serde(flatten)]
+    pub(super) tables: BTreeMap<String, toml::Value>,
+    /// The plugins that a flag leaves out, each with the flag.
+    #[serde(skip)]
+    pub(super) left_out: BTreeMap<String, String>,
+    /// The flag, or the reload, that `enabled` is of, where it is not the file's.
+    #[serde(skip)]
+    pub(super) decided_by: Option<String>,
+    /// Collectors of another agent that flags ask for and that nothing here stands for.
+    #[serde(skip)]
+    pub(crate) lacking: Vec<String>,
+}
+
+/// Which of two plugins of one name runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Prefer {
+    /// The library.
+    Loaded,
+    /// The one that is linked in.
+    Linked,
+}
+
+/// A folder, or a list of folders.
+fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a folder or a list of folders")]
+    enum Folders {
+        One(PathBuf),
+        More(Vec<PathBuf>),
+    }
+    Ok(match Folders::deserialize(from)? {
+        Folders::One(folder) => vec![folder],
+        Folders::More(folders) => folders,
+    })
+}
+
+/// Who decides by the flag or its variable.
+pub(super) const BY_FLAG: &str = "--plugins or RELINK_PLUGINS";
+
+impl Config {
+    /// Why a plugin that is there does not run: nobody has chosen it. Names who decided.
+    pub(crate) fn why_off(&self, plugin: &str) -> Error {
+        Error::new(match self.plugins.switched_off_by(plugin) {
+            Some(who) => format!("switched off by {who}"),
+            None => format!("switched off by [plugins] enabled in {}", self.origin()),
+        })
+    }
+}
 
 impl Plugins {
     /// A set that a reload chose replaces the one of file and flags.
     pub(crate) fn choose(&mut self, chosen: Option<Vec<String>>) {
-        if chosen.is_some() {
-            self.enabled = chosen;
+        if let Some(chosen) = chosen {
+            self.decide(chosen, "a reload");
             self.left_out.clear();
         }
+    }
+
+    /// Has these plugins run and no others, as `who` wants it in place of the file.
+    pub(crate) fn decide(&mut self, enabled: Vec<String>, who: &str) {
+        (self.enabled, self.decided_by) = (Some(enabled), Some(who.to_owned()));
     }
 
     pub(crate) fn enables(&self, plugin: &str) -> bool {
@@ -33,9 +104,17 @@ impl Plugins {
         self.left_out.insert(plugin.to_owned(), flag);
     }
 
-    /// The flag that leaves a plugin out.
-    pub(crate) fn why_left_out(&self, plugin: &str) -> Option<&str> {
-        self.left_out.get(plugin).map(String::as_str)
+    /// The flag, or the reload, that has switched a plugin off; nothing where the file has.
+    pub(crate) fn switched_off_by(&self, plugin: &str) -> Option<&str> {
+        self.left_out.get(plugin).or(self.decided_by.as_ref()).map(String::as_str)
+    }
+
+    /// Whether each folder to load plugins from is there.
+    pub(super) fn check_dirs(&self) -> Result<(), Error> {
+        let Some(dir) = self.dir.iter().find(|dir| !dir.is_dir()) else { return Ok(()) };
+        let dir = dir.display();
+        let error = Error::new(format!("--plugin-dir or [plugins] dir is {dir}, which is no folder"));
+        Err(error.hint(format!("mkdir {dir}, or leave it out")))
     }
 
     /// An option of a plugin.
@@ -59,9 +138,10 @@ impl Config {
         match self.plugins.tables.keys().chain(enabled).find(|name| !known.contains(&name.as_str())) {
             None => Ok(()),
             Some(name) => {
-                let is_flag = self.plugins.is_chosen && !self.plugins.tables.contains_key(name);
+                let is_flag = self.plugins.decided_by.as_deref() == Some(BY_FLAG)
+                    && !self.plugins.tables.contains_key(name);
                 let (whose, keys) = if is_flag {
-                    ("--plugins or RELINK_PLUGINS".to_owned(), "")
+                    (BY_FLAG.to_owned(), "")
                 } else {
                     (format!("{}: [plugins]", self.origin()), ", and the keys enabled, dir and prefer")
                 };

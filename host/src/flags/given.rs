@@ -213,7 +213,7 @@ impl Given {
             plugins.set(plugin, option, value.clone());
         }
         if self.defaults_off {
-            plugins.enabled = Some(Vec::new());
+            plugins.decide(Vec::new(), &format!("--{DEFAULTS_OFF}"));
         }
         plugins.lacking = self.lacking().map(str::to_owned).collect();
         let parts = || self.flags.collectors.iter().filter_map(|c| Some((c.name, c.stands_for.as_ref()?)));
@@ -351,7 +351,7 @@ pub(super) mod tests {
         assert_eq!(one.get("disk", "traffic"), None, "what was not spoken of is left alone");
         let none = plugins("--no-collector.space --no-collector.traffic");
         assert!(!none.enables("disk") && none.enables("mem"));
-        assert_eq!(none.why_left_out("disk"), Some("--no-collector.traffic"));
+        assert_eq!(none.switched_off_by("disk"), Some("--no-collector.traffic"));
         let extra = plugins("--no-collector.space --no-collector.traffic --collector.inodes");
         assert!(extra.enables("disk"));
         assert_eq!(extra.get("disk", "inodes").unwrap().as_bool(), Some(true));

@@ -39,12 +39,6 @@ pub(super) struct Answer {
 
 impl Client {
     pub(super) fn new(target: &Target) -> Result<Self, Error> {
-        let mut tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
-        if let Some(file) = &target.ca_file {
-            tls = tls.root_certs(RootCerts::new_with_certs(&certificates(file)?));
-        }
         let config = ureq::Agent::config_builder()
             .proxy(None)
             .max_redirects(0)
@@ -55,7 +49,7 @@ impl Client {
             // Longer than most intervals, and shorter than a receiver keeps an idle connection.
             .max_idle_age(Duration::from_secs(50))
             .max_idle_connections(1)
-            .tls_config(tls.build());
+            .tls_config(tls(target.ca_file.as_deref())?);
         Ok(Client { agent: config.build().new_agent(), target: target.clone() })
     }
 
@@ -95,7 +89,18 @@ impl Client {
     }
 }
 
-fn secret(file: &Path) -> Result<String, Error> {
+/// TLS that trusts who has signed these certificates, or else whom the machine trusts.
+pub(crate) fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, Error> {
+    let roots = match ca_file {
+        Some(file) => RootCerts::new_with_certs(&certificates(file)?),
+        None => RootCerts::PlatformVerifier,
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build())
+}
+
+/// The secret in a file: one line.
+pub(crate) fn secret(file: &Path) -> Result<String, Error> {
     let text = std::fs::read_to_string(file).context(format_args!("reading {}", file.display()))?;
     let text = text.trim();
     if text.is_empty() || text.contains(|c: char| c.is_control()) {

@@ -27,6 +27,7 @@ use prost::Message;
 use relink_core::Error;
 
 use self::carry::Carried;
+pub(crate) use self::client::{secret, tls};
 use self::due::Due;
 use self::lane::Lane;
 use self::otlp::Origin;

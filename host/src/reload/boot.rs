@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exec;
 use super::handover::{ENV_HANDOVER, ENV_ROLLED_BACK, Handover};
+use super::terminal::Terminal;
 
 /// How the process was started, recorded before anything changes it.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub struct Boot {
     env: Vec<(OsString, OsString)>,
     image: OwnedFd,
     limits: Vec<exec::Limit>,
+    terminal: Terminal,
     record: BootRecord,
 }
 
@@ -31,6 +33,8 @@ pub struct BootRecord {
     pub signal_mask: u64,
     /// The ignored signals at the first start, same bits. `nohup` ignores SIGHUP.
     pub ignored: u64,
+    /// The process has a terminal that ends it when it hangs up.
+    pub terminal: bool,
     /// The executable that is running. `None` when its file was gone already.
     pub executable: Option<Executable>,
 }
@@ -111,7 +115,9 @@ impl Boot {
                 .collect(),
             image: image.into(),
             limits: exec::LIMITS.into_iter().filter_map(exec::limit).collect(),
+            terminal: Terminal::of_now(),
             record: BootRecord {
+                terminal: false,
                 signal_mask: exec::bits(&exec::mask_now()),
                 ignored: (1..=64).filter(|&signal| exec::is_ignored(signal)).map(exec::bit).sum(),
                 executable,
@@ -124,6 +130,7 @@ impl Boot {
     /// one it was written for.
     pub fn inherit(&mut self, from: &Handover, rolled_back: bool) {
         self.record = from.boot.clone();
+        self.terminal = Terminal::that_binds(from.boot.terminal);
         if !rolled_back && from.executable.is_some() {
             self.record.executable.clone_from(&from.executable);
         }
@@ -151,6 +158,11 @@ impl Boot {
         self.image.as_fd()
     }
 
+    /// Whether `signal` was ignored at the first start, as `nohup` does with SIGHUP.
+    pub fn was_ignored(&self, signal: i32) -> bool {
+        (1..=64).contains(&signal) && self.record.ignored & exec::bit(signal) != 0
+    }
+
     /// What a child begins with.
     pub(crate) fn origin(&self) -> Origin<'_> {
         Origin { environment: &self.env, limits: &self.limits }
@@ -158,7 +170,12 @@ impl Boot {
 
     /// What goes into the hand-over.
     pub fn to_record(&self) -> BootRecord {
-        self.record.clone()
+        BootRecord { terminal: self.terminal.binds(), ..self.record.clone() }
+    }
+
+    /// The terminal that the process was started in.
+    pub fn terminal(&self) -> &Terminal {
+        &self.terminal
     }
 
     /// The executable that is running, as it was when it was started or staged.

@@ -13,5 +13,6 @@ pub(crate) mod preflight;
 mod record;
 mod sealed;
 pub mod stage;
+pub mod terminal;
 pub(crate) mod transaction;
 pub mod trap;

@@ -99,7 +99,7 @@ fn all_run(agent: &Agent, chosen: &[String]) -> Result<(), Error> {
                 let error = Error::new(format!("unknown plugin {name:?}"));
                 return Err(error.hint(format!("the plugins of this agent are: {}", known.join(", "))));
             }
-            Some(status) if status.state == State::Refused => {
+            Some(status) if !status.state.runs() => {
                 let why = status.error.clone().unwrap_or_default();
                 return Err(Error::new(format!("plugin {name} does not run: {why}")));
             }
@@ -112,8 +112,10 @@ fn all_run(agent: &Agent, chosen: &[String]) -> Result<(), Error> {
 impl Report {
     /// What this image is, for comparison. The plugins' errors are those of their last collection.
     pub(crate) fn of(agent: &Agent) -> Self {
-        let (refused, running): (Vec<_>, Vec<_>) =
-            agent.scheduler.statuses().into_iter().partition(|status| status.state == State::Refused);
+        let (running, idle): (Vec<_>, Vec<_>) =
+            agent.scheduler.statuses().into_iter().partition(|status| status.state.runs());
+        // What is off is missed by nobody.
+        let refused = idle.into_iter().filter(|status| status.state == State::Refused);
         let libraries = agent.libraries();
         let plugins = running
             .into_iter()
@@ -138,8 +140,7 @@ impl Report {
                 (status.name, plugin)
             })
             .collect();
-        let refused_files =
-            refused.into_iter().filter_map(|status| Some((status.path?, status.error?))).collect();
+        let refused_files = refused.filter_map(|status| Some((status.path?, status.error?))).collect();
         Report { plugins, refused_files, metrics: String::new(), ready: 0 }
     }
 

@@ -126,9 +126,11 @@ impl Reloader {
         let _ = self.server.set(server);
     }
 
-    /// Ends what a running reload waits for: the agent ends.
-    pub(crate) fn stop(&self) {
+    /// Ends what a running reload waits for, a build above all, and waits until it has let go: the agent ends.
+    pub(crate) async fn stop(&self, patience: Duration) {
         self.stop.send_replace(true);
+        // Whoever runs a child holds a receiver until the child is killed.
+        let _ = tokio::time::timeout(patience, self.stop.closed()).await;
     }
 
     /// Begins a reload and returns its id. Its answer goes to the connections that are owed it.
@@ -289,7 +291,7 @@ impl Reloader {
             }
             journal.clone()
         };
-        tracing::info!(reload = id, outcome = stop.outcome.name(), error = journal.error, "reload ended");
+        super::record::log(&journal);
         systemd::ready();
         self.agent.events.reload(&journal);
         if let Some(server) = self.server.get() {

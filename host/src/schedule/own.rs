@@ -8,6 +8,7 @@ use relink_core::{Error, Family, Samples, Source, registry};
 use rustix::param::page_size;
 
 use crate::counters::Counters;
+use crate::plugins::status::State;
 use crate::push::report;
 use crate::reload::journal::Outcome;
 use crate::store::snapshot::{Frame, Layout, Reading};
@@ -28,6 +29,11 @@ const NODE_EXPORTER: Family = Family::gauge(
 .labels(&["branch", "goarch", "goos", "goversion", "revision", "tags", "version"]);
 const GENERATION: Family =
     Family::gauge("relink_generation", "How often new code went live in this process, its start included.");
+const PLUGINS: Family = Family::gauge(
+    "relink_plugins",
+    "Plugins by state: off are those that nobody has chosen, refused those with a fault.",
+)
+.labels(&["state"]);
 const RELOADS: Family =
     Family::counter("relink_reloads_total", "Reloads that ended, by outcome.").labels(&["outcome"]);
 const LAST_SUCCESS: Family = Family::gauge(
@@ -76,6 +82,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     BUILD_INFO,
     NODE_EXPORTER,
     GENERATION,
+    PLUGINS,
     RELOADS,
     LAST_SUCCESS,
     HISTORY_LOST,
@@ -144,9 +151,14 @@ impl Own {
         self.process = None;
     }
 
-    /// The agent's own reading beside these of the plugins, and beside collectors that are `lacking`: for whoever watches
-    /// those, they fail.
-    pub(crate) fn read(&mut self, readings: &[Reading], lacking: &[String]) -> Reading {
+    /// The agent's own reading beside these of the plugins, of which so many are in each state; and beside collectors that
+    /// are `lacking`: for whoever watches those, they fail.
+    pub(crate) fn read(
+        &mut self,
+        readings: &[Reading],
+        lacking: &[String],
+        states: [usize; State::ALL.len()],
+    ) -> Reading {
         let began = Instant::now();
         let out = &mut self.samples;
         out.clear();
@@ -162,6 +174,9 @@ impl Own {
         out.push(&NODE_EXPORTER, ["", GOARCH, GOOS, "", "", "relink", VERSION], 1.0);
         let counted = self.counters.counted();
         out.push(&GENERATION, [], counted.generation as f64);
+        for (state, count) in State::ALL.iter().zip(states) {
+            out.push(&PLUGINS, [state.name()], count as f64);
+        }
         for (outcome, count) in Outcome::ALL.iter().zip(&counted.reloads) {
             out.push(&RELOADS, [outcome.name()], *count as f64);
         }

@@ -21,6 +21,7 @@ use super::slot::Done;
 use super::walks::{Call, Finished, InCharge, Next, Progress, Schedule, Selection, Stage, Task, Walk};
 use super::watchdog::Watchdog;
 use crate::counters::Counters;
+use crate::plugins::status::State;
 use crate::store::snapshot::{Reading, Snapshot};
 
 /// How long the walker may be inside one plugin before another one walks on. Well above what a healthy collection takes
@@ -245,10 +246,12 @@ impl Shared {
     fn call(&self, number: u64, call: Call) -> bool {
         let Call { task, name, serial, plugin, mut instance, claims } = call;
         let began = Instant::now();
-        let facts = (task == Task::CollectWithFacts).then(|| instance.facts(&plugin));
         instance.set_claims(&claims);
         let frame = instance.collect(&plugin);
-        let done = Done { facts, frame, left_out: instance.left_out() };
+        let left_out = instance.left_out();
+        // After the collection, which finds out what there is: CPUs that have just come have no usage before.
+        let facts = (task == Task::CollectWithFacts).then(|| instance.facts(&plugin));
+        let done = Done { facts, frame, left_out };
         let Finished { whole, gone, is_news } =
             self.lock().finish(number, name, serial, instance, done, began);
         whole.iter().for_each(|walk| self.publish(walk));
@@ -271,8 +274,12 @@ impl Shared {
 
     pub(super) fn snapshot(&self, mut readings: Vec<Reading>) -> Arc<Snapshot> {
         sideload::settle(&mut readings);
-        let lacking = self.lock().lacking_beside(readings.len());
-        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).read(&readings, &lacking);
+        let (lacking, states) = {
+            let schedule = self.lock();
+            (schedule.lacking_beside(readings.len()), State::ALL.map(|state| schedule.count(state)))
+        };
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = own.read(&readings, &lacking, states);
         readings.push(own);
         Arc::new(Snapshot::new(readings))
     }

@@ -12,6 +12,7 @@ use super::instance::Instance;
 use super::sideload;
 use super::slot::{Done, Slot, Work};
 use crate::plugins::set::{Plugin, Refused};
+use crate::plugins::status::State;
 use crate::store::snapshot::{Reading, Snapshot};
 
 /// The plugins that run, and the walks over them.
@@ -219,6 +220,18 @@ impl Schedule {
             }
         }
         finished
+    }
+
+    /// Those that are known and don't run. One that is off, or not linked in, may run as a library.
+    pub(super) fn idle(&self) -> impl Iterator<Item = &Refused> {
+        let linked = self.refused.iter().filter(|idle| !self.slots.contains_key(idle.name.as_str()));
+        linked.chain(&self.refused_files)
+    }
+
+    /// How many plugins are in this state.
+    pub(super) fn count(&self, state: State) -> usize {
+        let running = self.slots.values().filter(|slot| slot.state() == state).count();
+        running + self.idle().filter(|idle| idle.state == state).count()
     }
 
     /// Takes note that a plugin was put in or taken out.

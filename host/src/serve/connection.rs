@@ -282,6 +282,7 @@ async fn wait_for_answer(live: &Live, connection: &mut Connection, max_unread: u
 
 /// Writes a refusal past hyper and closes.
 pub(super) async fn refuse(server: &Server, mut stream: Socket, live: &Live, refusal: &Refusal) {
+    refusal.log(live.peer, format_args!("a connection"));
     let bytes = response(server, refusal.status, &refusal.json(), false, None);
     if let Ok(Ok(())) = timeout(server.limits.write_timeout, write(&mut stream, &bytes)).await {
         linger(stream, live).await;

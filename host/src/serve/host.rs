@@ -10,6 +10,10 @@
 //! on 0.0.0.0 is what it shows to everybody. Only a page in a browser inside a network, and its author outside, could tell
 //! a difference; against that there are passwords and certificates, as for every other reader. Whatever changes
 //! something keeps the list, everywhere.
+//!
+//! The machine's own name is no name of somebody else's site, so it is good for reading everywhere. And where the agent
+//! stands in for another one, which asks for no names, neither does reading: a proxy beside it hands on the name that its
+//! client used.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -23,6 +27,10 @@ use super::dispatch::Refusal;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HostPolicy {
     names: Vec<String>,
+    /// The machine's own name.
+    own: Option<String>,
+    /// No reader is asked, whichever listener it came by.
+    stands_in: bool,
 }
 
 /// Why an authority is not one of ours.
@@ -35,19 +43,27 @@ enum Wrong {
 impl HostPolicy {
     /// `names` come from the setting `hosts` and from `--allow-host`; case and a trailing dot don't matter.
     pub(crate) fn new(names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        HostPolicy { names: names.into_iter().map(|name| normalise(name.as_ref())).collect() }
+        let names = names.into_iter().map(|name| normalise(name.as_ref())).collect();
+        HostPolicy { names, own: None, stands_in: false }
+    }
+
+    /// The same for an agent on a machine of this name, which stands in for another one or does not.
+    pub(crate) fn for_readers(mut self, own: &str, stands_in: bool) -> Self {
+        (self.own, self.stands_in) = (Some(normalise(own)), stands_in);
+        self
     }
 
     /// The authority that the request is for, `None` for an HTTP/1.0 request that names none. `opened`: it came by a
     /// listener that the operator has opened to others.
     pub(super) fn check<'a>(&self, parts: &'a Parts, opened: bool) -> Result<Option<&'a str>, Refusal> {
-        let any = opened && matches!(parts.method, Method::GET | Method::HEAD);
+        let reads = matches!(parts.method, Method::GET | Method::HEAD);
+        let any = reads && (opened || self.stands_in);
         let mut headers = parts.headers.get_all(HOST).iter();
         let header = match (headers.next(), headers.next()) {
             (_, Some(_)) => return Err(malformed("more than one Host header".into())),
             (Some(header), None) => {
                 let text = header.to_str().map_err(|_| malformed(format!("host {header:?} is not ASCII")))?;
-                self.check_authority(text, any)?;
+                self.check_authority(text, reads, any)?;
                 Some(text)
             }
             (None, None) if parts.version == Version::HTTP_10 => None,
@@ -56,15 +72,15 @@ impl HostPolicy {
         // An absolute target overrides the header (RFC 9112, 3.2.2), so it has to pass too.
         match parts.uri.authority() {
             Some(authority) => {
-                self.check_authority(authority.as_str(), any)?;
+                self.check_authority(authority.as_str(), reads, any)?;
                 Ok(Some(authority.as_str()))
             }
             None => Ok(header),
         }
     }
 
-    fn check_authority(&self, authority: &str, any: bool) -> Result<(), Refusal> {
-        match self.allows(authority) {
+    fn check_authority(&self, authority: &str, reads: bool, any: bool) -> Result<(), Refusal> {
+        match self.allows(authority, reads) {
             Ok(()) => Ok(()),
             Err(Wrong::NotServed) if any => Ok(()),
             Err(Wrong::Malformed) => Err(malformed(format!("host {authority:?} is malformed"))),
@@ -77,7 +93,7 @@ impl HostPolicy {
         }
     }
 
-    fn allows(&self, authority: &str) -> Result<(), Wrong> {
+    fn allows(&self, authority: &str, reads: bool) -> Result<(), Wrong> {
         let (host, port) = match authority.strip_prefix('[') {
             Some(rest) => {
                 let (address, port) = rest.split_once(']').ok_or(Wrong::Malformed)?;
@@ -101,7 +117,12 @@ impl HostPolicy {
         if name.is_empty() || !name.bytes().all(legal) {
             return Err(Wrong::Malformed);
         }
-        if name == "localhost" || self.names.contains(&name) { Ok(()) } else { Err(Wrong::NotServed) }
+        let is_own = reads && self.own.as_ref() == Some(&name);
+        if name == "localhost" || is_own || self.names.contains(&name) {
+            Ok(())
+        } else {
+            Err(Wrong::NotServed)
+        }
     }
 }
 
@@ -134,7 +155,7 @@ mod tests {
             "METRICS.example.:8000",
             "box",
         ] {
-            assert_eq!(policy.allows(host), Ok(()), "{host}");
+            assert_eq!(policy.allows(host, true), Ok(()), "{host}");
         }
     }
 
@@ -153,7 +174,7 @@ mod tests {
             "localhost..",
             "xn--lcalhost-54a",
         ] {
-            assert_eq!(policy.allows(host), Err(Wrong::NotServed), "{host}");
+            assert_eq!(policy.allows(host, true), Err(Wrong::NotServed), "{host}");
         }
     }
 
@@ -192,6 +213,27 @@ mod tests {
     }
 
     #[test]
+    fn the_machines_own_name_is_for_readers() {
+        let policy = HostPolicy::new(["metrics.example"]).for_readers("Web-1.Example", false);
+        assert_eq!(policy.allows("web-1.example.:9100", true), Ok(()));
+        assert_eq!(policy.allows("web-1.example", false), Err(Wrong::NotServed));
+        assert_eq!(policy.allows("metrics.example", false), Ok(()));
+    }
+
+    #[test]
+    fn an_agent_that_stands_in_asks_no_reader_for_a_name() {
+        let policy = HostPolicy::default().for_readers("box", true);
+        let check = |method: Method, host: &str| {
+            let request = hyper::Request::builder().method(method).header(HOST, host).body(()).unwrap();
+            policy.check(&request.into_parts().0, false).map(drop).map_err(|refusal| refusal.status)
+        };
+        assert_eq!(check(Method::GET, "node.example"), Ok(()));
+        assert_eq!(check(Method::HEAD, "node.example"), Ok(()));
+        assert_eq!(check(Method::PUT, "node.example"), Err(StatusCode::MISDIRECTED_REQUEST));
+        assert_eq!(check(Method::GET, "node example"), Err(StatusCode::BAD_REQUEST));
+    }
+
+    #[test]
     fn nonsense_is_malformed() {
         let policy = HostPolicy::default();
         for host in [
@@ -218,7 +260,7 @@ mod tests {
             "löcalhost",
             "[fe80::1%25eth0]",
         ] {
-            assert_eq!(policy.allows(host), Err(Wrong::Malformed), "{host:?}");
+            assert_eq!(policy.allows(host, true), Err(Wrong::Malformed), "{host:?}");
         }
     }
 
@@ -234,7 +276,7 @@ mod tests {
                 text.push_str(alphabet[number % alphabet.len()]);
                 number /= alphabet.len();
             }
-            if policy.allows(&text).is_ok() {
+            if policy.allows(&text, true).is_ok() {
                 passed.push(text);
             }
         }

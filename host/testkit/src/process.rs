@@ -97,9 +97,7 @@ impl Agent {
 
     /// Where it has said so far that it listens, in order: all of it again after each re-exec.
     pub fn listeners(&self) -> Vec<SocketAddr> {
-        let said = self.stderr();
-        let lines = said.lines().filter_map(|line| line.strip_prefix("listening on http"));
-        lines.filter_map(|line| line.trim_start_matches('s').strip_prefix("://")?.parse().ok()).collect()
+        listening(&self.stderr())
     }
 
     /// Its process id, the same before and after a reload.
@@ -228,6 +226,15 @@ impl Drop for Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Where an agent listens that has said this: in a line of its own, or of a log in JSON.
+pub(crate) fn listening(said: &str) -> Vec<SocketAddr> {
+    // The last line may be half of one.
+    let whole = said.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let lines = whole.lines().filter_map(|line| line.split_once("listening on http"));
+    let addresses = lines.filter_map(|(_, rest)| rest.trim_start_matches('s').strip_prefix("://"));
+    addresses.filter_map(|address| address.split(['"', ' ']).next()?.parse().ok()).collect()
 }
 
 fn collect(pipe: impl Read + Send + 'static, into: &Text) -> JoinHandle<()> {
