@@ -144,7 +144,10 @@ fn left_running(folder: &Folder, terminal: &mut Terminal) -> Left {
         let line = said.lines().find_map(|line| line.strip_prefix("listening on http://"))?.to_owned();
         line.parse().ok()
     });
-    let pid = std::fs::read_to_string(folder.path("agent")).unwrap().trim().parse().unwrap();
+    // The agent may be quicker than the shell that notes its id.
+    let pid: u32 = until("the agent's id is noted", || {
+        std::fs::read_to_string(folder.path("agent")).ok()?.trim().parse().ok()
+    });
     let connection = Connection::open(address).unwrap();
     terminal.close();
     terminal.wait();
