@@ -1,8 +1,10 @@
 //! Which plugins run, and their options: what the file, flags and a reload say together.
 
+use std::path::Path;
+
 use relink_core::Error;
 
-use super::{Config, Plugins};
+use super::{Config, DEFAULT_FILE, Plugins};
 use crate::names;
 
 impl Plugins {
@@ -53,6 +55,11 @@ impl Plugins {
 }
 
 impl Config {
+    /// The name of the configuration file, for messages.
+    pub(crate) fn origin(&self) -> String {
+        self.file.as_ref().map_or(Path::new(DEFAULT_FILE), |(path, _)| path).display().to_string()
+    }
+
     /// Whether each plugin that the configuration names is one of those `known`.
     pub(crate) fn check_names(&self, known: &[&str]) -> Result<(), Error> {
         let enabled = self.plugins.enabled.iter().flatten();
