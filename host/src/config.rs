@@ -6,6 +6,7 @@ mod environment;
 mod explain;
 mod listen;
 mod plugins;
+mod route;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -329,30 +330,6 @@ impl Config {
         if self.web.as_ref().is_some_and(|web| web.has_tls()) { "https" } else { "http" }
     }
 
-    /// Whether a route can be put at the path.
-    fn check_telemetry_path(&self) -> Result<(), Error> {
-        let path = self.telemetry_path.as_str();
-        let segments = || path.split('/').skip(1);
-        let is_plain = |segment: &str| {
-            !matches!(segment, "" | "." | "..")
-                && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-        };
-        if !path.starts_with('/') || !segments().all(is_plain) {
-            return Err(Error::new(format!(
-                "{}: telemetry_path is {path:?}, expected a path such as /metrics, of letters, digits and -._~",
-                self.origin()
-            )));
-        }
-        let first = segments().next().unwrap_or_default();
-        if path != METRICS && crate::http::is_taken(first) {
-            return Err(Error::new(format!(
-                "{}: telemetry_path is {path:?}, and /{first} is served by relink itself",
-                self.origin()
-            )));
-        }
-        Ok(())
-    }
-
     /// The configuration file that was read.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_ref().map(|(path, _)| path.as_path())
@@ -361,11 +338,6 @@ impl Config {
     /// Where the machine's files are.
     pub(crate) fn paths(&self) -> Paths {
         self.paths.resolved()
-    }
-
-    /// The name of the configuration file, for messages.
-    pub(crate) fn origin(&self) -> String {
-        self.file.as_ref().map_or(Path::new(DEFAULT_FILE), |(path, _)| path).display().to_string()
     }
 
     /// Whether the configuration file has another text than the one that was read.

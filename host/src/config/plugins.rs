@@ -1,12 +1,12 @@
 //! Which plugins run, and their options: what the file, flags and a reload say together.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use relink_core::Error;
 use serde::{Deserialize, Serialize};
 
-use super::Config;
+use super::{Config, DEFAULT_FILE};
 use crate::names;
 
 /// `[plugins]`: which plugins run, and a table of options for each.
@@ -132,6 +132,11 @@ impl Plugins {
 }
 
 impl Config {
+    /// The name of the configuration file, for messages.
+    pub(crate) fn origin(&self) -> String {
+        self.file.as_ref().map_or(Path::new(DEFAULT_FILE), |(path, _)| path).display().to_string()
+    }
+
     /// Whether each plugin that the configuration names is one of those `known`.
     pub(crate) fn check_names(&self, known: &[&str]) -> Result<(), Error> {
         let enabled = self.plugins.enabled.iter().flatten();
