@@ -71,6 +71,7 @@ fn what_may_not_be_read_is_told_and_the_rest_is_shown() {
     };
     allow(0);
     let agent = start(&folder);
+    agent.get("/metrics");
     for (plugin, _, told) in denied {
         let seen = agent.plugin(plugin);
         let error = seen["error"].as_str().unwrap_or_default();

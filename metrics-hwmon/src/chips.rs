@@ -40,7 +40,7 @@ impl Chips {
     }
 
     pub(crate) fn collect(&mut self, out: &mut Samples) {
-        if let Some(entries) = self.class.look_due(out) {
+        if let Some(entries) = self.class.due(out) {
             let chips = entries.iter().map(|entry| Chip::find(&entry.path, &entry.name));
             let shown = chips
                 .filter(|chip| self.exclude.as_ref().is_none_or(|pattern| !pattern.is_match(&chip.label)));

@@ -53,7 +53,7 @@ impl Class {
 
     /// The devices, in the order of their names, if their files have to be looked for: the devices are others than at
     /// the last call, or it is time to look again. A machine without such devices mostly has no such folder.
-    pub(crate) fn look_due(&mut self, out: &mut Samples) -> Option<&[Entry]> {
+    pub(crate) fn due(&mut self, out: &mut Samples) -> Option<&[Entry]> {
         let mut unread = Unread::default();
         let mut found: Vec<Entry> = unread
             .list(&self.path)

@@ -34,7 +34,7 @@ impl Supplies {
     }
 
     pub(crate) fn collect(&mut self, out: &mut Samples) {
-        if let Some(entries) = self.class.look_due(out) {
+        if let Some(entries) = self.class.due(out) {
             let shown = entries
                 .iter()
                 .filter(|entry| self.exclude.as_ref().is_none_or(|pattern| !pattern.is_match(&entry.name)));

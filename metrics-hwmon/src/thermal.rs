@@ -33,7 +33,7 @@ impl Thermal {
     }
 
     pub(crate) fn collect(&mut self, out: &mut Samples) {
-        if let Some(entries) = self.class.look_due(out) {
+        if let Some(entries) = self.class.due(out) {
             self.unread = Unread::default();
             self.parts = entries.iter().filter_map(|entry| Part::find(entry, &mut self.unread)).collect();
         }

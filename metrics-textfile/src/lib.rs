@@ -88,13 +88,17 @@ impl Textfile {
     }
 }
 
+/// The path as a pattern, if it is one.
+fn pattern(given: &Path) -> Option<&str> {
+    given.to_str().filter(|text| text.contains(['*', '?', '[']))
+}
+
 /// The folders that a path stands for, by name: itself, or those that match if it is a pattern. A pattern that nothing
 /// matches stands for itself as well: a name may have a bracket in it, and if there is none of that name the operator is
 /// told.
 fn matching(given: &Path, out: &mut Samples) -> Vec<PathBuf> {
-    let pattern = given.to_str().filter(|text| text.contains(['*', '?', '[']));
     let mut found = Vec::new();
-    for path in pattern.and_then(|pattern| glob::glob(pattern).ok()).into_iter().flatten() {
+    for path in pattern(given).and_then(|pattern| glob::glob(pattern).ok()).into_iter().flatten() {
         match path {
             Ok(path) => found.push(path),
             // Another user's folder on the way is no fault of those that match.
@@ -106,7 +110,10 @@ fn matching(given: &Path, out: &mut Samples) -> Vec<PathBuf> {
 
 impl Collector for Textfile {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        self.find_folders(out);
+        // Names stand for the same folders at all times.
+        if self.folders.is_empty() || self.given.iter().any(|given| pattern(given).is_some()) {
+            self.find_folders(out);
+        }
         let mut wrong = false;
         for folder in &mut self.folders {
             if let Err(why) = folder.look() {
