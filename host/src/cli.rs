@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::commands::Verify;
 use crate::config::Print;
 use crate::flags::{Flags, Given};
 
@@ -36,6 +37,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Tell what would go silent if relink took node_exporter's place; exit code 0 or 1
+    Verify(Verify),
     /// Print the default configuration, with comments
     Config,
     /// Print the completions for a shell

@@ -1,6 +1,7 @@
-//! The commands that end by themselves: `once`, `plugins`, `check`, and those that tell what could be set.
+//! The commands that end by themselves: `once`, `plugins`, `check`, `verify`, and those that tell what could be set.
 
 mod check;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use crate::reload::preflight;
 use crate::{Failed, cli};
 
 pub(crate) use check::check;
+pub(crate) use verify::{Verify, verify};
 
 /// `relink once`: one collection on stdout.
 pub(crate) fn once(built: Option<Built>, config: Config) -> Result<ExitCode, Failed> {

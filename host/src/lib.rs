@@ -110,6 +110,7 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
         Command::Once => commands::once(built, config),
         Command::Plugins { json } => commands::plugins(built, config, json),
         Command::Check { json } => commands::check(built, config, &settings, json),
+        Command::Verify(asked) => commands::verify(&config, &asked).map(|never| match never {}),
         Command::Config | Command::Completions { .. } | Command::Man => Ok(ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code))

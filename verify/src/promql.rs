@@ -1,8 +1,10 @@
 //! Which of the two pages would answer an expression.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::panic;
 use std::rc::Rc;
+use std::sync::Once;
 
 use promql_parser::label::Matcher;
 use promql_parser::parser::token::{T_EQL_REGEX, T_LOR, T_LUNLESS};
@@ -45,7 +47,26 @@ pub(crate) fn parse(text: &str) -> Result<Expr, String> {
     if patterns > PATTERNS {
         return Err(format!("an expression with {patterns} patterns, expected {PATTERNS} at most"));
     }
-    promql_parser::parser::parse(text)
+    // It panics for some texts that are no expressions, such as a range of 1e999 seconds. Such a one is understood as
+    // little as any other.
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let loud = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !IS_PARSING.get() {
+                loud(info)
+            }
+        }));
+    });
+    IS_PARSING.set(true);
+    let parsed = panic::catch_unwind(|| promql_parser::parser::parse(text));
+    IS_PARSING.set(false);
+    parsed.unwrap_or_else(|_| Err("the parser of PromQL can't cope with this expression".to_owned()))
+}
+
+thread_local! {
+    /// Whether this thread is in the parser, whose panics are nobody's concern.
+    static IS_PARSING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether there is an answer from node_exporter's page, and from relink's.
@@ -370,6 +391,12 @@ mod tests {
             (met.lost.into_iter().collect::<Vec<_>>(), met.nowhere.into_iter().collect::<Vec<_>>()),
             (vec!["b".to_owned()], vec!["d".to_owned()])
         );
+    }
+
+    #[test]
+    fn what_the_parser_fails_on_is_no_expression() {
+        assert!(parse("a[1h:51e999]").unwrap_err().contains("can't cope"));
+        assert!(parse("a[1h:5m]").is_ok());
     }
 
     #[test]
