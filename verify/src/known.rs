@@ -14,8 +14,14 @@ const MISSING: &[(&str, &str)] = &[
     ("node_time_zone_offset_seconds", "not shown by relink, as it is a setting of whoever reads the clock"),
 ];
 
+/// Of what there is at a moment only.
+const MOMENT: &str = "of states that nothing was in for a moment";
+
 /// Series that may be missing: how the family's name begins, a label, how its value begins, and why.
 const LEFT_OUT: &[(&str, &str, &str, &str)] = &[
+    ("node_processes_state", "state", "", MOMENT),
+    ("node_processes_threads_state", "thread_state", "", MOMENT),
+    ("node_tcp_connection_states", "state", "", MOMENT),
     (
         "node_disk_",
         "device",

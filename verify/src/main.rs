@@ -72,15 +72,7 @@ fn on_a_deep_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let asked = Asked::read(&arguments.rules, &arguments.dashboard)?;
-    let read = |source: &str| Page::parse(source, &source::read(source)?);
-    let theirs = read(&arguments.against)?;
-    let ours = read(&arguments.page).map_err(|error| {
-        let hint = "start relink, or name its page with --page";
-        if error.advice().is_none() { error.hint(hint) } else { error }
-    })?;
-    // What a running node_exporter shows before and after relink's page is there while relink is asked.
-    let theirs =
-        if source::is_url(&arguments.against) { theirs.common(&read(&arguments.against)?) } else { theirs };
+    let (theirs, ours) = pages(arguments)?;
     let verdict = Verdict::of(&asked.questions, &theirs, &ours);
     let differences = Differences::between(&theirs, &ours);
     let report = Report::new(
@@ -92,6 +84,27 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     );
     say(&if arguments.json { serde_json::to_string(&report)? + "\n" } else { report.text() })?;
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// node_exporter's page and relink's. Agents that run are asked twice, in turn: what comes and goes meanwhile is
+/// wanted of relink only if node_exporter shows it both times, and is there if relink shows it once.
+fn pages(arguments: &Arguments) -> Result<(Page, Page), Error> {
+    let read = |source: &str| Page::parse(source, &source::read(source)?);
+    let theirs = || read(&arguments.against);
+    let ours = || {
+        read(&arguments.page).map_err(|error| {
+            let hint = "start relink, or name its page with --page";
+            if error.advice().is_none() { error.hint(hint) } else { error }
+        })
+    };
+    let (mut their_page, mut our_page) = (theirs()?, ours()?);
+    if source::is_url(&arguments.against) {
+        their_page = their_page.common(&theirs()?);
+    }
+    if source::is_url(&arguments.page) {
+        our_page = our_page.joined(ours()?);
+    }
+    Ok((their_page, our_page))
 }
 
 /// Writes to stdout; a reader who has left (`relink verify … | head -1`) is no error.

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic;
-use std::rc::Rc;
 use std::sync::Once;
 
 use promql_parser::label::Matcher;
@@ -124,9 +123,11 @@ impl<'a> World<'a> {
         records: impl Iterator<Item = (&'a str, &'a Expr)>,
     ) -> Self {
         let mut labels: HashMap<_, HashSet<_>> = HashMap::new();
-        for (name, series) in theirs.names().chain(ours.names()) {
-            let known = labels.entry(name).or_default();
-            known.extend(series.iter().flat_map(|labels| labels.keys()).map(String::as_str));
+        for page in [theirs, ours] {
+            for name in page.names() {
+                let series = page.series_of(name).flat_map(|labels| labels.keys());
+                labels.entry(name).or_default().extend(series.map(String::as_str));
+            }
         }
         let mut by_name: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (name, expression) in records {
@@ -202,10 +203,12 @@ impl<'a> World<'a> {
         if name == ANY || OF_PROMETHEUS.contains(&name) {
             return Answered::ALWAYS;
         }
-        let page = |page: &Page| match &wanted.name {
-            Some(_) => page.names().any(|(name, series)| self.any(&wanted, name, series)),
-            None if name.is_empty() => page.names().any(|(name, series)| self.any(&wanted, name, series)),
-            None => self.any(&wanted, name, page.series_of(name)),
+        let page = |page: &Page| {
+            if wanted.name.is_some() || name.is_empty() {
+                page.names().any(|name| self.any(&wanted, page, name))
+            } else {
+                self.any(&wanted, page, name)
+            }
         };
         let answered = Answered { theirs: page(self.theirs), ours: page(self.ours) }.or(self.record(name));
         if answered.is_lost() {
@@ -229,7 +232,7 @@ impl<'a> World<'a> {
         answered
     }
 
-    fn any(&self, wanted: &Wanted<'_>, name: &str, series: &[Rc<Labels>]) -> bool {
+    fn any(&self, wanted: &Wanted<'_>, page: &Page, name: &str) -> bool {
         if wanted.name.as_ref().is_some_and(|pattern| !pattern.is_match(name)) {
             return false;
         }
@@ -241,7 +244,7 @@ impl<'a> World<'a> {
             label if known.is_none_or(|known| !known.contains(label)) => true,
             label => matcher.is_match(labels.get(label).map_or("", String::as_str)),
         };
-        series.iter().any(|labels| {
+        page.series_of(name).any(|labels| {
             let all = |group: &[Matcher]| group.iter().all(|matcher| matches(labels, matcher));
             wanted.groups.iter().any(|group| all(group))
         })

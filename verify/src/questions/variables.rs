@@ -6,8 +6,10 @@ use promql_parser::parser::Expr;
 
 use crate::promql::{self, ANY};
 
-/// How many expressions one text may stand for.
+/// How many expressions one text may stand for, and how long all that are tried may be together: a long one takes the
+/// parser a while.
 const MOST: usize = 256;
+const LONGEST: usize = 128 << 10;
 /// How many values of a variable are tried.
 const VALUES: usize = 16;
 
@@ -78,7 +80,8 @@ fn with_values(pieces: &[Piece<'_>], slots: &[&Slot<'_>], listed: &Listed) -> Re
     let mut found: BTreeMap<Vec<usize>, Expr> = BTreeMap::new();
     let mut error = None;
     let mut chosen = vec![0; slots.len()];
-    for _ in 0..MOST {
+    let length: usize = pieces.iter().map(|piece| piece.text(|_| ANY).len()).sum();
+    for _ in 0..MOST.min(1 + LONGEST / (1 + length)) {
         let key = chosen.iter().zip(&is_listed).map(|(at, listed)| if *listed { *at } else { 0 }).collect();
         if !found.contains_key(&key) {
             let value = |slot: &Slot<'_>| {
