@@ -1,6 +1,7 @@
 //! Variables of a dashboard, which stand for something in its expressions before Prometheus sees them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use promql_parser::parser::Expr;
 
@@ -9,7 +10,7 @@ use crate::promql::{self, ANY};
 /// How many expressions one text may stand for, and how long all that are tried may be together: a long one takes the
 /// parser a while.
 const MOST: usize = 256;
-const LONGEST: usize = 128 << 10;
+const LONGEST: usize = 32 << 10;
 /// How many values of a variable are tried.
 const VALUES: usize = 16;
 
@@ -83,13 +84,15 @@ fn with_values(pieces: &[Piece<'_>], slots: &[&Slot<'_>], listed: &Listed) -> Re
     let length: usize = pieces.iter().map(|piece| piece.text(|_| ANY).len()).sum();
     for _ in 0..MOST.min(1 + LONGEST / (1 + length)) {
         let key = chosen.iter().zip(&is_listed).map(|(at, listed)| if *listed { *at } else { 0 }).collect();
-        if !found.contains_key(&key) {
+        if let Entry::Vacant(place) = found.entry(key) {
             let value = |slot: &Slot<'_>| {
                 let place = slots.iter().position(|known| *known == slot);
                 place.and_then(|place| candidates[place].get(chosen[place]).copied()).unwrap_or(ANY)
             };
             match promql::parse(&pieces.iter().map(|piece| piece.text(value)).collect::<String>()) {
-                Ok(expression) => drop(found.insert(key, expression)),
+                Ok(expression) => {
+                    place.insert(expression);
+                }
                 Err(why) => error = Some(why),
             }
         }
