@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::commands::Verify;
 use crate::commands::remote::Whom;
 use crate::config::{Print, address};
 use crate::flags::{Flags, Given};
@@ -61,6 +62,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Tell what would go silent if relink took node_exporter's place; exit code 0 or 1
+    Verify(Verify),
     /// Print the default configuration, with comments
     Config,
     /// Print the completions for a shell

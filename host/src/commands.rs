@@ -1,10 +1,11 @@
-//! The commands that end by themselves: `once`, `plugins`, `check`, those that ask an agent, and those that tell what
-//! could be set.
+//! The commands that end by themselves: `once`, `plugins`, `check`, `verify`, those that ask an agent, and those that tell
+//! what could be set.
 
 mod check;
 mod reload;
 pub(crate) mod remote;
 mod status;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ use crate::{Failed, cli};
 
 pub(crate) use check::check;
 use remote::Remote;
+pub(crate) use verify::{Verify, verify};
 
 /// `relink once`: one collection on stdout.
 pub(crate) fn once(built: Option<Built>, config: Config) -> Result<ExitCode, Failed> {

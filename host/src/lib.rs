@@ -128,6 +128,7 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
         }
         Command::Plugins { json } => commands::plugins(built, config, json),
         Command::Check { json } => commands::check(built, config, &settings, json),
+        Command::Verify(asked) => commands::verify(&config, &asked).map(|never| match never {}),
         // Done above.
         Command::Status { .. }
         | Command::Reload { .. }

@@ -100,6 +100,13 @@ impl Expositions {
     }
 }
 
+/// One text alone, such as the page of another agent.
+impl From<Exposition> for Expositions {
+    fn from(text: Exposition) -> Self {
+        Expositions::new(vec![Arc::new(text)], None)
+    }
+}
+
 impl<'a> RuntimeFamily<'a> {
     /// Its name.
     pub fn name(self) -> &'a str {

@@ -164,23 +164,10 @@ fn url_of(address: &str) -> Result<String, Error> {
 
 /// Where an agent of this configuration listens.
 fn own_url(config: Config) -> Result<String, Error> {
-    let addresses = config.listen.addresses();
-    // Where it has several, one of loopback is the agent's own user's.
-    let own = addresses.iter().find(|address| address.ip().is_loopback()).or(addresses.first());
-    let Some(mut listen) = own.copied() else {
-        return Err(Error::new("the agent listens nowhere").hint("say where it is with --address"));
-    };
-    if listen.port() == 0 {
-        return Err(Error::new("the agent took a free port (listen has port 0)")
-            .hint("say which with --address; the agent has told it when it started"));
-    }
-    if listen.ip().is_unspecified() {
-        listen.set_ip(if listen.is_ipv4() {
-            std::net::Ipv4Addr::LOCALHOST.into()
-        } else {
-            std::net::Ipv6Addr::LOCALHOST.into()
-        });
-    }
+    let listen = config.listen.seen_from_here().ok_or_else(|| {
+        Error::new("the agent took a free port (listen has port 0)")
+            .hint("say which with --address; the agent has told it when it started")
+    })?;
     let config =
         config.guarded().context("telling whether the agent speaks TLS (or say it with --address)")?;
     Ok(format!("{}://{listen}", config.scheme()))

@@ -1,7 +1,7 @@
 //! The addresses to listen on, as flags, variables and the file write them.
 
 use std::fmt;
-use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -39,6 +39,19 @@ impl Listen {
         if !self.is_set {
             self.addresses = vec![address];
         }
+    }
+
+    /// Where a client on this machine reaches an agent that listens there: at the loopback, if it is among them. `None`:
+    /// the port is one that the agent was given.
+    pub(crate) fn seen_from_here(&self) -> Option<SocketAddr> {
+        let loopback = self.addresses.iter().find(|address| address.ip().is_loopback());
+        let mut address = *loopback.or(self.addresses.first())?;
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        (address.port() != 0).then_some(address)
     }
 
     /// Another of these addresses that can't be had beside `address`: the one is all addresses of the machine, and they
