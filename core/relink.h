@@ -174,16 +174,30 @@ static inline RelinkText relink_text(const char *string) {
 #define RELINK_C_ extern
 #endif
 
+/* Keeps the stamp in the library when the linker drops what nothing refers to (--gc-sections): by an attribute
+   where the compiler has it, and everywhere by a reference from the entry. */
+#if !defined(RELINK_RETAIN_) && defined(__has_attribute)
+#if __has_attribute(retain)
+#define RELINK_RETAIN_ __attribute__((retain))
+#endif
+#endif
+#ifndef RELINK_RETAIN_
+#define RELINK_RETAIN_
+#endif
+
 /*
  * Once in a library, at file scope and with a semicolon behind it: exports the plugin whose RelinkPluginTable is
  * `table`, and stamps the library. `crate` is the library's name as part of a C name: RELINK_PLUGIN(my_uptime, table);
  */
 #define RELINK_PLUGIN(crate, table)                                                                    \
-    __attribute__((used, section(".relink_plugin")))                                                   \
+    RELINK_RETAIN_ __attribute__((used, section(".relink_plugin")))                                    \
     static const RelinkStamp relink_stamp_##crate = { RELINK_MAGIC, RELINK_MAJOR, RELINK_MINOR };      \
     RELINK_C_ __attribute__((visibility("default")))                                                   \
     const RelinkPluginTable *relink_plugin_v1_##crate(void);                                           \
-    const RelinkPluginTable *relink_plugin_v1_##crate(void) { return &(table); }                       \
+    const RelinkPluginTable *relink_plugin_v1_##crate(void) {                                          \
+        __asm__ volatile("" : : "r"(&relink_stamp_##crate));                                           \
+        return &(table);                                                                               \
+    }                                                                                                  \
     struct RelinkStamp
 
 #endif

@@ -1,13 +1,21 @@
 //! node_exporter's flags: which plugin or option each stands for, so that the command line of its unit file works
 //! unchanged.
 //!
-//! Collectors and flags are those of node_exporter 1.9 on Linux, and the older spellings that still are in use. A
+//! Collectors and flags are those of node_exporter 1.12 on Linux, and the older spellings that still are in use. A
 //! collector that is only on other systems is none here.
 
-use relink_host::flags::{Collector, Flag, Flags, Takes};
+use relink_host::flags::{Collector, DropIn, Flag, Flags, Folder, Takes};
 
 /// What `relink` understands.
-pub(crate) static FLAGS: Flags = Flags { agent: "node_exporter", collectors: COLLECTORS, flags: OPTIONS };
+pub(crate) static FLAGS: Flags =
+    Flags { agent: "node_exporter", collectors: COLLECTORS, flags: OPTIONS, drop_in: Some(DROP_IN) };
+
+/// What it does without a flag; the folder is that of Debian's package, and compiled into its executable.
+const DROP_IN: DropIn = DropIn {
+    names: &["node_exporter", "prometheus-node-exporter"],
+    port: 9100,
+    folders: &[Folder { plugin: "textfile", option: "directory", path: "/var/lib/prometheus/node-exporter" }],
+};
 
 const COLLECTORS: &[Collector] = &[
     Collector::part("arp", "netstat", "arp"),
@@ -40,11 +48,13 @@ const COLLECTORS: &[Collector] = &[
     Collector::part("udp_queues", "netstat", "udp_queues"),
     Collector::part("uname", "stat", "uname"),
     Collector::part("vmstat", "vmstat", "vmstat"),
-    // Those that it has on by default, which a unit file may switch off.
+    // Those that it has on by default.
     Collector::absent("bcache"),
+    Collector::absent("bcachefs"),
     Collector::absent("bonding"),
     Collector::absent("btrfs"),
     Collector::absent("dmi"),
+    Collector::absent("dmmultipath"),
     Collector::absent("edac"),
     Collector::absent("fibrechannel"),
     Collector::absent("infiniband"),
@@ -61,8 +71,7 @@ const COLLECTORS: &[Collector] = &[
     Collector::absent("watchdog"),
     Collector::absent("xfs"),
     Collector::absent("zfs"),
-    // Those that it has off by default, or had in an older version.
-    Collector::absent("bcachefs"),
+    // Those that it has off by default.
     Collector::absent("buddyinfo"),
     Collector::absent("cgroups"),
     Collector::absent("cpu_vulnerabilities"),
@@ -76,11 +85,10 @@ const COLLECTORS: &[Collector] = &[
     Collector::absent("mountstats"),
     Collector::absent("network_route"),
     Collector::absent("ntp"),
+    Collector::absent("nvmesubsystem"),
     Collector::absent("pcidevice"),
     Collector::absent("perf"),
     Collector::absent("qdisc"),
-    // Its flags in some versions.
-    Collector::absent("qdisk"),
     Collector::absent("runit"),
     Collector::absent("slabinfo"),
     Collector::absent("softirqs"),
@@ -198,4 +206,52 @@ const OPTIONS: &[Flag] = &[
         "relink has the alias as label ifalias of node_network_info only",
     ),
     Flag::refused("collector.stat.softirq", Takes::Nothing, "relink does not show soft interrupts by vector"),
+    // They tune collectors that are not here.
+    Flag::absent("collector.bcache.priorityStats", Takes::Nothing, "bcache"),
+    Flag::absent("collector.ethtool.device-include", Takes::Text, "ethtool"),
+    Flag::absent("collector.ethtool.device-exclude", Takes::Text, "ethtool"),
+    Flag::absent("collector.ethtool.metrics-include", Takes::Text, "ethtool"),
+    Flag::absent("collector.infiniband.device-include", Takes::Text, "infiniband"),
+    Flag::absent("collector.infiniband.device-exclude", Takes::Text, "infiniband"),
+    Flag::absent("collector.ipvs.backend-labels", Takes::Text, "ipvs"),
+    Flag::absent("collector.ntp.server", Takes::Text, "ntp"),
+    Flag::absent("collector.ntp.server-port", Takes::Text, "ntp"),
+    Flag::absent("collector.ntp.protocol-version", Takes::Text, "ntp"),
+    Flag::absent("collector.ntp.ip-ttl", Takes::Text, "ntp"),
+    Flag::absent("collector.ntp.max-distance", Takes::Text, "ntp"),
+    Flag::absent("collector.ntp.local-offset-tolerance", Takes::Text, "ntp"),
+    Flag::absent("collector.ntp.server-is-local", Takes::Nothing, "ntp"),
+    Flag::absent("collector.pcidevice.idsfile", Takes::Text, "pcidevice"),
+    Flag::absent("collector.pcidevice.names", Takes::Nothing, "pcidevice"),
+    Flag::absent("collector.perf.cpus", Takes::Text, "perf"),
+    Flag::absent("collector.perf.tracepoint", Takes::Text, "perf"),
+    Flag::absent("collector.perf.hardware-profilers", Takes::Text, "perf"),
+    Flag::absent("collector.perf.software-profilers", Takes::Text, "perf"),
+    Flag::absent("collector.perf.cache-profilers", Takes::Text, "perf"),
+    Flag::absent("collector.perf.disable-hardware-profilers", Takes::Nothing, "perf"),
+    Flag::absent("collector.perf.disable-software-profilers", Takes::Nothing, "perf"),
+    Flag::absent("collector.perf.disable-cache-profilers", Takes::Nothing, "perf"),
+    Flag::absent("collector.qdisc.fixtures", Takes::Text, "qdisc"),
+    Flag::absent("collector.qdisc.device-include", Takes::Text, "qdisc"),
+    Flag::absent("collector.qdisc.device-exclude", Takes::Text, "qdisc"),
+    // Their spelling in older versions.
+    Flag::absent("collector.qdisk.device-include", Takes::Text, "qdisc"),
+    Flag::absent("collector.qdisk.device-exclude", Takes::Text, "qdisc"),
+    Flag::absent("collector.rapl.enable-zone-label", Takes::Nothing, "rapl"),
+    Flag::absent("collector.runit.servicedir", Takes::Text, "runit"),
+    Flag::absent("collector.slabinfo.slabs-include", Takes::Text, "slabinfo"),
+    Flag::absent("collector.slabinfo.slabs-exclude", Takes::Text, "slabinfo"),
+    Flag::absent("collector.supervisord.url", Takes::Text, "supervisord"),
+    Flag::absent("collector.sysctl.include", Takes::Text, "sysctl"),
+    Flag::absent("collector.sysctl.include-info", Takes::Text, "sysctl"),
+    Flag::absent("collector.systemd.unit-include", Takes::Text, "systemd"),
+    Flag::absent("collector.systemd.unit-exclude", Takes::Text, "systemd"),
+    Flag::absent("collector.systemd.unit-whitelist", Takes::Text, "systemd"),
+    Flag::absent("collector.systemd.unit-blacklist", Takes::Text, "systemd"),
+    Flag::absent("collector.systemd.private", Takes::Nothing, "systemd"),
+    Flag::absent("collector.systemd.enable-task-metrics", Takes::Nothing, "systemd"),
+    Flag::absent("collector.systemd.enable-restarts-metrics", Takes::Nothing, "systemd"),
+    Flag::absent("collector.systemd.enable-start-time-metrics", Takes::Nothing, "systemd"),
+    Flag::absent("collector.tapestats.ignored-devices", Takes::Text, "tapestats"),
+    Flag::absent("collector.wifi.fixtures", Takes::Text, "wifi"),
 ];

@@ -27,7 +27,8 @@ fn proves(folder: &Folder, line: &str) -> String {
 fn families(text: &str) -> std::collections::BTreeSet<String> {
     let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
     names
-        .filter(|name| name.starts_with("node_") && !name.starts_with("node_scrape_"))
+        .filter(|name| name.starts_with("node_"))
+        .filter(|name| !["node_scrape_", "node_exporter_"].iter().any(|own| name.starts_with(own)))
         .map(str::to_owned)
         .collect()
 }
@@ -62,9 +63,8 @@ fn command_lines_of_node_exporter_work_unchanged() {
 
 /// What the installed node_exporter's `--help` lists: each flag, and its default where it takes a value.
 fn flags_of_node_exporter(help: &str) -> Vec<(String, Option<String>)> {
-    // Those that are relink's own, and one whose default other machines could reach.
-    const OTHERS: [&str; 6] =
-        ["help", "help-long", "help-man", "version", "web.config.file", "web.listen-address"];
+    // Those that end by themselves, and one whose default other machines could reach.
+    const OTHERS: [&str; 5] = ["help", "help-long", "help-man", "version", "web.listen-address"];
     let lines = help.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
     let flags = lines.filter_map(|line| {
         let flag = line.split([' ', '\t']).next()?;
@@ -103,12 +103,126 @@ fn every_flag_of_the_installed_node_exporter_is_taken_or_refused_with_a_reason()
         let is_refused = ended.code == Some(2) && has_reason && ended.stderr.contains(&name);
         assert!(ended.code == Some(0) || is_refused, "{flag}: {:?}: {}", ended.code, ended.stderr);
         taken += usize::from(ended.code == Some(0));
-        if value.is_none() && name != "web.disable-exporter-metrics" {
+        if value.is_none() {
             let off = folder.run(&["plugins", &format!("--no-{name}")]);
             assert_eq!(off.code, Some(0), "--no-{name}: {}", off.stderr);
         }
     }
-    assert!(taken > 40, "{taken} are taken");
+    assert!(taken > 100, "{taken} are taken");
+    for off in ["--no-help", "--no-version"] {
+        assert_eq!(folder.run(&["plugins", off]).code, Some(0), "{off}");
+    }
+}
+
+#[test]
+fn what_is_not_here_is_told_once_and_shown_as_failed() {
+    let folder = Folder::new(QUIET);
+    let agent = folder.start(&[
+        "--collector.systemd",
+        "--collector.systemd.unit-include",
+        "^ssh$",
+        "--collector.zfs",
+        "--no-collector.of-next-year",
+    ]);
+    let shown = |collector: &str| {
+        let of = |family: &str| agent.sample(&format!("{family}{{collector=\"{collector}\"}}"));
+        (of("node_scrape_collector_success"), of("node_scrape_collector_duration_seconds"))
+    };
+    for _ in 0..2 {
+        assert_eq!((shown("systemd"), shown("zfs")), ((Some(0.0), Some(0.0)), (Some(0.0), Some(0.0))));
+        assert_eq!(shown("cpu").0, Some(1.0));
+        // Who asks for some plugins has not asked for these.
+        let some = agent.get("/metrics?collect[]=cpu").text();
+        assert!(some.contains("collector=\"cpu\"") && !some.contains("collector=\"zfs\""), "{some}");
+        // The next image has the same command line, and it was told already.
+        let reload = agent.put("/plugins/reload?force=true");
+        assert_eq!(reload.json()["outcome"], "committed", "{}", reload.text());
+    }
+    let said = agent.stderr();
+    for line in [
+        "relink has no collector systemd and runs without it; node_scrape_collector_success{collector=\"systemd\"} \
+         is 0 (--collector.systemd, --collector.systemd.unit-include)",
+        "relink has no collector zfs and runs without it; ",
+        "--no-collector.of-next-year switches nothing off: ",
+    ] {
+        assert_eq!(said.matches(line).count(), 1, "{line:?} in: {said}");
+    }
+    assert!(said.contains("WARN"), "{said}");
+}
+
+#[test]
+fn plugins_are_chosen_by_a_flag_or_a_variable() {
+    let folder = Folder::new("print = \"none\"\n[history]\ninterval = 0\n[plugins]\nenabled = [\"stat\"]\n");
+    let running = |agent: &relink_testkit::Agent| {
+        let all = agent.get("/plugins").json();
+        let all = all["plugins"].as_array().unwrap().clone();
+        let running = all.iter().filter(|plugin| plugin["state"] == "active");
+        running.map(|plugin| plugin["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let agent = folder.start(&["--plugins", "mem,load"]);
+    assert_eq!(running(&agent), ["load", "mem"]);
+    let reload = agent.put("/plugins/reload?force=true");
+    assert_eq!(reload.json()["outcome"], "committed", "{}", reload.text());
+    assert_eq!(running(&agent), ["load", "mem"], "the next image has the same command line");
+    let more = folder.start(&["--plugins=load", "--collector.meminfo"]);
+    assert_eq!(running(&more), ["load", "mem"]);
+    let mut command = folder.command(&["plugins", "--json"]);
+    command.env("RELINK_PLUGINS", "load");
+    let listed = support::ended(command).stdout;
+    assert_eq!(listed.matches("\"active\"").count(), 1, "{listed}");
+    refuses(
+        &folder.run(&["--plugins", "load,meem"]),
+        &["--plugins or RELINK_PLUGINS names \"meem\"", "did you mean mem", "cpu, disk"],
+    );
+}
+
+#[test]
+fn once_prints_json_for_programs() {
+    let folder = Folder::new(QUIET);
+    let ended = folder.run(&["once", "--json", "--plugins=load"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let json: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(json.to_string().contains("node_load1"), "{json}");
+}
+
+#[test]
+fn an_option_that_is_wrong_is_told_with_where_it_stands() {
+    let folder = Folder::new("print = \"none\"\n[plugins.disk]\nfoo = 1\n");
+    refuses(&folder.run(&[]), &["relink.toml: plugin disk: [plugins.disk]: unknown field `foo`"]);
+    let flag = "--collector.filesystem.mount-points-exclude=(";
+    refuses(
+        &Folder::new(QUIET).run(&[flag]),
+        &["the command line: plugin disk: [plugins.disk]: mount_points_exclude"],
+    );
+    refuses(&folder.run(&[flag]), &["relink.toml and the command line: plugin disk: "]);
+}
+
+/// Each option that is a pattern, in each plugin.
+#[test]
+fn patterns_are_those_of_go() {
+    let folder = Folder::new(QUIET);
+    for flag in [
+        "collector.diskstats.device-exclude",
+        "collector.diskstats.device-include",
+        "collector.filesystem.fs-types-exclude",
+        "collector.filesystem.fs-types-include",
+        "collector.filesystem.mount-points-exclude",
+        "collector.filesystem.mount-points-include",
+        "collector.hwmon.chip-exclude",
+        "collector.netclass.ignored-devices",
+        "collector.netdev.device-exclude",
+        "collector.netdev.device-include",
+        "collector.netstat.fields",
+        "collector.powersupply.ignored-supplies",
+        "collector.vmstat.fields",
+    ] {
+        // The last alternative, as the options for fields want something to be left.
+        let flag = format!(r"--{flag}=^(\p{{Greek}}+\Q.+\E|\pL*|Tcp_InSegs|{{}})$");
+        let ended = folder.run(&["plugins", &flag]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{flag}");
+        let wrong = flag.replace("Greek", "Geek");
+        refuses(&folder.run(&["plugins", &wrong]), &["Unicode has no category or script of this name"]);
+    }
 }
 
 #[test]
@@ -143,8 +257,19 @@ fn a_plugin_with_all_parts_off_does_not_run_and_says_which_flag_did_it() {
     let folder = Folder::new(QUIET);
     let agent = folder.start(&["--no-collector.diskstats", "--no-collector.filesystem"]);
     let disk = agent.plugin("disk");
-    assert_eq!(disk["state"], "refused");
-    assert_eq!(disk["error"], "linked in, and left out by --no-collector.filesystem");
+    assert_eq!(disk["state"], "off");
+    let error = disk["error"].as_str().unwrap();
+    assert!(
+        error.starts_with("switched off by --no-collector.filesystem; relink reload --plugins cpu,disk,"),
+        "{error}"
+    );
+    assert!(!error.contains("relink.toml"), "no file has said so: {error}");
+    let agent = folder.start(&["--collector.disable-defaults", "--collector.cpu"]);
+    let error = agent.plugin("disk")["error"].clone();
+    assert_eq!(
+        error,
+        "switched off by --collector.disable-defaults; relink reload --plugins cpu,disk switches it on in place"
+    );
     assert!(agent.get("/metrics").text().contains("node_cpu_seconds_total"));
 }
 
@@ -182,19 +307,22 @@ fn samples_are_served_at_the_telemetry_path_as_well() {
 fn what_has_no_meaning_here_is_refused_by_name() {
     let folder = Folder::new(QUIET);
     for (line, words) in [
-        ("--collector.systemd", &["--collector.systemd", "no plugin", "arp, conntrack, cpu"][..]),
         (
-            "--collector.systemd.unit-include=ssh",
-            &["--collector.systemd.unit-include", "no collector systemd"],
+            "--collector.systemd.of-next-year ssh",
+            &["--collector.systemd.of-next-year", "\"ssh\"", "--collector.systemd.of-next-year=ssh"][..],
         ),
-        ("--collector.cpuu", &["there is no collector cpuu", "arp, conntrack, cpu"]),
+        ("--collector.systemd.unit-include", &["--collector.systemd.unit-include needs a value"]),
+        ("--collector.sytemd", &["there is no collector sytemd", "did you mean systemd"]),
+        ("--collector.cpuu", &["there is no collector cpuu", "did you mean cpu?", "arp, conntrack, cpu"]),
         ("--collector.filesystem.exclude=x", &["--collector.filesystem.mount-points-exclude"]),
         ("--collector.hwmon.sensor-include=x", &["--collector.hwmon.sensor-include", "chip-exclude"]),
         (
             "--collector.filesystem.mount-points-exclude=(",
             &["mount_points_exclude", "\"(\"", "regular expression"],
         ),
-        ("--collector.filesystem.mount-timeout=5", &["\"5\"", "5s"]),
+        ("--collector.filesystem.mount-timeout=5", &["\"5\"", "with its unit", "5s"]),
+        ("--collector.filesystem.mount-timeout=-5s", &["\"-5s\"", "without a sign"]),
+        ("--web.disable-exporter-metrics --no-web.disable-exporter-metrics", &["cannot be used with"]),
         ("--collector.cpu --no-collector.cpu", &["--collector.cpu", "--no-collector.cpu", "both"]),
         ("--collector.cpu=yes", &["--collector.cpu takes no value", "yes"]),
         ("--web.listen-address=:9100", &["[::]:9100", "all addresses", "--allow-remote"]),

@@ -54,7 +54,7 @@ fn check_tells_what_is_set_and_by_whom() {
         "listens on 127.0.0.1:9100: this machine only; samples at /metrics\n",
         "no token is set up for others\n",
         "\ncpu: active: ",
-        "\ndisk: refused: linked in, and not among [plugins] enabled; add \"disk\"",
+        "\ndisk: off: switched off by [plugins] enabled in relink.toml; relink reload --plugins cpu,disk,load switches",
     ] {
         assert!(text.stdout.contains(line), "{line:?} is not in: {}", text.stdout);
     }

@@ -60,12 +60,20 @@ fn start(folder: &Folder, arguments: &[&str]) -> Agent {
     folder.start(&machine.iter().map(String::as_str).chain(arguments.iter().copied()).collect::<Vec<_>>())
 }
 
-/// The exposition without what differs from one scrape to the next: times, and how full this machine's disks are.
+/// The families that tell how full this machine's disks are, which changes from moment to moment.
+const MASKED: [&str; 5] = [
+    "node_filesystem_size_bytes",
+    "node_filesystem_free_bytes",
+    "node_filesystem_avail_bytes",
+    "node_filesystem_files",
+    "node_filesystem_files_free",
+];
+
+/// The exposition without what differs from one scrape to the next: times, and how full disks are.
 fn exposition(agent: &Agent) -> Vec<String> {
     let text = agent.get("/metrics").text();
     let varies = ["node_scrape_collector_duration_seconds", "process_"];
-    let masked = ["size_bytes", "free_bytes", "avail_bytes", "files", "files_free"]
-        .map(|name| format!("node_filesystem_{name}{{"));
+    let masked = MASKED.map(|name| format!("{name}{{"));
     text.split_inclusive('\n')
         .filter(|line| !varies.iter().any(|name| line.contains(name)))
         .map(|line| match line.rsplit_once(' ') {
@@ -108,6 +116,17 @@ fn linked_and_loaded_say_the_same_byte_for_byte() {
             let mut plugin = agent.get(&format!("/plugins/{name}")).json();
             for varies in ["placement", "path", "last_collect_seconds", "since"] {
                 plugin.as_object_mut().unwrap().remove(varies);
+            }
+            let families = plugin["families"].as_array_mut().unwrap().iter_mut();
+            for family in families.filter(|family| MASKED.iter().any(|name| family["name"] == *name)) {
+                let samples = family["samples"].as_array_mut().unwrap();
+                samples.iter_mut().for_each(|sample| drop(sample["value"].take()));
+            }
+            for fact in plugin["facts"].as_object_mut().unwrap().values_mut() {
+                let of = |text: &str| text.split_once(", ").map_or("", |(device, _)| device).to_owned();
+                if let Some(device) = fact.as_str().filter(|text| text.contains(" used (")).map(of) {
+                    *fact = device.into();
+                }
             }
             plugin
         };
@@ -204,9 +223,40 @@ fn check_and_plugins_judge_the_libraries_too() {
     folder.write("relink.toml", "[plugins]\nprefer = \"loaded\"\nenabled = [\"cpu\"]\n");
     let ended = folder.run(&["check", "--plugin-dir", "plugins"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    let all = list();
+    let loaded = all.as_array().unwrap().iter().filter(|plugin| plugin["placement"] == "loaded");
+    let states: Vec<_> = loaded.map(|plugin| (&plugin["name"], &plugin["state"])).collect();
+    assert_eq!(states, [(&json!("cpu"), &json!("active")), (&json!("disk"), &json!("off"))], "{all}");
     let ended = folder.run(&["check", "--plugin-dir", "nowhere"]);
-    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
-    assert!(ended.stdout.contains("nowhere"), "{}", ended.stdout);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("nowhere, which is no folder"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_loaded_plugin_is_switched_off_and_on_in_place() {
+    let folder = with_libraries(&format!("{TOML}prefer = \"loaded\"\n"));
+    let agent = start(&folder, &["--plugin-dir", "plugins"]);
+    let disks = || -> Vec<Value> {
+        let all = agent.get("/plugins").json();
+        let disks = all["plugins"].as_array().unwrap().iter().filter(|plugin| plugin["name"] == "disk");
+        disks.map(|plugin| json!([plugin["placement"], plugin["state"]])).collect()
+    };
+    let outcome = |plugins: &str| agent.put(&format!("/plugins/reload?plugins={plugins}")).json();
+    assert_eq!(disks(), [json!(["loaded", "active"])]);
+    let journal = outcome("cpu");
+    assert_eq!(
+        (&journal["outcome"], &journal["plugins"]["removed"]),
+        (&json!("committed"), &json!(["disk"]))
+    );
+    assert!(
+        disks().len() == 2 && disks().iter().all(|disk| disk[1] == "off"),
+        "linked and loaded: {:?}",
+        disks()
+    );
+    assert_eq!(agent.sample("relink_plugins{state=\"refused\"}"), Some(0.0));
+    let journal = outcome("cpu,disk");
+    assert_eq!((&journal["outcome"], &journal["plugins"]["added"]), (&json!("committed"), &json!(["disk"])));
+    assert_eq!(disks(), [json!(["loaded", "active"])]);
 }
 
 #[test]
@@ -253,5 +303,31 @@ fn libraries_of_another_compiler_load_in_each_profile() {
             "{plugin}"
         );
         assert_same(&exposition(&start(&Folder::new(TOML), &[])), &exposition(&agent));
+    }
+}
+
+/// uptime.c as a library, with these further arguments for the compiler.
+fn uptime(folder: &Folder, arguments: &[&str]) {
+    let mut cc = Command::new("cc");
+    cc.args(["-std=c11", "-O2", "-shared", "-fPIC"]).args(arguments).arg("-I").arg(here("../core"));
+    cc.arg("-o").arg(folder.path("plugins/libuptime.so")).arg(here("../core/tests/c/uptime.c"));
+    assert!(cc.status().is_ok_and(|status| status.success()), "{cc:?}");
+}
+
+#[test]
+fn a_c_library_keeps_its_stamp_when_the_linker_drops_what_nothing_refers_to() {
+    if relink_testkit::installed("cc").is_none() {
+        return relink_testkit::skip("a C plugin linked with --gc-sections", "cc is not installed");
+    }
+    let small = ["-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"];
+    // Without the attribute, as a compiler that does not have it.
+    for more in [&[][..], &["-DRELINK_RETAIN_="], &["-DRELINK_RETAIN_=", "-flto"]] {
+        let folder =
+            Folder::new("print = \"none\"\n[history]\ninterval = 0\n[plugins]\nenabled = [\"uptime\"]\n");
+        fs::create_dir(folder.path("plugins")).unwrap();
+        uptime(&folder, &[&small, more].concat());
+        let agent = folder.start(&["--plugin-dir", "plugins"]);
+        assert_eq!(agent.plugin("uptime")["placement"], "loaded", "{more:?}: {}", agent.stderr());
+        assert!(agent.sample("c_uptime_seconds").is_some_and(|seconds| seconds > 0.0));
     }
 }

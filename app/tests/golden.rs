@@ -83,6 +83,9 @@ fn masked(text: &str) -> String {
     };
     let mask = |line: &str| match line.rsplit_once(' ') {
         Some((series, _)) if series.starts_with("relink_build_info") => "relink_build_info{…} …".to_owned(),
+        Some((series, _)) if series.starts_with("node_exporter_build_info") => {
+            "node_exporter_build_info{…} …".to_owned()
+        }
         Some((series, value)) if varies(line) => {
             assert!(value.parse::<f64>().is_ok(), "{line}");
             format!("{series} …")

@@ -3,6 +3,7 @@
 mod support;
 
 use relink_testkit::{Agent, until};
+use serde_json::Value;
 use support::Folder;
 
 const QUIET: &str = "print = \"none\"\n[history]\ninterval = 0\n";
@@ -72,12 +73,22 @@ fn lines_can_be_json_and_levels_are_obeyed() {
     let folder = Folder::new(&format!("{QUIET}[log]\nformat = \"json\"\n"));
     let agent = folder.start(&[]);
     assert_eq!(refuse(&agent), 403);
-    let line = until("the refusal is logged", || {
-        agent.stderr().lines().find(|line| line.starts_with('{')).map(str::to_owned)
+    let lines = until("the refusal is logged", || {
+        let said = agent.stderr();
+        let lines: Vec<Value> =
+            said.lines().map(|line| serde_json::from_str(line).expect("JSON alone")).collect();
+        (lines.len() > 1).then_some(lines)
     });
-    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(line["level"], "WARN");
-    assert!(line["fields"]["message"].as_str().unwrap().contains("is refused"), "{line}");
+    let told =
+        |at: usize| (lines[at]["level"].as_str().unwrap(), lines[at]["fields"]["message"].as_str().unwrap());
+    assert_eq!(told(0), ("INFO", format!("listening on http://{}", agent.address).as_str()));
+    assert!(lines[0]["timestamp"].as_str().unwrap().ends_with('Z'), "{}", lines[0]);
+    assert!(told(1).0 == "WARN" && told(1).1.contains("is refused"), "{}", lines[1]);
+    // Also the last words of one that can't serve.
+    let ended = folder.run(&["--listen", &agent.address.to_string()]);
+    let last: Value = serde_json::from_str(&ended.stderr).unwrap();
+    assert_eq!((ended.code, last["level"].as_str()), (Some(1), Some("ERROR")));
+    assert!(last["fields"]["message"].as_str().unwrap().contains("Address already in use"), "{last}");
 
     let agent = folder.start(&["--log.level=off"]);
     assert_eq!(refuse(&agent), 403);
@@ -123,4 +134,72 @@ fn a_log_that_nobody_reads_any_more_costs_its_lines_only() {
             assert!(answer.contains(&format!("success{{collector=\"{plugin}\"}} 1")), "{answer}");
         }
     }
+}
+
+/// Waits for a line of the log that has all these words.
+fn line(agent: &Agent, words: &[&str]) -> String {
+    until(&format!("a line with {words:?}"), || {
+        let said = agent.stderr();
+        let line = said.lines().find(|line| words.iter().all(|word| line.contains(word)));
+        line.map(str::to_owned)
+    })
+}
+
+#[test]
+fn at_info_a_life_is_told_from_its_start_to_its_end() {
+    let folder = Folder::new(&format!("{QUIET}[plugins]\nenabled = [\"cpu\", \"load\"]\n"));
+    let mut agent = folder.start(&["--log.level=info"]);
+    let start = line(&agent, &["relink serves"]);
+    for word in [
+        "version=\"0.1.0\"",
+        "generation=1",
+        "configuration=\"relink.toml\"",
+        "plugins=\"cpu,load\"",
+        "count=2",
+        "max_connections=256",
+        &format!("listen=\"{}\"", agent.address),
+    ] {
+        assert!(start.contains(word), "{word} is not in {start}");
+    }
+    // What can't be understood is not said to be allowed.
+    assert_eq!(agent.put("/plugins/reload?plugin=cpu").status, 400);
+    assert_eq!(agent.put("/plugins/reload").status, 200);
+    let allowed = line(&agent, &["is allowed"]);
+    assert!(allowed.contains(" INFO ") && allowed.contains("reload=\"1\""), "{allowed}");
+    let own = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap());
+    let who = if own == 0 { "root" } else { "the agent's own user" };
+    assert!(allowed.contains(&format!("who={who:?}")), "{allowed}");
+    line(&agent, &[" INFO ", "reload ended", "reload=\"1\"", "outcome=\"unchanged\"", "generation=1"]);
+    assert_eq!(agent.put("/plugins/reload?plugins=cpu").status, 200);
+    line(&agent, &["reload ended", "reload=\"2\"", "outcome=\"committed\"", "generation=2", "pause_ms="]);
+    line(&agent, &["relink serves", "generation=2", "plugins=\"cpu\""]);
+    agent.signal("TERM");
+    assert_eq!(agent.wait().code(), Some(0));
+    line(&agent, &["relink ends: SIGTERM"]);
+    line(&agent, &["relink has ended"]);
+    let said = agent.stderr();
+    assert_eq!(said.matches("is allowed").count(), 2, "{said}");
+    assert!(!said.contains("WARN") && !said.contains("DEBUG"), "{said}");
+}
+
+#[test]
+fn at_debug_each_scrape_and_each_error_is_told() {
+    let folder = Folder::new(QUIET);
+    let agent = folder.start(&["--log.level=debug"]);
+    let mut connection = agent.connect();
+    let peer = connection.socket().local_addr().unwrap();
+    let series =
+        connection.get("/metrics").unwrap().text().lines().filter(|line| !line.starts_with('#')).count();
+    let scrape = line(&agent, &["scrape"]);
+    for word in
+        [format!("peer={peer}"), format!("series={series}"), "seconds=".to_owned(), "DEBUG".to_owned()]
+    {
+        assert!(scrape.contains(&word), "{word} is not in {scrape}");
+    }
+    assert_eq!(agent.get("/nothing").status, 404);
+    line(&agent, &["DEBUG", "status=404", "GET /nothing", "there is no /nothing"]);
+    assert_eq!(agent.get_with("/metrics", &[("Host", "evil.example")]).status, 421);
+    line(&agent, &["DEBUG", "status=421", "GET /metrics", "evil.example"]);
+    assert_eq!(agent.get("/metrics?collect[]=none").status, 400);
+    line(&agent, &["DEBUG", "status=400", "unknown plugin"]);
 }

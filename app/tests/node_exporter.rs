@@ -1,46 +1,12 @@
 //! The agent beside a real node_exporter on one machine: the same families, types and label names.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
-use relink_testkit::{Agent, Connection, installed, skip, until};
+use relink_testkit::{Agent, skip};
 
-/// node_exporter's collectors that relink has, in its plugins of whatever name.
-const COLLECTORS: &[&str] = &[
-    "arp",
-    "conntrack",
-    "cpu",
-    "cpu.info",
-    "cpufreq",
-    "diskstats",
-    "entropy",
-    "filefd",
-    "filesystem",
-    "hwmon",
-    "interrupts",
-    "loadavg",
-    "meminfo",
-    "netclass",
-    "netdev",
-    "netstat",
-    "powersupplyclass",
-    "pressure",
-    "processes",
-    "schedstat",
-    "sockstat",
-    "softnet",
-    "stat",
-    "tcpstat",
-    "textfile",
-    "thermal_zone",
-    "time",
-    "timex",
-    "udp_queues",
-    "uname",
-    "vmstat",
-];
+mod support;
+
+use support::node_exporter::NodeExporter;
 
 /// Relink's plugins that stand for them. One that is new in the tree stands for none, and is not compared.
 const PLUGINS: &[&str] = &[
@@ -92,7 +58,7 @@ interrupts = true
 
 /// Families that may differ, and why. A name that ends in * stands for all that begin so.
 const DIFFERENCES: &[(&str, &str)] = &[
-    ("node_exporter_*", "is about node_exporter itself"),
+    ("node_exporter_build_info", "later versions of node_exporter than 1.5 have the label tags"),
     ("node_time_clocksource_*", "does not change while a machine is up, and no dashboard asks for it"),
     ("node_time_zone_offset_seconds", "is a setting of the reader, and no dashboard asks for it"),
     ("node_cpu_online", "later versions of node_exporter than 1.5 have it"),
@@ -114,41 +80,6 @@ const DIFFERENCES: &[(&str, &str)] = &[
 
 /// What a page says of a family: its type, and the lists of label names that its samples have.
 type Families = BTreeMap<String, (String, BTreeSet<Vec<String>>)>;
-
-/// A running node_exporter, killed when this is dropped.
-struct NodeExporter {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl NodeExporter {
-    fn start(executable: &Path, texts: &Path) -> Self {
-        // It does not tell which port it got for :0, so one is looked for that is free now.
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let address = free.expect("a free port");
-        let mut command = Command::new(executable);
-        command.arg(format!("--web.listen-address={address}")).arg("--collector.disable-defaults");
-        command.args(COLLECTORS.iter().map(|collector| format!("--collector.{collector}")));
-        command.arg(format!("--collector.textfile.directory={}", texts.display()));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
-        NodeExporter { child, address }
-    }
-
-    fn metrics(&self) -> String {
-        until("node_exporter answers", || {
-            let answer = Connection::open(self.address).and_then(|mut connection| connection.get("/metrics"));
-            Some(answer.ok()?.text())
-        })
-    }
-}
-
-impl Drop for NodeExporter {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// The families whose names begin with `node_`.
 fn families(page: &str) -> Families {
@@ -218,8 +149,7 @@ fn excuse(family: &str) -> Option<&'static str> {
 
 #[test]
 fn families_are_those_of_node_exporter() {
-    let found = ["node_exporter", "prometheus-node-exporter"].into_iter().find_map(installed);
-    let Some(executable) = found else {
+    let Some(executable) = NodeExporter::installed() else {
         return skip("comparing /metrics with node_exporter", "node_exporter is not installed");
     };
     let folder = tempfile::tempdir().unwrap();
@@ -231,7 +161,8 @@ fn families_are_those_of_node_exporter() {
     let settings =
         format!("[plugins]\nenabled = {PLUGINS:?}\n{OPTIONS}[plugins.textfile]\ndirectory = {texts:?}\n");
     std::fs::write(&config, settings).unwrap();
-    let theirs = NodeExporter::start(&executable, &texts);
+    let theirs =
+        NodeExporter::start(&executable, &[&format!("--collector.textfile.directory={}", texts.display())]);
     let ours = Agent::start(env!("CARGO_BIN_EXE_relink"), &["--config", config.to_str().unwrap()]);
     let (ours, theirs) = (ours.get("/metrics").text(), theirs.metrics());
     let [our_texts, their_texts] = [&ours, &theirs].map(|page| side_loaded(page));

@@ -33,7 +33,7 @@ fn of_executable() -> (BTreeSet<String>, BTreeSet<String>) {
     let list: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     let name = |plugin: &serde_json::Value| plugin["name"].as_str().unwrap().to_owned();
     let (out, linked) =
-        list.as_array().unwrap().iter().partition::<Vec<_>, _>(|plugin| plugin["state"] == "refused");
+        list.as_array().unwrap().iter().partition::<Vec<_>, _>(|plugin| plugin["state"] == "off");
     (linked.into_iter().map(name).collect(), out.into_iter().map(name).collect())
 }
 

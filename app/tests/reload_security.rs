@@ -59,12 +59,22 @@ impl Setup {
 
     fn command(&self, listen: &str) -> Command {
         let mut command = Command::new(self.relink());
-        command.args(["run", "--listen", listen, "--config"]).arg(self.path("relink.toml"));
+        // Who was let in is told at this level.
+        command
+            .args(["run", "--log.level=info", "--listen", listen, "--config"])
+            .arg(self.path("relink.toml"));
         command
     }
 
     fn start(&self) -> Agent {
         Agent::from(self.command("127.0.0.1:0"))
+    }
+
+    /// One that the operator has opened to others.
+    fn start_opened(&self) -> Agent {
+        let mut command = self.command("0.0.0.0:0");
+        command.arg("--allow-remote");
+        Agent::from(command)
     }
 
     fn times_built(&self) -> usize {
@@ -101,9 +111,43 @@ fn is_refused(agent: &Agent, setup: &Setup, status: u16, what: &str, request: im
 #[test]
 fn what_a_web_page_could_send_is_refused() {
     let setup = Setup::new(false);
-    let agent = setup.start();
+    refuses_what_a_web_page_could_send(&setup, &setup.start());
+}
+
+/// Also where readers may use any name: whatever changes something keeps all its doors.
+#[test]
+fn what_a_web_page_could_send_is_refused_by_an_opened_listener() {
+    let setup = Setup::new(false);
+    let agent = setup.start_opened();
+    refuses_what_a_web_page_could_send(&setup, &agent);
+    for host in ["evil.example", "web-1.internal", "localhost.evil.example:9100"] {
+        assert_eq!(agent.get_with("/metrics", &[("Host", host)]).status, 200, "{host}");
+        for path in ["/plugins/reload?_method=put", "/plugins/reload?_method=PUT&force=true"] {
+            let answer = agent.get_with(path, &[("Host", host), ("Content-Type", FORM)]);
+            assert_eq!(answer.status, 405, "GET {path} by {host}: {}", answer.text());
+        }
+        for (method, headers, body) in [
+            ("PUT", &[("Content-Type", "application/json")][..], &b"{}"[..]),
+            ("PUT", &[("Authorization", "Bearer 0123456789abcdef0123456789abcdef")], b""),
+            ("POST", &[("Content-Type", FORM)], b"_method=put"),
+            ("OPTIONS", &[("Access-Control-Request-Method", "PUT")], b""),
+        ] {
+            let headers = [&[("Host", host)], headers].concat();
+            let what = format!("{method} {headers:?}");
+            is_refused(&agent, &setup, 421, &what, || agent.request(method, ROUTE, &headers, body));
+        }
+    }
+    assert_eq!(setup.times_built(), 0);
+    // The operator on this machine is known here, too.
+    let answer = agent.request("PUT", ROUTE, &[("Host", "localhost:9100")], b"");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+fn refuses_what_a_web_page_could_send(setup: &Setup, agent: &Agent) {
     let own = format!("http://{}", agent.address);
-    let form: &[(&str, &str)] = &[("Content-Type", "application/x-www-form-urlencoded")];
+    let form: &[(&str, &str)] = &[("Content-Type", FORM)];
     type Row<'t> = (u16, &'t str, &'t [(&'t str, &'t str)], &'t [u8]);
     let rows: &[Row<'_>] = &[
         // Methods. Rocket takes a form's `_method` for the method.
@@ -151,7 +195,7 @@ fn what_a_web_page_could_send_is_refused() {
     ];
     for (status, method, headers, body) in rows {
         let what = format!("{method} {headers:?}");
-        is_refused(&agent, &setup, *status, &what, || agent.request(method, ROUTE, headers, body));
+        is_refused(agent, setup, *status, &what, || agent.request(method, ROUTE, headers, body));
     }
     for path in ["/plugins/reload?_method=put", "/plugins/reload/", "/plugins//reload", "/plugins/%72eload"] {
         let answer = agent.get(path);

@@ -75,6 +75,37 @@ fn a_signal_ends_it_at_once_with_0() {
 }
 
 #[test]
+fn what_was_ignored_at_the_start_stays_ignored_but_for_the_end_of_children() {
+    // As a shell does with SIGINT of what it starts in the background, and some supervisors with SIGCHLD.
+    let script = "trap '' INT CHLD; exec \"$0\" run --listen 127.0.0.1:0";
+    let folder = Folder::new(QUIET);
+    // Not any shell: dash does not hand SIGCHLD on.
+    let Some(bash) = relink_testkit::installed("bash") else {
+        return relink_testkit::skip("signals that are ignored at the start", "bash is not installed");
+    };
+    let mut command = relink_testkit::command(&bash.display().to_string());
+    command.args(["-c", script, support::RELINK]).current_dir(folder.root());
+    let mut agent = Agent::from(command);
+    for generation in [1.0, 2.0, 3.0] {
+        assert_eq!(agent.sample("relink_generation"), Some(generation));
+        agent.signal("INT");
+        assert_eq!(agent.get("/-/healthy").status, 200);
+        if cfg!(target_os = "linux") {
+            let status = agent.proc("status");
+            let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap().trim();
+            let ignored = u64::from_str_radix(ignored, 16).unwrap();
+            // SIGINT is 2, SIGCHLD 17.
+            assert_eq!((ignored >> 1 & 1, ignored >> 16 & 1), (1, 0), "{ignored:x}");
+        }
+        // The preflight waits for a child.
+        let answer = agent.put("/plugins/reload?force=true");
+        assert_eq!(answer.json()["outcome"], "committed", "{}", answer.text());
+    }
+    agent.signal("TERM");
+    assert_eq!(agent.wait().code(), Some(0));
+}
+
+#[test]
 fn once_prints_and_ends() {
     let folder = Folder::new("");
     let table = folder.run(&["once"]);
@@ -137,12 +168,16 @@ fn plugins_are_listed() {
     let list: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     let list = list.as_array().unwrap();
     for plugin in list {
-        assert_eq!(plugin["state"], if plugin["name"] == "cpu" { "active" } else { "refused" }, "{plugin}");
+        assert_eq!(plugin["state"], if plugin["name"] == "cpu" { "active" } else { "off" }, "{plugin}");
     }
     assert!(list.iter().any(|plugin| plugin["name"] == "disk"));
     let text = folder.run(&["plugins"]).stdout;
     assert_eq!(text.lines().count(), list.len(), "{text}");
-    assert_eq!(text.matches("not among [plugins] enabled").count(), list.len() - 1, "{text}");
+    assert_eq!(
+        text.matches("switched off by [plugins] enabled in relink.toml").count(),
+        list.len() - 1,
+        "{text}"
+    );
 }
 
 #[test]
@@ -194,6 +229,8 @@ fn what_is_set_wrongly_is_2_and_named() {
         ("[plugins]\nenabled = [\"dsik\"]", &["\"dsik\"", "cpu, disk"]),
         ("[plugins.cpu]\ninof = true", &["[plugins.cpu]", "`inof`", "`info`"]),
         ("[plugins.disk]\nmount_points_exclude = \"(\"", &["mount_points_exclude", "\"(\""]),
+        // The second fault is told with the first.
+        ("[plugins.cpu]\ninof = true\n[plugins.disk]\nmount_points_exclude = \"(\"", &["`inof`", "\"(\""]),
         ("= broken", &["relink.toml"]),
         ("\u{0}", &["relink.toml"]),
     ] {
@@ -229,12 +266,23 @@ fn an_address_in_use_is_1_and_named() {
 }
 
 #[test]
-fn a_plugin_that_is_not_enabled_is_refused_and_says_why() {
+fn a_plugin_that_is_not_enabled_is_off_and_says_why() {
     let folder = Folder::new(&format!("{QUIET}[plugins]\nenabled = [\"cpu\"]\n"));
     let agent = folder.start(&[]);
     let disk = agent.plugin("disk");
-    assert_eq!(disk["state"], "refused");
-    assert!(disk["error"].as_str().unwrap().contains("[plugins] enabled"), "{disk}");
+    assert_eq!(disk["state"], "off");
+    assert_eq!(
+        disk["error"],
+        "switched off by [plugins] enabled in relink.toml; relink reload --plugins cpu,disk switches it on in place"
+    );
+    for (state, count) in [("active", 1), ("failing", 0), ("stuck", 0), ("refused", 0)] {
+        assert_eq!(
+            agent.sample(&format!("relink_plugins{{state=\"{state}\"}}")),
+            Some(f64::from(count)),
+            "{state}"
+        );
+    }
+    assert!(agent.sample("relink_plugins{state=\"off\"}").is_some_and(|off| off >= 1.0));
     let text = agent.get("/metrics").text();
     assert!(text.contains("node_cpu_") && !text.contains("node_disk_"), "{text}");
     assert!(!text.contains("node_filesystem_") && !text.contains("collector=\"disk\""), "{text}");
@@ -243,5 +291,27 @@ fn a_plugin_that_is_not_enabled_is_refused_and_says_why() {
     let (error, hint) = (refused.json()["error"].clone(), refused.json()["hint"].clone());
     assert!(error.as_str().unwrap().contains("\"disk\" does not run"), "{error}");
     assert!(hint.as_str().unwrap().ends_with(": cpu"), "{hint}");
-    assert_eq!(agent.get("/plugins/disk").json()["state"], "refused");
+    assert_eq!(agent.get("/plugins/disk").json()["state"], "off");
+}
+
+#[test]
+fn facts_are_those_of_the_request() {
+    let folder = Folder::new(QUIET);
+    std::fs::create_dir(folder.path("proc")).unwrap();
+    let proc = folder.path("proc").display().to_string();
+    let agent = folder.start(&["--path.procfs", &proc]);
+    for load in ["0.25", "7.5"] {
+        folder.write("proc/loadavg", format!("{load} 0.18 0.12 1/80 11206\n"));
+        let one = agent.get("/plugins/load").json();
+        assert!(one["facts"]["load"].as_str().unwrap().starts_with(&format!("{load} in 1 minute")), "{one}");
+    }
+    // Nothing is left of what it said when it does not answer any more.
+    folder.write("proc/loadavg", "garbage\n");
+    let one = agent.get("/plugins/load").json();
+    assert_eq!((&one["state"], &one["facts"]), (&"failing".into(), &serde_json::json!({})), "{one}");
+    if cfg!(target_os = "linux") {
+        // Usage takes two readings, also where nobody has asked before.
+        let one = folder.start(&[]).get("/plugins/cpu").json();
+        assert!(one["facts"]["usage cpu0"].as_str().is_some_and(|usage| usage.ends_with(" %")), "{one}");
+    }
 }

@@ -209,3 +209,33 @@ fn an_agent_without_a_folder_has_an_empty_plugin() {
     assert_eq!(agent.sample("node_textfile_scrape_error"), Some(0.0));
     assert_eq!(agent.plugin("textfile")["samples"], 1);
 }
+
+#[test]
+fn files_that_node_exporter_shows_are_shown() {
+    let folder = Folder::new("print = \"none\"\n[history]\ninterval = 0\n");
+    for name in ["a", "b"] {
+        fs::create_dir_all(folder.path("tf").join(name).join("m")).unwrap();
+    }
+    folder.write(
+        "tf/a/m/1.prom",
+        "# TYPE b_x Gauge\nb_x 1\n# TYPE b_gone_total counter\nb_gone_total NaN\nb_back_total 1\n",
+    );
+    folder.write("tf/b/m/2.prom", "b_ok 1\n# TYPE b_total COUNTER\nb_total -1\n");
+    let pattern = folder.path("tf/*/m").display().to_string();
+    let agent = folder.start(&[
+        "--collector.disable-defaults",
+        "--collector.textfile",
+        &format!("--collector.textfile.directory={pattern}"),
+    ]);
+    let text = page(&agent);
+    for line in [
+        "# TYPE b_x gauge\nb_x 1",
+        "b_gone_total NaN",
+        "b_back_total 1",
+        "b_ok 1",
+        "# TYPE b_total counter\nb_total -1",
+    ] {
+        assert!(text.contains(&format!("{line}\n")), "{line} is not in\n{text}");
+    }
+    assert_eq!(agent.sample("node_textfile_scrape_error"), Some(0.0));
+}

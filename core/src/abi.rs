@@ -22,19 +22,18 @@
 
 #![allow(unsafe_code)]
 
-#[cfg(feature = "testing")]
-mod driven;
 mod export;
+mod import;
 
 use std::ffi::c_void;
 
 use crate::Error;
 
-#[cfg(feature = "testing")]
-pub use driven::Driven;
 pub(crate) use export::Relay;
 #[doc(hidden)]
 pub use export::export;
+#[doc(hidden)]
+pub use import::{Imported, Instance, Receive, import};
 
 /// The first bytes of a table and of a stamp.
 pub const MAGIC: [u8; 8] = *b"relinkPL";
@@ -261,7 +260,7 @@ pub fn accepts(major: u32, minor: u32, size: usize) -> Result<(), Error> {
 }
 
 /// Whether families that lie `size` bytes apart can be read: from the length of version 1.0 on, and aligned.
-pub fn accepts_families(size: usize) -> Result<(), Error> {
+fn accepts_families(size: usize) -> Result<(), Error> {
     if size < FIRST_FAMILY || !size.is_multiple_of(align_of::<FamilyTable>()) {
         let align = align_of::<FamilyTable>();
         return Err(rebuild(format!(

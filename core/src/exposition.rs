@@ -10,8 +10,8 @@ mod parse;
 use crate::Error;
 
 pub use claims::Claims;
-pub(crate) use merge::SideLoad;
-pub use merge::{Expositions, RuntimeFamily, RuntimeSample, Texts};
+pub use merge::{Expositions, RuntimeFamily, RuntimeSample};
+pub(crate) use merge::{SideLoad, Texts};
 
 /// How many bytes a text may have for each series that a plugin may have.
 const BYTES: usize = 512;
@@ -87,8 +87,8 @@ impl Exposition {
     /// stands in the help of families that have none; `series` is how many series it may have.
     ///
     /// Refused is what would break the page that it becomes a part of, or what is not meant: syntax errors, a last
-    /// line without its end (somebody still writes), timestamps, a series that stands there twice, a counter below 0,
-    /// a histogram whose buckets do not add up.
+    /// line without its end (somebody still writes), timestamps, a series that stands there twice, a histogram whose
+    /// buckets do not add up.
     pub fn parse(source: &str, text: &[u8], series: usize) -> Result<Self, Error> {
         let most = Self::most_bytes(series);
         if text.len() > most {

@@ -3,8 +3,12 @@
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use crate::{Context, Error};
+use crate::unread::is_missing;
+use crate::{Context, Error, Samples};
 
 /// A file that is read whole at every collection, such as `/proc/stat`.
 ///
@@ -14,7 +18,7 @@ use crate::{Context, Error};
 #[derive(Debug)]
 pub struct Source {
     path: PathBuf,
-    kept: Option<File>,
+    kept: Kept,
     buffer: Vec<u8>,
     filled: usize,
 }
@@ -22,7 +26,7 @@ pub struct Source {
 impl Source {
     /// A source that is opened when it is first read.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Source { path: path.into(), kept: None, buffer: Vec::new(), filled: 0 }
+        Source { path: path.into(), kept: Kept::default(), buffer: Vec::new(), filled: 0 }
     }
 
     /// The path, for messages.
@@ -32,7 +36,12 @@ impl Source {
 
     /// The content as text.
     pub fn read(&mut self) -> Result<&str, Error> {
-        self.fill().context(format_args!("reading {}", self.path.display()))?;
+        let filled = self.fill();
+        self.text(filled)
+    }
+
+    fn text(&self, filled: io::Result<()>) -> Result<&str, Error> {
+        filled.context(format_args!("reading {}", self.path.display()))?;
         std::str::from_utf8(&self.buffer[..self.filled])
             .context(format_args!("reading {}", self.path.display()))
     }
@@ -43,33 +52,131 @@ impl Source {
         Ok(&self.buffer[..self.filled])
     }
 
-    /// The content as text, or `None` when this machine has no such file.
-    pub fn read_if_present(&mut self) -> Result<Option<&str>, Error> {
-        if self.kept.is_none() && !self.path.exists() {
-            return Ok(None);
+    /// The content as text, or `None` when this machine has no such file. One that may not be read is told in `out`, and
+    /// leaves the rest of the collection alone.
+    pub fn read_if_present(&mut self, out: &mut Samples) -> Result<Option<&str>, Error> {
+        match self.fill() {
+            Err(why) if is_missing(&why) => Ok(None),
+            Err(why) if why.kind() == io::ErrorKind::PermissionDenied => {
+                out.warn(format!("reading {}: {why}", self.path.display()));
+                Ok(None)
+            }
+            filled => self.text(filled).map(Some),
         }
-        self.read().map(Some)
     }
 
     fn fill(&mut self) -> io::Result<()> {
         // A kept descriptor can go bad (a device that is gone); then the path is opened once more.
-        if let Some(file) = &mut self.kept {
-            match read_whole(file, &mut self.buffer) {
-                Ok(filled) => {
-                    self.filled = filled;
-                    return Ok(());
-                }
-                Err(_) => self.kept = None,
-            }
+        if let Some(mut file) = self.kept.take()
+            && let Ok(filled) = read_whole(&mut file, &mut self.buffer)
+        {
+            self.filled = filled;
+            self.kept.put(file);
+            return Ok(());
         }
-        let mut file = File::open(&self.path)?;
+        let mut file = Kept::open(&self.path)?;
         self.filled = read_whole(&mut file, &mut self.buffer)?;
         // procfs gives its files the size 0 whatever they hold; nothing else does.
         if self.filled > 0 && file.metadata()?.len() == 0 {
-            self.kept = Some(file);
+            self.kept.put(file);
         }
         Ok(())
     }
+}
+
+/// A file that stays open from one reading to the next, as long as the process has descriptors to spare.
+///
+/// What all of these keep, in the agent and in every library, is bounded without anybody counting it: a file stays open
+/// only if its descriptor's number is in the lowest quarter of those that the process may have. The kernel gives out the
+/// lowest number that is free, so where there are few open files all stay, and on a machine with more files than that the
+/// rest is opened each time.
+#[derive(Debug, Default)]
+pub struct Kept(Option<File>);
+
+impl Kept {
+    /// The file, if it has stayed open. Whoever has read it puts it back.
+    pub fn take(&mut self) -> Option<File> {
+        self.0.take().filter(|_| !are_short())
+    }
+
+    /// Keeps the file, if there is room.
+    pub fn put(&mut self, file: File) {
+        self.0 = Some(file).filter(|file| is_low(file) && !are_short());
+    }
+
+    /// Opens a file for reading. If the process has no descriptor for it, none is kept for a while
+    /// ([`give_back_descriptors`]).
+    pub fn open(path: &Path) -> io::Result<File> {
+        File::open(path).inspect_err(|why| {
+            if matches!(why.raw_os_error(), Some(ENFILE | EMFILE)) {
+                give_back_descriptors();
+            }
+        })
+    }
+}
+
+/// Too many open files: in the whole system, and in this process. The numbers are the same on all systems of the UNIX kind.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
+/// How long no file is kept after descriptors have run out.
+const SHORT: Duration = Duration::from_secs(60);
+
+/// Until when no file is kept, in milliseconds since [`BEGAN`]; 0 is the usual state.
+static SHORT_UNTIL: AtomicU64 = AtomicU64::new(0);
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Tells all that keep files open that the process has run out of descriptors: each [`Source`] closes its file when it is
+/// next read, and for a minute opens it for each reading. The agent collects once a second for its history, so that they are
+/// free then even if no scrape can come in.
+///
+/// A loaded library has a copy of this state for itself, and hears of it when it can't open a file. Until then the
+/// bound of [`Kept`] has to do.
+pub fn give_back_descriptors() {
+    SHORT_UNTIL.store(milliseconds(SHORT + BEGAN.elapsed()), Ordering::Relaxed);
+}
+
+fn are_short() -> bool {
+    match SHORT_UNTIL.load(Ordering::Relaxed) {
+        0 => false,
+        until if milliseconds(BEGAN.elapsed()) < until => true,
+        _ => {
+            SHORT_UNTIL.store(0, Ordering::Relaxed);
+            false
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether a file's descriptor is among those that may be kept.
+#[cfg(unix)]
+fn is_low(file: &File) -> bool {
+    /// A quarter of the soft limit, as it is when the first file is kept: after the agent has raised it.
+    static BOUND: LazyLock<i32> = LazyLock::new(|| {
+        let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+        soft_limit(&limits).map_or(i32::MAX, |limit| i32::try_from(limit / 4).unwrap_or(i32::MAX))
+    });
+    is_below(file, *BOUND)
+}
+
+#[cfg(unix)]
+fn is_below(file: &File, bound: i32) -> bool {
+    std::os::fd::AsRawFd::as_raw_fd(file) < bound
+}
+
+#[cfg(not(unix))]
+fn is_low(_: &File) -> bool {
+    true
+}
+
+/// How many files the process may have open by `/proc/self/limits`; `None` without a limit, or without such a file.
+#[cfg(unix)]
+fn soft_limit(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// Fills `buffer` from the file's start and returns how much of it is content. The buffer grows and never shrinks,
@@ -102,7 +209,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("stat");
         let mut source = Source::new(&path);
-        assert_eq!(source.read_if_present().unwrap(), None);
+        let mut out = Samples::new(&[], 0);
+        assert_eq!(source.read_if_present(&mut out).unwrap(), None);
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        let mut behind_a_file = Source::new(dir.path().join("file/stat"));
+        assert_eq!(behind_a_file.read_if_present(&mut out).unwrap(), None);
+        assert!(out.warnings().is_empty());
         assert!(source.read().unwrap_err().message().contains("stat: No such file"), "the path is named");
         let long = "x".repeat(10_000);
         std::fs::write(&path, &long).unwrap();
@@ -110,13 +222,33 @@ mod tests {
         std::fs::write(dir.path().join("new"), "short").unwrap();
         std::fs::rename(dir.path().join("new"), &path).unwrap();
         assert_eq!(source.read().unwrap(), "short");
-        assert!(source.kept.is_none());
+        assert!(source.kept.0.is_none());
 
         if cfg!(target_os = "linux") {
             let mut uptime = Source::new("/proc/uptime");
             uptime.read().unwrap();
-            assert!(uptime.kept.is_some());
+            assert!(uptime.kept.0.is_some());
             assert!(!uptime.read().unwrap().is_empty());
+
+            // When descriptors have run out it is closed at the next reading, which shows the same; and kept again later.
+            give_back_descriptors();
+            assert!(!uptime.read().unwrap().is_empty());
+            assert!(uptime.kept.0.is_none());
+            SHORT_UNTIL.store(milliseconds(BEGAN.elapsed()), Ordering::Relaxed);
+            uptime.read().unwrap();
+            assert!(uptime.kept.0.is_some());
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_quarter_of_the_descriptors_may_be_kept() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+            Max open files            512                  4096                 files     \n";
+        assert_eq!(soft_limit(limits), Some(512));
+        assert_eq!(soft_limit(&limits.replace("512 ", "unlimited ")), None);
+        let file = tempfile::tempfile().unwrap();
+        let number = std::os::fd::AsRawFd::as_raw_fd(&file);
+        assert!(is_below(&file, number + 1) && !is_below(&file, number));
     }
 }

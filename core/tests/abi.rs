@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::ptr::null_mut;
 
-use library::{Declared, Library, simple_plugin};
+use library::{Library, simple_plugin};
 use object::{Object, ObjectSection, ObjectSymbol};
 use relink_core::abi::{self, FAILED, FamilyTable, OK, PluginTable, Settings, Sink, Stamp, Text};
-use relink_core::{Error, Paths};
+use relink_core::{Error, Family, Paths};
 
 /// Compiles a file of `tests/c` into `dir`; nothing where there is no C compiler.
 fn compiled(dir: &Path, source: &str, arguments: &[&str]) -> Option<PathBuf> {
@@ -71,9 +71,10 @@ fn a_plugin_in_c_is_a_plugin() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let Some(path) = compiled(dir.path(), "uptime.c", &LIBRARY) else { return };
     let plugin = Library::open(&path, "uptime").expect("a plugin");
-    assert_eq!(plugin.name(), "uptime");
-    let family = Declared { name: "c_uptime_seconds".into(), kind: abi::KIND_GAUGE, labels: vec![] };
-    assert_eq!(plugin.families(), [family]);
+    assert_eq!(plugin.imported.about().name, "uptime");
+    let family =
+        Family::gauge("c_uptime_seconds", "Time since the machine started, suspended time included.");
+    assert_eq!(plugin.imported.about().families, [family]);
 
     let uptime = dir.path().join("uptime");
     let mut instance = plugin.create(&paths(dir.path()), "{}", 10).expect("an instance");
@@ -120,12 +121,12 @@ fn a_library_can_be_judged_before_its_code_runs() {
 fn a_library_of_a_newer_minor_works() {
     let Some(plugin) = newer(&[]) else { return };
     let plugin = plugin.expect("a newer minor is accepted");
-    assert!(plugin.table.minor > abi::MINOR && plugin.table.size > size_of::<PluginTable>());
-    assert!(plugin.table.family_size > size_of::<FamilyTable>());
+    let table = plugin.imported.table();
+    assert!(table.minor > abi::MINOR && table.size > size_of::<PluginTable>());
+    assert!(table.family_size > size_of::<FamilyTable>());
     // The second family is found only by the library's own length of one.
-    let second =
-        Declared { name: "c_second_total".into(), kind: abi::KIND_COUNTER, labels: vec!["side".into()] };
-    assert_eq!(plugin.families()[1], second);
+    let second = Family::counter("c_second_total", "The second.").labels(&["side"]);
+    assert_eq!(plugin.imported.about().families[1], second);
 
     let mut instance = plugin.create(&Paths::default(), "{}", 10).expect("an instance");
     assert_eq!(instance.collect().samples, [(0, vec![], 1.5), (1, vec!["left".to_owned()], 2.0)]);
@@ -180,7 +181,7 @@ struct FirstSink {
 #[test]
 fn a_library_does_without_what_an_agent_of_an_older_minor_lacks() {
     let path = simple_plugin().expect("cargo builds the library");
-    let table = Library::open(&path, "simple_plugin").expect("the library opens").table;
+    let table = Library::open(&path, "simple_plugin").expect("the library opens").imported.table();
     let mut samples = 0_usize;
     // On the heap, so that a checker of memory sees a look behind its end.
     let sink = Box::new(FirstSink {
@@ -214,7 +215,7 @@ fn a_library_does_without_what_an_agent_of_an_older_minor_lacks() {
 #[test]
 fn a_library_works_with_an_agent_of_a_newer_minor() {
     let path = simple_plugin().expect("cargo builds the library");
-    let table = Library::open(&path, "simple_plugin").expect("the library opens").table;
+    let table = Library::open(&path, "simple_plugin").expect("the library opens").imported.table();
     let mut samples = 0_usize;
     let context = (&raw mut samples).cast();
     let nothing = Text { data: std::ptr::null(), length: 0 };

@@ -16,9 +16,11 @@ thread_local! {
     static MADE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Shows the number in `/proc/value`, and breaks the rule that its name tells.
+/// Shows the number in `/proc/value`, and breaks the rule that its name tells. `limited` breaks none: it shows how many
+/// series it may have instead.
 struct Plugin {
     breaks: &'static str,
+    series: usize,
     source: Source,
     failed: bool,
     /// How many were made in this thread before it.
@@ -31,7 +33,8 @@ impl Plugin {
             options.expect_none()?;
         }
         let number = MADE.replace(MADE.get() + 1);
-        Ok(Plugin { breaks, source: Source::new(options.procfs("value")), failed: false, number })
+        let (series, source) = (options.series(), Source::new(options.procfs("value")));
+        Ok(Plugin { breaks, series, source, failed: false, number })
     }
 
     fn parse(&mut self) -> Result<f64, Error> {
@@ -49,7 +52,7 @@ impl Collector for Plugin {
         }
         let value = self.parse();
         self.failed |= value.is_err();
-        let value = value?;
+        let value = if self.breaks == "limited" { self.series as f64 } else { value? };
         let label = if self.breaks == "unlike" { self.number.to_string() } else { String::new() };
         out.push(&VALUE, [&label], value);
         match self.breaks {
@@ -80,6 +83,7 @@ macro_rules! plugins {
 
 plugins! {
     good: &[VALUE];
+    limited: &[VALUE];
     options: &[VALUE];
     panics: &[VALUE];
     anonymous: &[VALUE];
@@ -104,6 +108,7 @@ fn verdict(name: &'static str, allocations: u64) -> Option<String> {
 #[test]
 fn a_plugin_that_keeps_the_rules_conforms() {
     assert_eq!(verdict("good", 0), None);
+    assert_eq!(verdict("limited", 0), None, "linked and loaded have the same limit");
 }
 
 #[test]

@@ -5,9 +5,9 @@ mod library;
 
 use std::sync::OnceLock;
 
-use library::{Answer, Declared, Instance, Library, simple_plugin};
-use relink_core::Paths;
+use library::{Answer, Instance, Library, simple_plugin};
 use relink_core::abi::{self, BROKEN, FAILED, OK};
+use relink_core::{Family, Paths};
 use serde_json::json;
 
 fn library() -> Library {
@@ -37,18 +37,13 @@ fn only_error(answer: &Answer) -> (i32, &str, &str) {
 #[test]
 fn the_table_says_what_register_says() {
     let library = library();
-    assert_eq!(library.name(), "simple");
-    assert_eq!(library.table.size, size_of::<abi::PluginTable>());
-    let declared = |name: &str, kind, labels: &[&str]| Declared {
-        name: name.into(),
-        kind,
-        labels: labels.iter().map(|label| (*label).to_owned()).collect(),
-    };
+    assert_eq!(library.imported.about().name, "simple");
+    assert_eq!(library.imported.table().size, size_of::<abi::PluginTable>());
     assert_eq!(
-        library.families(),
+        library.imported.about().families,
         [
-            declared("simple_calls_total", abi::KIND_COUNTER, &[]),
-            declared("simple_text_bytes", abi::KIND_GAUGE, &["text"]),
+            Family::counter("simple_calls_total", "Collections of this instance."),
+            Family::gauge("simple_text_bytes", "Length of a text of the options.").labels(&["text"]),
         ]
     );
 }

@@ -1,6 +1,5 @@
 //! What a library's instances leave behind. A process of its own: the memory of other tests would count as well.
 
-#[expect(dead_code, reason = "the other tests need more of it")]
 #[path = "../examples/simple_example/library.rs"]
 mod library;
 

@@ -13,11 +13,13 @@
 mod access;
 mod agent;
 mod commands;
+mod duration;
 pub mod expose;
 mod failure;
 mod http;
 mod journal;
 mod memory;
+mod names;
 mod own;
 mod plugins;
 mod reload;
@@ -40,9 +42,10 @@ use crate::agent::Agent;
 use crate::commands::arrival::Start;
 use crate::failure::{Failed, complain};
 use crate::plugins::linked::Built;
-use crate::settings::Config;
 use crate::settings::cli::{Cli, Command};
 use crate::settings::flags::{Flags, Given};
+use crate::settings::{Config, Print};
+use crate::telemetry::{Format, Level};
 
 /// Runs the agent with the plugins that are linked in. All that an executable has to call, and the first: a reload
 /// counts on nothing having started a thread before.
@@ -79,10 +82,14 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
             return complain(&error, 2);
         }
     };
-    let settings = settings::cli::Settings { given, ..cli.settings };
+    let settings =
+        settings::cli::Settings { given: given.called(std::env::args_os().next()), ..cli.settings };
     let command = cli.command.unwrap_or(Command::Run);
     // These say what could be set, so they work whatever is set.
     if let Some(outcome) = commands::about(&command, flags) {
+        return outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code));
+    }
+    if let Some(outcome) = commands::ask(&command, &settings, built) {
         return outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code));
     }
     let outcome = settings::check_environment(std::env::vars_os().map(|(name, _)| name))
@@ -90,26 +97,50 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
         .and_then(|config| http::check(&config).map(|()| config))
         // What does not serve needs no key, which may be for the agent's user alone to read.
         .and_then(|config| if command.serves() { config.guarded() } else { Ok(config) });
-    let config = match outcome {
+    let mut config = match outcome {
         Ok(config) => config,
         Err(error) => {
             start.give_back(&error);
             return complain(&error, 2);
         }
     };
+    if commands::prove::asked_for().is_some() {
+        // What it says is read by people, in the account of the reload.
+        config.log.format = Format::Text;
+    }
     telemetry::start(config.log);
+    // Once: the images that follow have the same command line.
+    if start.arrival.is_none() && commands::prove::asked_for().is_none() {
+        settings.given.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    }
+    let format = config.log.format;
     let outcome = match command {
         Command::Run => match commands::prove::asked_for() {
             Some(enabled) => commands::prove(built, config, &enabled, start.boot).map_err(Failed::from),
             None => commands::run::run(built, config, &mut start)
                 .inspect_err(|failed| start.give_back(&failed.error)),
         },
-        Command::Once => commands::once(built, config),
+        Command::Once { json } => {
+            config.print = if json { Print::Json } else { config.print };
+            commands::once(built, config)
+        }
         Command::Plugins { json } => commands::plugins(built, config, json),
         Command::Check { json } => commands::check(built, config, &settings, json),
-        Command::Config | Command::Completions { .. } | Command::Man => Ok(ExitCode::SUCCESS),
+        Command::Verify(asked) => commands::verify(&config, &asked).map(|never| match never {}),
+        // Done above.
+        Command::Status { .. }
+        | Command::Reload { .. }
+        | Command::Config
+        | Command::Completions { .. }
+        | Command::Man => Ok(ExitCode::SUCCESS),
     };
-    outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code))
+    outcome.unwrap_or_else(|failed| match format {
+        Format::Text => complain(&failed.error, failed.code),
+        Format::Json => {
+            telemetry::tell_as(format, Level::Error, &format!("relink: {}", failed.error));
+            ExitCode::from(failed.code)
+        }
+    })
 }
 
 fn parse(arguments: Vec<OsString>, flags: &Flags) -> Result<Cli, clap::Error> {

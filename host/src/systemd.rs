@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use relink_core::{Context, Error};
 use sd_notify::NotifyState;
+use socket2::SockRef;
 
 /// The agent serves; also the end of a reload.
 pub(crate) fn ready() {
@@ -30,7 +31,21 @@ fn tell(state: &[NotifyState<'_>]) {
     }
 }
 
-/// The socket of `relink.socket`, where systemd started us for it.
-pub(crate) fn listener() -> Result<Option<TcpListener>, Error> {
-    listenfd::ListenFd::from_env().take_tcp_listener(0).context("taking the socket that systemd passed")
+/// The sockets of `relink.socket`, where systemd started us for them. Each is served, so one that can't be is an error:
+/// who connects to it would wait for ever.
+pub(crate) fn listeners() -> Result<Vec<TcpListener>, Error> {
+    let mut passed = listenfd::ListenFd::from_env();
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let (mut listeners, count) = (Vec::new(), passed.len());
+    for number in 0..count {
+        let name = names.split(':').nth(number).unwrap_or_default();
+        let doing = format!("taking {name:?}, socket {} of {count} that systemd passed", number + 1);
+        let Some(listener) = passed.take_tcp_listener(number).context(&doing)? else { continue };
+        if !SockRef::from(&listener).is_listener().context(&doing)? {
+            let error = Error::new(format!("{doing}: it is a connection, expected a listening socket"));
+            return Err(error.hint("leave Accept=yes out of the socket unit"));
+        }
+        listeners.push(listener);
+    }
+    Ok(listeners)
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use relink_core::Error;
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 /// The `[log]` table of `relink.toml`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -89,10 +91,26 @@ pub(crate) fn start(log: Log) {
     }
 }
 
-/// Writes a line on stderr; where nobody can read it, the agent goes on without.
+/// Writes a line on stderr, whatever level is logged; where nobody can read it, the agent goes on without.
 pub(crate) fn tell(line: std::fmt::Arguments<'_>) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{line}");
+    // In one piece, as other threads and the agent's shell write there too.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
+/// The same for a line that stands among those of the log, in their shape.
+pub(crate) fn tell_as(format: Format, level: Level, line: &str) {
+    match format {
+        Format::Text => tell(format_args!("{line}")),
+        Format::Json => {
+            let mut timestamp = String::new();
+            // A text always takes it.
+            let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
+            let level = format!("{level:?}").to_uppercase();
+            let fields = serde_json::json!({ "message": line });
+            tell(format_args!(r#"{{"timestamp":"{timestamp}","level":"{level}","fields":{fields}}}"#));
+        }
+    }
 }
 
 /// The time for which a [`Quota`] holds.
@@ -142,9 +160,11 @@ impl Quota {
     }
 }
 
-/// Whether to write colours there: it is a terminal, and `NO_COLOR` is not set to anything.
+/// Whether to write colours there: it is a terminal that knows them, and `NO_COLOR` is not set to anything.
 pub(crate) fn colour(stream: &impl std::io::IsTerminal) -> bool {
-    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    stream.is_terminal()
+        && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// The width of the terminal on stdout, or a usual one where stdout is none.

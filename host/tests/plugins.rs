@@ -381,6 +381,6 @@ fn a_plugin_that_vanished_is_named_with_the_line_to_add() {
     let agent = Agent::from(whole);
     assert_eq!(agent.plugin("seen")["state"], "active");
     let left = agent.plugin("left");
-    assert_eq!(left["state"], "refused");
+    assert_eq!(left["state"], "off");
     assert!(left["error"].as_str().unwrap().contains("cargo xtask run --plugins seen,left"), "{left}");
 }

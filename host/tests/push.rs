@@ -136,6 +136,76 @@ fn what_fails_is_sent_again_in_order() {
     assert!(said.contains("status 500: out of disk") && said.contains("delivers again"), "{said}");
 }
 
+/// A target that fails for always, and for which a wait of `Retry-After` says nothing.
+struct Failing {
+    name: String,
+    receiver: Receiver,
+}
+
+impl Failing {
+    /// One for each way to say nothing: without the header first.
+    fn all(status: u16) -> Vec<Failing> {
+        const HEADERS: [(&str, &str); 6] = [
+            ("none", ""),
+            ("zero", "Retry-After: 0\r\n"),
+            ("past", "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n"),
+            ("negative", "Retry-After: -1\r\n"),
+            ("garbage", "Retry-After: soon\r\n"),
+            ("empty", "Retry-After:\r\n"),
+        ];
+        let failing = HEADERS.into_iter().map(|(name, header)| Failing {
+            name: format!("{name}-{status}"),
+            receiver: Receiver::start(&vec![Say::Status(status, header, b""); 10_000]),
+        });
+        failing.collect()
+    }
+
+    fn target(&self, kind: &str) -> String {
+        format!(
+            "[[push.target]]\nname = \"{}\"\nkind = \"{kind}\"\nurl = \"http://{}/\"\n\
+             min_backoff = 0.05\nmax_backoff = 0.4\n",
+            self.name, self.receiver.address
+        )
+    }
+
+    /// How many requests it has got, and how many could at most have come since the first, if chance had always
+    /// shortened the back-off by a half.
+    fn requests(&self) -> (usize, usize) {
+        let received = self.receiver.received();
+        let Some(first) = received.first() else { return (0, 0) };
+        let passed = received.last().unwrap_or(first).at - first.at;
+        let mut backoff = Duration::from_millis(50);
+        let (mut sent_at, mut allowed) = (Duration::ZERO, 1);
+        while sent_at + backoff / 2 <= passed {
+            sent_at += backoff / 2;
+            allowed += 1;
+            backoff = (backoff * 2).min(Duration::from_millis(400));
+        }
+        (received.len(), allowed)
+    }
+}
+
+#[test]
+fn a_target_that_asks_for_no_wait_gets_no_more_requests_than_one_that_does_not_ask() {
+    for kind in ["remote_write", "otlp"] {
+        let failing: Vec<_> = [429, 503].into_iter().flat_map(Failing::all).collect();
+        let targets: String = failing.iter().map(|one| one.target(kind)).collect();
+        let setup = Setup::new(&format!(
+            "[plugins]\nenabled = [\"counter\"]\n[history]\ninterval = 0\n\
+             [push]\ninterval = 0.5\nqueue_bytes = 100000\n{targets}"
+        ));
+        let _agent = setup.start();
+        for one in &failing {
+            until("it is asked again and again", || (one.requests().0 >= 8).then_some(()));
+        }
+        for one in &failing {
+            let (came, allowed) = one.requests();
+            println!("{kind} {}: {came} requests, at most {allowed}", one.name);
+            assert!(came <= allowed, "{kind} {}: {came} requests, expected at most {allowed}", one.name);
+        }
+    }
+}
+
 #[test]
 fn what_is_refused_is_dropped_and_told_once() {
     const NO: Say = Say::Status(400, "", b"out of bounds");

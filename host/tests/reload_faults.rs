@@ -315,3 +315,27 @@ fn the_executable_on_disk_goes_live_wherever_the_agent_was_started() {
     // What runs is still at hand.
     assert_eq!(reload(&agent, "?force=true")["outcome"], "refused", "the file is what is to be run");
 }
+
+#[test]
+fn the_raised_limit_is_the_agents_alone_and_survives_the_exec() {
+    let setup = Setup::with_builder("");
+    let (limits, script) = (setup.path("limits"), setup.path("build.sh"));
+    let builder =
+        format!("ulimit -S -n >>{0}; ulimit -H -n >>{0}; exec sh {1}", limits.display(), script.display());
+    setup.write(
+        "relink.toml",
+        &format!(
+            "print = \"none\"\n[reload]\nbuilder = [\"sh\", \"-c\", {builder:?}]\n[plugins]\nenabled = [\"counter\"]\n"
+        ),
+    );
+    let mut shell = relink_testkit::command("sh");
+    shell.args(["-c", "ulimit -S -n 200 && ulimit -H -n 2000 && exec \"$0\" \"$@\"", CANDIDATE]);
+    shell.args(setup.arguments()).env("CANDIDATE_FAULT_FILE", setup.path("fault"));
+    let agent = Agent::from(shell);
+    for generation in 1..=3 {
+        assert_eq!(agent.sample("process_max_fds"), Some(2000.0), "generation {generation}");
+        let journal = reload(&agent, "");
+        assert_eq!(journal["outcome"], "committed", "{journal}");
+    }
+    assert_eq!(setup.read("limits").unwrap(), "200\n2000\n".repeat(3));
+}

@@ -42,8 +42,10 @@ fn a_reload_chooses_among_what_is_linked_and_later_ones_keep_to_it() {
     assert_eq!(journal["plugins"]["removed"], json!(["counter"]));
     assert_eq!(journal["families"]["removed"], json!(["candidate_collections_total"]));
     assert_eq!(agent.sample("candidate_collections_total"), None);
-    let refused = agent.plugin("counter");
-    assert_eq!(refused["state"], "refused", "{refused}");
+    let off = agent.plugin("counter");
+    assert_eq!(off["state"], "off", "{off}");
+    let how = "switched off by a reload; relink reload --plugins counter,extra switches it on in place";
+    assert_eq!(off["error"], how, "who has decided, and the way back");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 // The dashboard: one stream in; charts, plugins, reloads and the agent's own figures out.
 
-import { Agent, OWN, Plugins } from './plugins.js';
+import { Agent, OWN, Plugins, runs } from './plugins.js';
 import { FAMILIES, charts, chartsOf } from './catalogue.js';
 import { readColours, view } from './chart.js';
 import { Reloads } from './reload.js';
@@ -48,7 +48,7 @@ const reloads = new Reloads(at('reload'), (marks) => {
 const looked = new Set();
 async function look({ name, generation, state }) {
 	const key = `${name} ${generation}`;
-	if (state === 'refused' || looked.has(key)) return;
+	if (!runs({ state }) || looked.has(key)) return;
 	looked.add(key);
 	const answer = await fetch(`/plugins/${encodeURIComponent(name)}`).catch(() => null);
 	// It will be in the next list again.

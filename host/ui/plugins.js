@@ -7,20 +7,26 @@ const COSTS = 'node_scrape_collector_duration_seconds';
 export const OWN = [COSTS, 'relink_build_info', 'relink_generation', 'process_cpu_seconds_total', 'process_resident_memory_bytes',
 	'process_open_fds', 'process_start_time_seconds', 'node_uname_info'];
 
+// Whether a plugin in this state is asked for samples.
+export const runs = ({ state }) => state !== 'refused' && state !== 'off';
+
 export class Plugins {
 	constructor(place) {
 		const head = ['Plugin', 'State', 'Cost', 'Samples'].map((name) => el('th', { scope: 'col' }, name));
 		this.count = el('p.muted', { role: 'status' });
 		this.body = el('tbody');
 		this.costs = new Map();
-		place.append(this.count, el('table', { ariaLabel: 'Plugins' }, el('thead', {}, el('tr', {}, ...head)), this.body));
+		this.off = el('details', { hidden: true });
+		place.append(this.count, el('table', { ariaLabel: 'Plugins' }, el('thead', {}, el('tr', {}, ...head)), this.body), this.off);
 	}
 
-	// Those that don't run come last.
+	// Those that don't run come last; those that nobody has chosen are folded away.
 	list(plugins) {
-		const runs = ({ state }) => state !== 'refused';
-		const sorted = [...plugins].sort((a, b) => runs(b) - runs(a));
-		this.body.replaceChildren(...sorted.flatMap((plugin) => this.rows(plugin, runs(plugin))));
+		const sorted = [...plugins].sort((a, b) => runs(b) - runs(a)), off = sorted.filter(({ state }) => state === 'off');
+		this.body.replaceChildren(...sorted.filter(({ state }) => state !== 'off').flatMap((plugin) => this.rows(plugin, runs(plugin))));
+		this.off.hidden = !off.length;
+		this.off.replaceChildren(el('summary', {}, el('span.state', { 'data-state': 'off' }, `off: ${off.map(({ name }) => name).join(', ')}`)),
+			...off.map(({ name, error }) => el('p.muted', {}, `${name}: ${error}`)));
 		const counts = Object.entries(Object.groupBy(sorted, ({ state }) => state)).map(([state, those]) => `${those.length} ${state}`);
 		say(this.count, `${counts.join(', ')}; cost is time per collection`);
 	}

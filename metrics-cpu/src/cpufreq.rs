@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use relink_core::{Context, Error, Family, Samples};
+use relink_core::{Context, Error, Family, Samples, Unread};
 
 use crate::families::{FREQUENCY, FREQUENCY_MAX, FREQUENCY_MIN, GOVERNOR};
 use crate::stat::unexpected;
-use crate::sysfs::{Page, SysfsFile, read_once};
+use crate::sysfs::{Page, SysfsFile};
 use crate::topology::CpuFolder;
 
 /// The policies of all CPUs. Empty on machines without cpufreq, such as most virtual ones: then nothing is read.
@@ -30,17 +30,14 @@ struct Policy {
 
 impl Cpufreq {
     /// Finds the policies; `keep` says whether the folders are of the real sysfs.
-    pub(crate) fn scan(cpus: &[CpuFolder], keep: bool) -> Self {
+    pub(crate) fn scan(cpus: &[CpuFolder], keep: bool, unread: &mut Unread) -> Self {
         let mut policies: Vec<Policy> = Vec::new();
         for cpu in cpus {
             let path = cpu.path.join("cpufreq");
-            if !path.is_dir() {
-                continue;
-            }
-            let folder = std::fs::canonicalize(&path).unwrap_or(path);
+            let Some(folder) = unread.unless(&path, std::fs::canonicalize(&path)) else { continue };
             match policies.iter_mut().find(|policy| policy.folder == folder) {
                 Some(policy) => policy.cpus.push(cpu.label.clone()),
-                None => policies.push(Policy::new(&folder, &cpu.label, keep)),
+                None => policies.push(Policy::new(&folder, &cpu.label, keep, unread)),
             }
         }
         Cpufreq { policies }
@@ -62,9 +59,9 @@ impl Cpufreq {
 }
 
 impl Policy {
-    fn new(folder: &Path, cpu: &str, keep: bool) -> Self {
-        let file = |name: &str| SysfsFile::new(folder.join(name), keep);
-        let governors = read_once(&folder.join("scaling_available_governors")).unwrap_or_default();
+    fn new(folder: &Path, cpu: &str, keep: bool, unread: &mut Unread) -> Self {
+        let file = |name: &str| SysfsFile::new(folder.join(name));
+        let governors = unread.read(&folder.join("scaling_available_governors")).unwrap_or_default();
         let mut governors: Vec<String> = governors.split_ascii_whitespace().map(str::to_owned).collect();
         governors.sort_unstable();
         governors.dedup();
@@ -72,7 +69,7 @@ impl Policy {
             folder: folder.to_owned(),
             cpus: vec![cpu.to_owned()],
             frequencies: [
-                (&FREQUENCY, file("scaling_cur_freq")),
+                (&FREQUENCY, SysfsFile::kept(folder.join("scaling_cur_freq"), keep)),
                 (&FREQUENCY_MIN, file("scaling_min_freq")),
                 (&FREQUENCY_MAX, file("scaling_max_freq")),
             ],
@@ -85,7 +82,7 @@ impl Policy {
     fn collect(&mut self, page: &mut Page, out: &mut Samples) -> Result<(), Error> {
         self.last = None;
         for (at, (family, file)) in self.frequencies.iter_mut().enumerate() {
-            let Some(text) = file.read(page) else { continue };
+            let Some(text) = file.read(page, out) else { continue };
             let Some(hertz) = parse_kilohertz(text).context(file.path().display())? else { continue };
             if at == 0 {
                 self.last = Some(hertz);
@@ -94,7 +91,7 @@ impl Policy {
                 out.push(family, [cpu], hertz);
             }
         }
-        if let Some(governor) = self.governor.read(page).filter(|name| !name.is_empty()) {
+        if let Some(governor) = self.governor.read(page, out).filter(|name| !name.is_empty()) {
             if self.governors.is_empty() {
                 self.governors.push(governor.to_owned());
             }

@@ -1,6 +1,6 @@
 //! thermal_throttle: how often cores and packages were slowed down because of heat (x86).
 
-use relink_core::{Context, Error, Samples};
+use relink_core::{Context, Error, Samples, Unread};
 
 use crate::families::{CORE_THROTTLES, PACKAGE_THROTTLES};
 use crate::stat::unexpected;
@@ -21,8 +21,8 @@ struct Counter {
 }
 
 impl Throttle {
-    /// Finds the counters; `keep` says whether the folders are of the real sysfs.
-    pub(crate) fn scan(cpus: &[CpuFolder], keep: bool) -> Self {
+    /// Finds the counters.
+    pub(crate) fn scan(cpus: &[CpuFolder], unread: &mut Unread) -> Self {
         let mut counters: Vec<Counter> = Vec::new();
         for cpu in cpus {
             let (Some(package), Some(core)) = (&cpu.package, &cpu.core) else { continue };
@@ -30,8 +30,8 @@ impl Throttle {
                 // The threads of a core, and the cores of a package, show the same counter.
                 let known = counters.iter().any(|c| c.package == *package && c.core.as_ref() == core);
                 let path = cpu.path.join("thermal_throttle").join(name);
-                if !known && path.exists() {
-                    let file = SysfsFile::new(path, keep);
+                if !known && unread.unless(&path, std::fs::metadata(&path)).is_some() {
+                    let file = SysfsFile::new(path);
                     counters.push(Counter { package: package.clone(), core: core.cloned(), file });
                 }
             }
@@ -41,7 +41,7 @@ impl Throttle {
 
     pub(crate) fn collect(&mut self, page: &mut Page, out: &mut Samples) -> Result<(), Error> {
         for Counter { package, core, file } in &mut self.counters {
-            let Some(text) = file.read(page) else { continue };
+            let Some(text) = file.read(page, out) else { continue };
             let count = parse_count(text).context(file.path().display())?;
             match core {
                 Some(core) => out.push(&CORE_THROTTLES, [package, core], count),

@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use relink_core::{Context, Error, Samples};
+use relink_core::{Context, Error, Samples, Unread};
 
 use crate::families::{ISOLATED, ONLINE};
 use crate::stat::unexpected;
-use crate::sysfs::read_once;
 
 /// The folder of one CPU, as in `/sys/devices/system/cpu/cpu3`.
 pub(crate) struct CpuFolder {
@@ -30,24 +29,27 @@ pub(crate) struct Topology {
 impl Topology {
     /// Looks through the folder. A machine without it has no CPUs here, which is no error: `/proc/stat` has the
     /// counters all the same. A CPU without the file `online` can't be switched off; `counted` says whether it counts.
-    pub(crate) fn scan(folder: &Path, counted: impl Fn(u32) -> bool) -> Result<Self, Error> {
+    pub(crate) fn scan(
+        folder: &Path,
+        counted: impl Fn(u32) -> bool,
+        unread: &mut Unread,
+    ) -> Result<Self, Error> {
         let mut cpus = Vec::new();
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let Some(number) = name.to_str().and_then(cpu_number) else { continue };
-            let path = entry.path();
+        for name in unread.list(folder) {
+            let Some(number) = cpu_number(&name) else { continue };
+            let path = folder.join(name);
             cpus.push(CpuFolder {
                 number,
                 label: number.to_string(),
-                package: read_once(&path.join("topology/physical_package_id")),
-                core: read_once(&path.join("topology/core_id")),
-                online: read_once(&path.join("online")).map_or_else(|| counted(number), |text| text == "1"),
+                package: unread.read(&path.join("topology/physical_package_id")),
+                core: unread.read(&path.join("topology/core_id")),
+                online: unread.read(&path.join("online")).map_or_else(|| counted(number), |text| text == "1"),
                 path,
             });
         }
         cpus.sort_by_key(|cpu| cpu.number);
         let file = folder.join("isolated");
-        let isolated = match read_once(&file) {
+        let isolated = match unread.read(&file) {
             Some(list) => parse_list(&list).context(file.display())?,
             None => Vec::new(),
         };

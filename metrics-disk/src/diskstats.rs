@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use relink_core::{Context, Error, Facts, Family, Options, Samples, Source};
+use relink_core::{Context, Error, Facts, Family, Options, Samples, Source, Unread};
 
 use crate::facts::traffic;
 use crate::families::*;
@@ -40,7 +40,8 @@ const WRITTEN: usize = 6;
 /// Kernels before 4.18 have 11 columns, before 5.5 they have 15.
 const FEWEST_COLUMNS: usize = 11;
 
-/// How often a device that udev does not know is looked up again.
+/// How often the devices are looked up again: udev may come to know one a little after it appeared, or another disk in its
+/// place, and what is in its queue's files can be set.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 pub(crate) struct Diskstats {
@@ -49,6 +50,8 @@ pub(crate) struct Diskstats {
     filter: Filter,
     devices: Vec<Device>,
     looked: Option<Instant>,
+    /// What the last look could not read.
+    unread: Unread,
 }
 
 struct Device {
@@ -80,6 +83,7 @@ impl Diskstats {
             filter,
             devices: Vec::new(),
             looked: None,
+            unread: Unread::default(),
         }
     }
 
@@ -99,23 +103,26 @@ impl Diskstats {
         Ok(())
     }
 
-    /// Looks up what does not change: for a new device at once, for one that udev did not know now and then.
+    /// Looks up what seldom changes: at once if the devices are others, else now and then.
     fn identify(&mut self) {
         if self.looked.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
             return;
         }
+        self.unread = Unread::default();
         for at in 0..self.devices.len() {
             let (before, rest) = self.devices.split_at_mut(at);
             let device = &mut rest[0];
             device.shown = !device.ignored && !before.iter().any(|other| other.name == device.name);
-            if device.shown && !device.identity.known {
-                device.identity = self.places.look_up(&device.name, device.line.major, device.line.minor);
+            if device.shown {
+                let Line { major, minor, .. } = device.line;
+                device.identity = self.places.look_up(&device.name, major, minor, &mut self.unread);
             }
         }
         self.looked = Some(Instant::now());
     }
 
     pub(crate) fn push(&self, out: &mut Samples) {
+        self.unread.tell(out);
         for Device { line, name, major, minor, identity, .. } in self.devices.iter().filter(|d| d.shown) {
             for ((family, worth), count) in COLUMNS.iter().zip(&line.counts[..line.columns]) {
                 out.push(family, [name], value(*count, *worth));
@@ -230,6 +237,7 @@ fn unexpected(expected: &str, found: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::Settings;
 
     #[test]
     fn a_line_has_as_many_counts_as_its_kernel_knows() {
@@ -272,6 +280,26 @@ mod tests {
             "another device under the old name"
         );
         assert_eq!(devices[0].identity.model, "");
+    }
+
+    #[test]
+    fn what_is_known_of_a_disk_is_looked_up_again() {
+        let tree = relink_core::testing::Tree::new()
+            .file("proc/diskstats", "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n")
+            .file("root/run/udev/data/b8:0", "E:ID_MODEL=Old\n");
+        let options = Options::new("disk", tree.paths(), Default::default());
+        let mut disks = Diskstats::new(&options, Settings::new(&options).unwrap().devices, None);
+        let look = |disks: &mut Diskstats| {
+            disks.read().unwrap();
+            let Identity { model, rotational, .. } = disks.devices[0].identity.clone();
+            [model, rotational]
+        };
+        assert_eq!(look(&mut disks), ["Old", ""]);
+        tree.write("root/run/udev/data/b8:0", "E:ID_MODEL=New\n");
+        tree.write("sys/block/sda/queue/rotational", "0\n");
+        assert_eq!(look(&mut disks), ["Old", ""], "it is not yet time");
+        disks.looked = None;
+        assert_eq!(look(&mut disks), ["New", "0"]);
     }
 
     #[test]

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use relink_core::{Error, Facts, Family, Options, Samples};
-use rustix::fs::{StatVfs, StatVfsMountFlags};
+use rustix::fs::StatVfs;
 
 use crate::facts::space;
 use crate::families::*;
 use crate::mountinfo::MountInfo;
 use crate::mounts::{Line, parse, strip};
 use crate::options::Filter;
-use crate::statfs::{Answer, Helper, Helpers, ask, describe};
+use crate::statfs::{Answer, Helper, Helpers, Told, ask, describe};
 
 /// The mounts that pass the filters.
 pub(crate) struct Filesystems {
@@ -23,6 +23,7 @@ pub(crate) struct Filesystems {
     rootfs: PathBuf,
     mount_points: Filter,
     fs_types: Filter,
+    /// How long a question may be open before its mount counts as silent.
     timeout: Duration,
     helpers: Helpers,
     mounts: Vec<Mount>,
@@ -36,6 +37,7 @@ struct Mount {
     minor: String,
     /// Where to ask: the mount point below the rootfs.
     path: PathBuf,
+    readonly: bool,
     /// Whether no mount before it has the same labels of `node_filesystem_mount_info`.
     shows_info: bool,
     asker: Asker,
@@ -83,7 +85,7 @@ impl Filesystems {
                 Asker::Nobody => {}
             }
         }
-        self.helpers.ask_all(&mut slow, self.timeout, || {
+        self.helpers.ask_all(&mut slow, || {
             for (path, answer) in fast {
                 *answer = Some(ask(path));
             }
@@ -96,16 +98,22 @@ impl Filesystems {
         let mut before: HashMap<u32, Mount> = self.mounts.drain(..).map(|old| (old.line.id, old)).collect();
         let mut places = HashMap::new();
         for line in lines {
-            let rest =
-                strip(&line.mount_point, self.rootfs.as_os_str().as_bytes()).unwrap_or(&line.mount_point);
+            let below_rootfs = strip(&line.mount_point, self.rootfs.as_os_str().as_bytes());
+            let rest = below_rootfs.unwrap_or(&line.mount_point);
             let mount_point = if rest.is_empty() { "/".into() } else { String::from_utf8_lossy(rest) };
             if self.fs_types.ignores(&line.fstype) || self.mount_points.ignores(&mount_point) {
                 continue;
             }
             let path = below(&self.rootfs, rest);
+            // How a mount is mounted is the agent's own doing (ProtectSystem=, a volume with `:ro`) where the mounts are
+            // those of its namespace: its own list, or a machine's root that was mounted for it. Whether the file
+            // system is read-only is the same from everywhere.
+            let is_own =
+                !self.mountinfo.is_the_machines() || self.rootfs.parent().is_some() && below_rootfs.is_some();
+            let readonly = line.super_readonly || line.mount_readonly && !is_own;
             // A mount that is only remounted stays the same, and so does the question that may still be open.
             let old = before.remove(&line.id);
-            let asker = match old.filter(|old| old.path == path && old.line.suspect == line.suspect) {
+            let asker = match old.filter(|old| old.path == path && old.line.is_same_as(&line)) {
                 Some(old) => old.asker,
                 None => self.asker(line.suspect, &path),
             };
@@ -113,7 +121,7 @@ impl Filesystems {
             // Of mounts with the same labels the later one counts: it lies on top, and the path leads to it.
             let place = (line.device.clone(), mount_point.clone(), line.fstype.clone());
             let (major, minor) = (line.major.to_string(), line.minor.to_string());
-            let mount = Mount { line, mount_point, major, minor, path, shows_info: true, asker };
+            let mount = Mount { line, mount_point, major, minor, path, readonly, shows_info: true, asker };
             match places.entry(place) {
                 Entry::Occupied(place) => self.mounts[*place.get()] = mount,
                 Entry::Vacant(place) => {
@@ -144,17 +152,18 @@ impl Filesystems {
     }
 
     pub(crate) fn push(&self, out: &mut Samples) {
-        self.mounts.iter().for_each(|mount| mount.push(out));
+        self.mounts.iter().for_each(|mount| mount.push(self.timeout, out));
     }
 
     pub(crate) fn facts(&self, out: &mut Facts) {
         for mount in &self.mounts {
             let Line { fstype, device, .. } = &mount.line;
-            let told = match mount.answer() {
-                Ok(stat) => {
+            let told = match mount.answer(self.timeout) {
+                Ok(Some(stat)) => {
                     let used = stat.f_blocks.saturating_sub(stat.f_bfree);
                     space(bytes(used, stat), bytes(stat.f_blocks, stat))
                 }
+                Ok(None) => "no answer yet".to_owned(),
                 Err(why) => why,
             };
             out.push(&mount.mount_point, format!("{fstype} on {device}, {told}"));
@@ -163,39 +172,42 @@ impl Filesystems {
 }
 
 impl Mount {
-    /// What the file system said, or why it did not.
-    fn answer(&self) -> Result<&StatVfs, String> {
-        let answer = match &self.asker {
-            Asker::Inline(answer) => answer.as_ref(),
-            Asker::Helper(helper) => helper.answer.as_ref(),
+    /// What the file system said, if it has by now, or why it did not.
+    fn answer(&self, timeout: Duration) -> Result<Option<&StatVfs>, String> {
+        let told = match &self.asker {
+            Asker::Inline(answer) => answer.as_ref().map_or(Told::NotYet, Told::Answer),
+            Asker::Helper(helper) => helper.told(timeout),
             Asker::Nobody => return Err("no thread to ask it".to_owned()),
         };
-        match answer {
-            Some(Ok(stat)) => Ok(stat),
-            Some(Err(error)) => Err(describe(*error)),
-            None => Err("mountpoint timeout".to_owned()),
+        match told {
+            Told::Answer(Ok(stat)) => Ok(Some(stat)),
+            Told::Answer(Err(error)) => Err(describe(*error)),
+            Told::NotYet => Ok(None),
+            Told::Silent => Err("mountpoint timeout".to_owned()),
         }
     }
 
-    fn push(&self, out: &mut Samples) {
+    fn push(&self, timeout: Duration, out: &mut Samples) {
         let Line { device, fstype, .. } = &self.line;
         let push = |out: &mut Samples, family: &Family, why: &str, value: f64| {
             out.push(family, [device, &self.mount_point, fstype, why], value);
         };
-        match self.answer() {
-            Ok(stat) => {
+        // Not ST_RDONLY of the answer: that is about the agent's own view of the file system.
+        let readonly = f64::from(u8::from(self.readonly));
+        match self.answer(timeout) {
+            Ok(Some(stat)) => {
                 push(out, &SIZE, "", bytes(stat.f_blocks, stat));
                 push(out, &FREE, "", bytes(stat.f_bfree, stat));
                 push(out, &AVAILABLE, "", bytes(stat.f_bavail, stat));
                 push(out, &FILES, "", stat.f_files as f64);
                 push(out, &FILES_FREE, "", stat.f_ffree as f64);
-                // A file system that turned read-only by itself says so here at once, in mountinfo unannounced.
-                let readonly = self.line.readonly || stat.f_flag.contains(StatVfsMountFlags::RDONLY);
-                push(out, &READONLY, "", f64::from(u8::from(readonly)));
+                push(out, &READONLY, "", readonly);
                 push(out, &DEVICE_ERROR, "", 0.0);
             }
+            // Neither well nor in error so far.
+            Ok(None) => push(out, &READONLY, "", readonly),
             Err(why) => {
-                push(out, &READONLY, &why, f64::from(u8::from(self.line.readonly)));
+                push(out, &READONLY, &why, readonly);
                 push(out, &DEVICE_ERROR, &why, 1.0);
             }
         }

@@ -9,15 +9,25 @@ use crate::options::Settings;
 pub(crate) struct Disk {
     filesystems: Option<Filesystems>,
     diskstats: Option<Diskstats>,
+    warning: Option<String>,
 }
 
 impl Disk {
     pub(crate) fn new(options: &Options) -> Result<Self, Error> {
-        let Settings { filesystem, diskstats, mount_points, fs_types, devices, mount_timeout, udev_data } =
-            Settings::new(options)?;
+        let Settings {
+            filesystem,
+            diskstats,
+            mount_points,
+            fs_types,
+            devices,
+            mount_timeout,
+            warning,
+            udev_data,
+        } = Settings::new(options)?;
         Ok(Disk {
             filesystems: filesystem.then(|| Filesystems::new(options, mount_points, fs_types, mount_timeout)),
             diskstats: diskstats.then(|| Diskstats::new(options, devices, udev_data)),
+            warning,
         })
     }
 
@@ -30,6 +40,7 @@ impl Disk {
 impl Collector for Disk {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         self.read()?;
+        self.warning.iter().for_each(|warning| out.warn(warning));
         self.filesystems.iter_mut().for_each(|part| part.push(out));
         self.diskstats.iter_mut().for_each(|part| part.push(out));
         Ok(())

@@ -39,6 +39,11 @@ impl MountInfo {
         &self.candidates[self.used]
     }
 
+    /// Whether these are the mounts of process 1, and so the machine's.
+    pub(crate) fn is_the_machines(&self) -> bool {
+        self.used == 0
+    }
+
     /// The content as of the last `refresh`.
     pub(crate) fn text(&self) -> &[u8] {
         &self.text
@@ -59,7 +64,10 @@ impl MountInfo {
             if !announced && self.read_at.is_some_and(|at| at.elapsed() < LONGEST_KEPT) {
                 return Ok(false);
             }
-            if let Ok(text) = read(file) {
+            // What could not be read before may be readable now.
+            if self.used == 0
+                && let Ok(text) = read(file)
+            {
                 return Ok(self.take(text) || first);
             }
             self.kept = None;
@@ -128,13 +136,27 @@ mod tests {
     }
 
     #[test]
+    fn process_1_is_tried_again() {
+        let mut mountinfo = MountInfo::new(&Options::default());
+        mountinfo.candidates[0] = "/no/such/mountinfo".into();
+        assert!(mountinfo.refresh().unwrap());
+        assert_eq!((mountinfo.used, mountinfo.kept.is_some()), (1, true));
+        mountinfo.candidates[0] = "/proc/thread-self/mountinfo".into();
+        // As if it had been read long ago.
+        mountinfo.read_at = None;
+        assert!(mountinfo.refresh().unwrap());
+        assert_eq!(mountinfo.used, 0);
+    }
+
+    #[test]
     fn another_file_is_read_each_time() {
         let tree = relink_core::testing::Tree::new().file("proc/self/mountinfo", "a");
         let mut mountinfo = MountInfo::new(&Options::new("disk", tree.paths(), Default::default()));
-        assert!(mountinfo.refresh().unwrap());
+        assert!(mountinfo.refresh().unwrap() && !mountinfo.is_the_machines());
         assert!(!mountinfo.refresh().unwrap());
         tree.write("proc/1/mountinfo", "b");
         assert!(mountinfo.refresh().unwrap(), "process 1 comes first");
         assert_eq!((mountinfo.text(), mountinfo.path().ends_with("1/mountinfo")), (&b"b"[..], true));
+        assert!(mountinfo.is_the_machines());
     }
 }

@@ -67,9 +67,20 @@ pub(crate) struct Line {
     pub(crate) mount_point: Vec<u8>,
     pub(crate) fstype: String,
     pub(crate) device: String,
-    pub(crate) readonly: bool,
+    /// Whether the mount is read-only: this one, in the namespace whose mountinfo it is.
+    pub(crate) mount_readonly: bool,
+    /// Whether the file system is read-only, wherever it is mounted.
+    pub(crate) super_readonly: bool,
     /// Whether asking for its size may wait for ever.
     pub(crate) suspect: bool,
+}
+
+impl Line {
+    /// Whether it is the same mount of the same file system; the number of one that is gone is given to another.
+    pub(crate) fn is_same_as(&self, other: &Line) -> bool {
+        let key = |line: &Line| (line.id, line.major, line.minor, line.suspect);
+        key(self) == key(other) && self.fstype == other.fstype && self.device == other.device
+    }
 }
 
 /// All mounts, in the order in which they were mounted.
@@ -114,8 +125,9 @@ fn parse_line(line: &[u8]) -> Result<Line, Error> {
         return Err(wrong());
     }
     // Options of the file system may have unescaped spaces, and so be several fields.
-    let readonly = is_readonly(options) || fields.any(is_readonly);
-    Ok(Line { id, major, minor, mount_point, fstype, device, readonly, suspect: false })
+    let super_readonly = fields.any(is_readonly);
+    let mount_readonly = is_readonly(options);
+    Ok(Line { id, major, minor, mount_point, fstype, device, mount_readonly, super_readonly, suspect: false })
 }
 
 /// Marks the file systems that are not local, and what is mounted below one of them: the way there leads through it.
@@ -194,7 +206,8 @@ mod tests {
                 mount_point: b"/mnt2".to_vec(),
                 fstype: "ext3".into(),
                 device: "/dev/root".into(),
-                readonly: false,
+                mount_readonly: false,
+                super_readonly: false,
                 suspect: false,
             }
         );
@@ -216,12 +229,16 @@ mod tests {
     }
 
     #[test]
-    fn readonly_is_said_in_three_ways() {
-        assert!(one("1 1 0:1 / /a ro,relatime - ext4 /dev/x rw").readonly);
-        assert!(one("1 1 0:1 / /a rw - ext4 /dev/x ro").readonly);
-        assert!(one("1 1 0:1 / /a rw - ext4 /dev/x rw,emergency_ro").readonly);
-        assert!(one("1 1 0:1 / /a rw - 9p x rw,path=C:\\a b,ro").readonly);
-        assert!(!one("1 1 0:1 / /ro rw - ext4 ro rw,errors=remount-ro").readonly);
+    fn mount_and_file_system_say_apart_whether_they_are_read_only() {
+        let said = |line: &str| {
+            let line = one(line);
+            (line.mount_readonly, line.super_readonly)
+        };
+        assert_eq!(said("1 1 0:1 / /a ro,relatime - ext4 /dev/x rw"), (true, false));
+        assert_eq!(said("1 1 0:1 / /a rw - ext4 /dev/x ro"), (false, true));
+        assert_eq!(said("1 1 0:1 / /a rw - ext4 /dev/x rw,emergency_ro"), (false, true));
+        assert_eq!(said("1 1 0:1 / /a rw - 9p x rw,path=C:\\a b,ro"), (false, true));
+        assert_eq!(said("1 1 0:1 / /ro rw - ext4 ro rw,errors=remount-ro"), (false, false));
     }
 
     #[test]

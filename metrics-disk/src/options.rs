@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use regex_lite::Regex;
-use relink_core::{Error, Options};
+use relink_core::{Error, Options, Pattern};
 use serde::Deserialize;
 
 const MOUNT_POINTS: &str =
@@ -13,8 +12,10 @@ const FS_TYPES: &str = "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpt
     iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$";
 const DEVICES: &str = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$";
 
-/// The longest `mount_timeout`: a plugin that takes longer than the host allows is not shown at all.
-const LONGEST_TIMEOUT: f64 = 5.0;
+/// node_exporter's default for the same.
+const TIMEOUT: f64 = 5.0;
+/// The longest `mount_timeout`.
+const LONGEST_TIMEOUT: f64 = 60.0;
 
 /// What the operator wrote.
 #[derive(Debug, Deserialize)]
@@ -59,9 +60,12 @@ pub(crate) struct Settings {
     pub(crate) mount_points: Filter,
     pub(crate) fs_types: Filter,
     pub(crate) devices: Filter,
-    /// For how long one collection waits for all mounts together that may be dead.
+    /// How long a mount may take to answer before it counts as silent. No collection waits as long.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(crate) mount_timeout: Duration,
+    /// What of the options is not as the operator wrote it.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    pub(crate) warning: Option<String>,
     /// Where udev keeps what it knows, if not at `run/udev/data` below the root.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(crate) udev_data: Option<PathBuf>,
@@ -70,6 +74,7 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn new(options: &Options) -> Result<Self, Error> {
         let table: Table = options.parse()?;
+        let (mount_timeout, warning) = timeout(table.mount_timeout.unwrap_or(TIMEOUT))?;
         Ok(Settings {
             filesystem: table.filesystem,
             diskstats: table.diskstats,
@@ -81,25 +86,30 @@ impl Settings {
             )?,
             fs_types: Filter::new("fs_types", table.fs_types_exclude, table.fs_types_include, FS_TYPES)?,
             devices: Filter::new("devices", table.devices_exclude, table.devices_include, DEVICES)?,
-            mount_timeout: timeout(table.mount_timeout.unwrap_or(0.25))?,
+            mount_timeout,
+            warning,
             udev_data: table.udev_data,
         })
     }
 }
 
-fn timeout(seconds: f64) -> Result<Duration, Error> {
-    if seconds > 0.0 && seconds <= LONGEST_TIMEOUT {
-        return Ok(Duration::from_secs_f64(seconds));
+/// The timeout, and a warning where it is less than was asked for: node_exporter takes any, so this is no reason to end.
+fn timeout(seconds: f64) -> Result<(Duration, Option<String>), Error> {
+    let wrong = || format!("[plugins.disk]: mount_timeout is {seconds}");
+    if seconds > LONGEST_TIMEOUT {
+        let warning = format!("{}, and more than {LONGEST_TIMEOUT} seconds are not waited for", wrong());
+        return Ok((Duration::from_secs_f64(LONGEST_TIMEOUT), Some(warning)));
     }
-    Err(Error::new(format!(
-        "[plugins.disk]: mount_timeout is {seconds}, expected seconds above 0 and up to {LONGEST_TIMEOUT}"
-    )))
+    if seconds >= 0.0 {
+        return Ok((Duration::from_secs_f64(seconds), None));
+    }
+    Err(Error::new(format!("{}, expected seconds from 0 to {LONGEST_TIMEOUT}", wrong())))
 }
 
 /// Which mount points, types or devices are left out.
 #[derive(Debug)]
 pub(crate) struct Filter {
-    pattern: Option<Regex>,
+    pattern: Option<Pattern>,
     matches_are_ignored: bool,
 }
 
@@ -123,11 +133,7 @@ impl Filter {
             (Some(exclude), None) => ("exclude", exclude),
             (None, None) => ("exclude", default.to_owned()),
         };
-        let compiled = Regex::new(&pattern).map_err(|why| {
-            Error::new(format!(
-                "[plugins.disk]: {what}_{key} is {pattern:?}, expected a regular expression: {why}"
-            ))
-        })?;
+        let compiled = Pattern::new(&format!("[plugins.disk]: {what}_{key}"), &pattern)?;
         Ok(Filter {
             pattern: (!pattern.is_empty()).then_some(compiled),
             matches_are_ignored: key == "exclude",
@@ -170,7 +176,7 @@ mod tests {
         for shown in ["sda", "nvme0n1", "vda", "dm-0", "md127", "mmcblk0p1", "sr0"] {
             assert!(!settings.devices.ignores(shown), "{shown}");
         }
-        assert_eq!(settings.mount_timeout, Duration::from_millis(250));
+        assert_eq!(settings.mount_timeout, Duration::from_secs(5));
     }
 
     #[test]
@@ -196,8 +202,15 @@ mod tests {
 
     #[test]
     fn a_timeout_is_a_short_time() {
-        assert_eq!(timeout(1.5).unwrap(), Duration::from_millis(1500));
-        for bad in [0.0, -1.0, 6.0, f64::NAN, f64::INFINITY] {
+        assert_eq!(timeout(1.5).unwrap(), (Duration::from_millis(1500), None));
+        assert_eq!(timeout(LONGEST_TIMEOUT).unwrap(), (Duration::from_secs_f64(LONGEST_TIMEOUT), None));
+        for long in [LONGEST_TIMEOUT + 0.1, 3600.0, f64::INFINITY] {
+            let (cut, warning) = timeout(long).unwrap();
+            assert_eq!(cut, Duration::from_secs_f64(LONGEST_TIMEOUT));
+            assert!(warning.unwrap().contains(&format!("mount_timeout is {long}, and more than")), "{long}");
+        }
+        assert_eq!(timeout(0.0).unwrap().0, Duration::ZERO, "as node_exporter takes it");
+        for bad in [-1.0, f64::NAN] {
             assert!(timeout(bad).unwrap_err().message().contains("mount_timeout is"), "{bad}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use relink_core::Options;
+use relink_core::{Options, Unread};
 
 /// Where to look.
 pub(crate) struct Places {
@@ -22,8 +22,6 @@ pub(crate) struct Identity {
     pub(crate) revision: String,
     /// `1` for a disk that turns, `0` for one that does not.
     pub(crate) rotational: String,
-    /// Whether udev knows the device. It may come to know it a little after the device appeared.
-    pub(crate) known: bool,
 }
 
 impl Places {
@@ -33,21 +31,18 @@ impl Places {
     }
 
     /// Reads what there is. Containers and small systems have no udev, so a missing file is no error.
-    pub(crate) fn look_up(&self, name: &str, major: u32, minor: u32) -> Identity {
-        let database = std::fs::read(self.udev.join(format!("b{major}:{minor}"))).ok();
+    pub(crate) fn look_up(&self, name: &str, major: u32, minor: u32, unread: &mut Unread) -> Identity {
+        let database = unread.read(&self.udev.join(format!("b{major}:{minor}")));
         let mut identity = database.as_deref().map(parse).unwrap_or_default();
-        identity.known = database.is_some();
         // A name such as cciss/c0d0 is a folder cciss!c0d0 in sysfs.
         let queue = self.block.join(name.replace('/', "!")).join("queue/rotational");
-        identity.rotational =
-            std::fs::read_to_string(queue).map(|text| text.trim().to_owned()).unwrap_or_default();
+        identity.rotational = unread.read(&queue).unwrap_or_default();
         identity
     }
 }
 
 /// The properties in udev's database, which are lines such as `E:ID_MODEL=Some_disk`.
-fn parse(text: &[u8]) -> Identity {
-    let text = String::from_utf8_lossy(text);
+fn parse(text: &str) -> Identity {
     let value = |key: &str| {
         let mut properties = text.lines().filter_map(|line| line.strip_prefix("E:")?.split_once('='));
         properties.find(|(known, _)| *known == key).map(|(_, value)| value.trim().to_owned())
@@ -63,7 +58,6 @@ fn parse(text: &[u8]) -> Identity {
         serial: serial.unwrap_or_default(),
         revision: value("ID_REVISION").unwrap_or_default(),
         rotational: String::new(),
-        known: false,
     }
 }
 
@@ -73,14 +67,14 @@ mod tests {
 
     #[test]
     fn properties_of_a_disk() {
-        let text = b"S:disk/by-id/x\nI:123\nE:ID_MODEL=Some_disk\nE:ID_SERIAL=Some_disk_0:1=2\n\
+        let text = "S:disk/by-id/x\nI:123\nE:ID_MODEL=Some_disk\nE:ID_SERIAL=Some_disk_0:1=2\n\
             E:ID_SERIAL_SHORT=0:1=2\nE:ID_WWN=0x5000\nE:ID_PATH=pci-0\nE:ID_REVISION=9\nG:systemd\n";
         let identity = parse(text);
         assert_eq!(identity.model, "Some_disk");
         assert_eq!(identity.serial, "0:1=2");
         assert_eq!([identity.wwn, identity.path, identity.revision], ["0x5000", "pci-0", "9"]);
-        assert_eq!(parse(b"E:ID_SERIAL=a\nE:SCSI_IDENT_SERIAL=b\n").serial, "b");
-        assert_eq!(parse(b"E:ID_SERIAL=a\nE:ID_SERIAL_SHORT=\n").serial, "a");
-        assert_eq!(parse(b"\xff\x00junk\nE:ID_MODEL"), Identity::default());
+        assert_eq!(parse("E:ID_SERIAL=a\nE:SCSI_IDENT_SERIAL=b\n").serial, "b");
+        assert_eq!(parse("E:ID_SERIAL=a\nE:ID_SERIAL_SHORT=\n").serial, "a");
+        assert_eq!(parse("\u{fffd}\0junk\nE:ID_MODEL"), Identity::default());
     }
 }

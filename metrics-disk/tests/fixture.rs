@@ -158,6 +158,42 @@ fn without_process_1_the_own_mounts_are_shown() {
     assert_eq!(of(&render(&tree, "disk", "{}").unwrap(), "node_filesystem_files").len(), 1);
 }
 
+/// The mount points that are shown as read-only.
+fn readonly(tree: &Tree) -> Vec<String> {
+    let lines = of(&render(tree, "disk", "{}").unwrap(), "node_filesystem_readonly");
+    let points = lines.iter().filter(|line| line.ends_with(" 1"));
+    points.map(|line| line.split('"').nth(3).unwrap().to_owned()).collect()
+}
+
+const WRITABLE: &str = "27 1 254:0 / / ro - ext4 /dev/vda rw\n28 27 0:2 / /a rw - ext4 b rw\n";
+const READ_ONLY: &str = "29 27 0:3 / /b rw - ext4 c ro,x\n30 27 0:4 / /c rw - ext4 d rw,emergency_ro\n";
+
+#[test]
+fn how_process_1_has_it_mounted_counts() {
+    let tree = machine();
+    tree.write("proc/1/mountinfo", format!("{WRITABLE}{READ_ONLY}"));
+    tree.write("proc/self/mountinfo", READ_ONLY);
+    assert_eq!(readonly(&tree), ["/", "/b", "/c"]);
+}
+
+#[test]
+fn how_the_agent_has_it_mounted_does_not_count() {
+    // A unit with ProtectSystem=strict, on a machine where only root may look at process 1.
+    let tree =
+        Tree::new().file("proc/diskstats", SDA).file("proc/self/mountinfo", WRITABLE.to_owned() + READ_ONLY);
+    assert_eq!(readonly(&tree), ["/b", "/c"]);
+    // A container with a process 1 of its own, and the machine's root as a volume that is read-only.
+    let root = tree.path().join("root").display().to_string();
+    tree.write(
+        "proc/1/mountinfo",
+        format!(
+            "1 0 0:1 / / ro - ext4 x rw\n2 1 8:1 / {root} ro - ext4 a rw\n3 2 8:2 / {root}/b ro - xfs c rw\n\
+             4 2 8:3 / {root}/d ro - xfs e ro\n5 1 0:5 / {root}x ro - tmpfs f rw\n"
+        ),
+    );
+    assert_eq!(readonly(&tree), ["/".to_owned(), "/d".to_owned(), format!("{root}x")]);
+}
+
 #[test]
 fn a_disk_has_as_many_families_as_its_kernel_counts() {
     let counts = |columns: u32| (1..=columns).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
@@ -281,8 +317,8 @@ fn bad_options_are_refused() {
     assert!(unknown.starts_with("[plugins.disk]: unknown field `mountpoints`, expected one of"), "{unknown}");
     let pattern = refused(r#"{"fs_types_include": "["}"#);
     assert!(pattern.contains(r#"fs_types_include is "[", expected a regular expression"#), "{pattern}");
-    let timeout = refused(r#"{"mount_timeout": 60}"#);
-    assert!(timeout.contains("mount_timeout is 60, expected seconds above 0 and up to 5"), "{timeout}");
+    let timeout = refused(r#"{"mount_timeout": -1}"#);
+    assert!(timeout.contains("mount_timeout is -1, expected seconds from 0 to 60"), "{timeout}");
 }
 
 #[test]

@@ -3,16 +3,15 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use regex_lite::Regex;
-use relink_core::Samples;
+use relink_core::{Pattern, Samples, Unread};
 
 use crate::families::{CHIP_NAMES, FIRST_SENSOR, SENSOR_LABEL};
-use crate::files::{Class, Page, read_number, read_once};
+use crate::files::{Class, Page, read_number};
 use crate::sensors::SENSORS;
 
 pub(crate) struct Chips {
-    class: Class,
-    exclude: Option<Regex>,
+    pub(crate) class: Class,
+    exclude: Option<Pattern>,
     chips: Vec<Chip>,
     page: Box<Page>,
 }
@@ -24,6 +23,7 @@ struct Chip {
     /// Sensors and what the driver calls them.
     labels: Vec<(String, String)>,
     readings: Vec<Reading>,
+    unread: Unread,
 }
 
 /// A file that holds a number.
@@ -35,12 +35,12 @@ struct Reading {
 }
 
 impl Chips {
-    pub(crate) fn new(folder: PathBuf, exclude: Option<Regex>) -> Self {
+    pub(crate) fn new(folder: PathBuf, exclude: Option<Pattern>) -> Self {
         Chips { class: Class::new(folder), exclude, chips: Vec::new(), page: Box::new([0; 4096]) }
     }
 
     pub(crate) fn collect(&mut self, out: &mut Samples) {
-        if let Some(entries) = self.class.changed() {
+        if let Some(entries) = self.class.due(out) {
             let chips = entries.iter().map(|entry| Chip::find(&entry.path, &entry.name));
             let shown = chips
                 .filter(|chip| self.exclude.as_ref().is_none_or(|pattern| !pattern.is_match(&chip.label)));
@@ -54,29 +54,32 @@ impl Chips {
 
 impl Chip {
     fn find(folder: &Path, entry: &str) -> Self {
-        let name = read_once(&folder.join("name")).map(|name| cleaned(&name)).filter(|name| !name.is_empty());
-        let label = device_label(folder).or_else(|| name.clone()).unwrap_or_else(|| cleaned(entry));
+        let mut unread = Unread::default();
+        let name =
+            unread.read(&folder.join("name")).map(|name| cleaned(&name)).filter(|name| !name.is_empty());
+        let label =
+            device_label(folder, &mut unread).or_else(|| name.clone()).unwrap_or_else(|| cleaned(entry));
         // Drivers before Linux 3.13 put their files into the folder of the device.
         let mut files = BTreeMap::new();
         for folder in [folder, &folder.join("device")] {
-            let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            for file in names.filter_map(|entry| entry.file_name().into_string().ok()) {
+            for file in unread.list(folder) {
                 if let Some((sensor, described)) = recognise(&file) {
                     files.insert((sensor, described), folder.join(file));
                 }
             }
         }
-        let mut chip = Chip { label, name, labels: Vec::new(), readings: Vec::new() };
+        let (mut labels, mut readings) = (Vec::new(), Vec::new());
         for ((sensor, described), path) in files {
             match described {
-                Some(described) => chip.readings.push(Reading { sensor, path, described }),
-                None => chip.labels.extend(read_once(&path).map(|label| (sensor, label))),
+                Some(described) => readings.push(Reading { sensor, path, described }),
+                None => labels.extend(unread.read(&path).map(|label| (sensor, label))),
             }
         }
-        chip
+        Chip { label, name, labels, readings, unread }
     }
 
     fn push(&self, page: &mut Page, out: &mut Samples) {
+        self.unread.tell(out);
         if let Some(name) = &self.name {
             out.push(&CHIP_NAMES, [&self.label, name], 1.0);
         }
@@ -85,7 +88,7 @@ impl Chip {
         }
         for reading in &self.readings {
             let described = &SENSORS[reading.described];
-            let value = read_number(&reading.path, page).and_then(|number| described.value(number));
+            let value = read_number(&reading.path, page, out).and_then(|number| described.value(number));
             if let Some(value) = value {
                 out.push_index(FIRST_SENSOR + reading.described, &[&self.label, &reading.sensor], value);
             }
@@ -98,7 +101,7 @@ fn each_once(chips: impl Iterator<Item = Chip>) -> Vec<Chip> {
     let mut seen = HashSet::new();
     let mut once = Vec::new();
     for mut chip in chips {
-        let Chip { label, name, labels, readings } = &mut chip;
+        let Chip { label, name, labels, readings, .. } = &mut chip;
         let mut is_new = |sensor: &str, what: String| seen.insert((label.clone(), sensor.to_owned(), what));
         if name.as_ref().is_some_and(|name| !is_new("", name.clone())) {
             *name = None;
@@ -130,8 +133,9 @@ fn recognise(file: &str) -> Option<(String, Option<usize>)> {
 }
 
 /// A label of the device behind the chip: its folder and the one above, as in `platform_coretemp_0`.
-fn device_label(folder: &Path) -> Option<String> {
-    let device = folder.join("device").canonicalize().ok()?;
+fn device_label(folder: &Path, unread: &mut Unread) -> Option<String> {
+    let device = folder.join("device");
+    let device = unread.unless(&device, device.canonicalize())?;
     let name =
         |path: &Path| path.file_name().map(|name| cleaned(&name.to_string_lossy())).unwrap_or_default();
     match (device.parent().map(name).unwrap_or_default(), name(&device)) {

@@ -3,32 +3,39 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use relink_core::{Samples, Unread};
+
+/// How often the files of a device are looked for again: drivers add some to a device that has been there for long, as
+/// coretemp does when a CPU comes online, and what could not be read at first may be readable now. Only time can tell,
+/// as sysfs does not change the date of a folder when a file comes.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Room for the content of any sysfs file: the kernel limits it to a page.
 pub(crate) type Page = [u8; 4096];
 
 /// The content without the line end. Nothing if the file can't be read: drivers answer EAGAIN, ENODATA or ENODEV where
-/// they have no value now, and files vanish with their device.
-pub(crate) fn read<'a>(path: &Path, page: &'a mut Page) -> Option<&'a str> {
-    let filled = File::open(path).and_then(|mut file| file.read(page)).ok()?;
+/// they have no value now, and files vanish with their device. One that is there and can't be opened is told.
+pub(crate) fn read<'a>(path: &Path, page: &'a mut Page, out: &mut Samples) -> Option<&'a str> {
+    let mut unread = Unread::default();
+    let opened = unread.unless(path, File::open(path));
+    unread.tell(out);
+    let filled = opened?.read(page).ok()?;
     std::str::from_utf8(&page[..filled]).ok().map(str::trim_end)
 }
 
 /// The number that a file holds, if it does.
-pub(crate) fn read_number(path: &Path, page: &mut Page) -> Option<f64> {
-    read(path, page)?.parse().ok().filter(|number: &f64| number.is_finite())
-}
-
-/// The content of a file that is read seldom. What is not UTF-8 becomes U+FFFD.
-pub(crate) fn read_once(path: &Path) -> Option<String> {
-    let bytes = std::fs::read(path).ok()?;
-    Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+pub(crate) fn read_number(path: &Path, page: &mut Page, out: &mut Samples) -> Option<f64> {
+    read(path, page, out)?.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// A folder of `/sys/class`, and what stood in it when it was last looked at.
 pub(crate) struct Class {
     path: PathBuf,
     entries: Vec<Entry>,
+    /// When the files of the devices were last looked for.
+    pub(crate) looked: Option<Instant>,
 }
 
 /// A device of a class. The link's target tells a device from another one that has taken its name.
@@ -41,23 +48,29 @@ pub(crate) struct Entry {
 
 impl Class {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Class { path, entries: Vec::new() }
+        Class { path, entries: Vec::new(), looked: None }
     }
 
-    /// The devices, in the order of their names, if they are others than at the last call. A machine without such
-    /// devices mostly has no such folder.
-    pub(crate) fn changed(&mut self) -> Option<&[Entry]> {
-        let found = std::fs::read_dir(&self.path).into_iter().flatten().flatten().filter_map(|entry| {
-            let path = entry.path();
-            let target = std::fs::read_link(&path).ok();
-            Some(Entry { name: entry.file_name().into_string().ok()?, path, target })
-        });
-        let mut found: Vec<Entry> = found.collect();
+    /// The devices, in the order of their names, if their files have to be looked for: the devices are others than at
+    /// the last call, or it is time to look again. A machine without such devices mostly has no such folder.
+    pub(crate) fn due(&mut self, out: &mut Samples) -> Option<&[Entry]> {
+        let mut unread = Unread::default();
+        let mut found: Vec<Entry> = unread
+            .list(&self.path)
+            .into_iter()
+            .map(|name| {
+                let path = self.path.join(&name);
+                let target = std::fs::read_link(&path).ok();
+                Entry { name, path, target }
+            })
+            .collect();
+        unread.tell(out);
         found.sort();
-        if found == self.entries {
+        if found == self.entries && self.looked.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
             return None;
         }
         self.entries = found;
+        self.looked = Some(Instant::now());
         Some(&self.entries)
     }
 }

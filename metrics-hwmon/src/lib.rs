@@ -11,8 +11,7 @@ mod sensors;
 mod supplies;
 mod thermal;
 
-use regex_lite::Regex;
-use relink_core::{Collector, Error, Options, Samples, register};
+use relink_core::{Collector, Error, Options, Pattern, Samples, register};
 use serde::Deserialize;
 
 use chips::Chips;
@@ -82,9 +81,51 @@ impl Collector for Hwmon {
 }
 
 /// The pattern of an option; nothing for an empty one.
-fn pattern(option: &str, text: &str) -> Result<Option<Regex>, Error> {
-    let compiled = (!text.is_empty()).then(|| Regex::new(text)).transpose();
-    compiled.map_err(|why| {
-        Error::new(format!("[plugins.hwmon]: {option} is {text:?}, expected a regular expression: {why}"))
-    })
+fn pattern(option: &str, text: &str) -> Result<Option<Pattern>, Error> {
+    (!text.is_empty()).then(|| Pattern::new(&format!("[plugins.hwmon]: {option}"), text)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use relink_core::testing::{Tree, collect};
+
+    use super::*;
+
+    #[test]
+    fn the_files_of_a_device_are_looked_for_again() {
+        let tree = Tree::new()
+            .file("sys/class/hwmon/hwmon0/temp1_input", "45000\n")
+            .file("sys/class/thermal/thermal_zone0/temp", "20000\n")
+            .file("sys/class/power_supply/BAT0/capacity", "50\n");
+        let mut hwmon = Hwmon::new(&Options::new("hwmon", tree.paths(), Default::default())).unwrap();
+        let first = collect(&mut hwmon, "hwmon").unwrap();
+        assert_eq!(first.lines().count(), 3, "{first}");
+        for (file, content) in [
+            ("hwmon/hwmon0/temp2_input", "51000\n"),
+            ("hwmon/hwmon0/temp1_label", "Core 0\n"),
+            ("hwmon/hwmon0/name", "coretemp\n"),
+            ("thermal/thermal_zone0/type", "acpitz\n"),
+            ("power_supply/BAT0/voltage_now", "12000000\n"),
+            ("power_supply/BAT0/status", "Full\n"),
+        ] {
+            tree.write(&format!("sys/class/{file}"), content);
+        }
+        assert_eq!(collect(&mut hwmon, "hwmon").unwrap(), first, "it is not yet time");
+        // As if half a minute had passed.
+        hwmon.chips.as_mut().unwrap().class.looked = None;
+        hwmon.thermal.as_mut().unwrap().class.looked = None;
+        hwmon.supplies.as_mut().unwrap().class.looked = None;
+        let text = collect(&mut hwmon, "hwmon").unwrap();
+        for line in [
+            r#"node_hwmon_temp_celsius{chip="coretemp",sensor="temp1"} 45"#,
+            r#"node_hwmon_temp_celsius{chip="coretemp",sensor="temp2"} 51"#,
+            r#"node_hwmon_sensor_label{chip="coretemp",sensor="temp1",label="Core 0"} 1"#,
+            r#"node_hwmon_chip_names{chip="coretemp",chip_name="coretemp"} 1"#,
+            r#"node_thermal_zone_temp{zone="0",type="acpitz"} 20"#,
+            r#"node_power_supply_voltage_volt{power_supply="BAT0"} 12"#,
+            r#"status="Full""#,
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
 }

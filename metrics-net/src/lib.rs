@@ -34,6 +34,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 struct Net {
     /// None: all is from sysfs.
     netlink: Option<Netlink>,
+    /// When it was last tried to open netlink; none where it is not wanted.
+    tried: Option<Instant>,
     /// `/sys/class/net`.
     folder: PathBuf,
     settings: Settings,
@@ -45,19 +47,25 @@ impl Net {
         let settings = Settings::new(options)?;
         // Another sysfs is of another namespace than the one that netlink shows.
         let is_own = options.paths().sysfs == Path::new("/sys");
-        let netlink = match settings.source {
-            From::Auto if is_own => Netlink::open().ok(),
-            From::Auto | From::Sysfs => None,
-            From::Netlink => Some(
-                Netlink::open()
-                    .map_err(|why| why.hint("set source = \"sysfs\" in [plugins.net] to do without"))?,
-            ),
+        let (netlink, tried) = match settings.source {
+            From::Auto if is_own => (Netlink::open().ok(), Some(Instant::now())),
+            From::Auto | From::Sysfs => (None, None),
+            From::Netlink => {
+                let netlink = Netlink::open()
+                    .map_err(|why| why.hint("set source = \"sysfs\" in [plugins.net] to do without"))?;
+                (Some(netlink), None)
+            }
         };
-        Ok(Net { netlink, folder: options.sysfs("class/net"), settings, links: Vec::new() })
+        Ok(Net { netlink, tried, folder: options.sysfs("class/net"), settings, links: Vec::new() })
     }
 
     fn read(&mut self) -> Result<(), Error> {
         let devices = &self.settings.devices;
+        // There may have been no descriptor for it.
+        if self.netlink.is_none() && self.tried.is_some_and(|at| at.elapsed() >= LOOK_AGAIN) {
+            self.netlink = Netlink::open().ok();
+            self.tried = Some(Instant::now());
+        }
         let Some(netlink) = &mut self.netlink else {
             return sysfs::read(&self.folder, &mut self.links, |name| devices.ignores(name));
         };
@@ -78,6 +86,7 @@ impl Collector for Net {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         self.read()?;
         for link in self.links.iter().filter(|link| !link.ignored) {
+            link.unread.tell(out);
             let shows = |part: &Option<Filter>| part.as_ref().is_some_and(|part| !part.ignores(&link.name));
             if shows(&self.settings.netdev) {
                 link.push_traffic(out);
@@ -98,5 +107,25 @@ impl Collector for Net {
             out.push(&link.name, words.join(", "));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn netlink_that_could_not_be_opened_is_tried_again() {
+        let mut net = Net::new(&Options::default()).unwrap();
+        assert!(net.netlink.is_some(), "this machine has netlink");
+        let just_now = Instant::now();
+        (net.netlink, net.tried) = (None, Some(just_now));
+        net.read().unwrap();
+        assert!(net.netlink.is_none(), "it is not yet time");
+        net.tried = just_now.checked_sub(LOOK_AGAIN);
+        net.read().unwrap();
+        assert!(net.netlink.is_some());
+        let names: Vec<_> = net.links.iter().map(|link| link.name.as_str()).collect();
+        assert!(names.contains(&"lo"), "{names:?}");
     }
 }

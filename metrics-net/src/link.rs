@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use relink_core::Samples;
+use relink_core::{Samples, Unread};
 
 use crate::families::{ATTRIBUTES, CARRIER_CHANGES, FAMILIES, FLAGS, STATISTICS, TRAFFIC};
 
@@ -28,6 +28,8 @@ pub(crate) struct Link {
     pub(crate) alias: String,
     /// When sysfs was last asked for what netlink does not tell, and what could have changed it since.
     pub(crate) looked: Option<(Instant, [Option<i64>; 2])>,
+    /// What sysfs had and could not be read.
+    pub(crate) unread: Unread,
 }
 
 impl Link {

@@ -1,7 +1,6 @@
 //! The table `[plugins.net]` of `relink.toml`.
 
-use regex_lite::Regex;
-use relink_core::{Error, Options};
+use relink_core::{Error, Options, Pattern};
 use serde::Deserialize;
 
 /// What the operator wrote.
@@ -73,7 +72,7 @@ impl Settings {
 /// Which interfaces are left out: without a pattern, none.
 #[derive(Debug, Default)]
 pub(crate) struct Filter {
-    pattern: Option<Regex>,
+    pattern: Option<Pattern>,
     matches_are_ignored: bool,
 }
 
@@ -90,11 +89,7 @@ impl Filter {
     }
 
     fn new(what: &str, key: &str, pattern: &str) -> Result<Self, Error> {
-        let compiled = Regex::new(pattern).map_err(|why| {
-            Error::new(format!(
-                "[plugins.net]: {what}_{key} is {pattern:?}, expected a regular expression: {why}"
-            ))
-        })?;
+        let compiled = Pattern::new(&format!("[plugins.net]: {what}_{key}"), pattern)?;
         Ok(Filter { pattern: Some(compiled), matches_are_ignored: key == "exclude" })
     }
 

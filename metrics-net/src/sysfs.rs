@@ -1,9 +1,8 @@
 //! `/sys/class/net`: what netlink does not tell, or where there is no netlink, all of it.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
-use relink_core::{Context, Error};
+use relink_core::{Context, Error, Unread};
 
 use crate::families::{ATTRIBUTES, INTERFACE, STATISTICS, SYSFS_ONLY};
 use crate::link::Link;
@@ -32,53 +31,55 @@ pub(crate) fn read(
 }
 
 fn fill(folder: &Path, link: &mut Link) -> Result<(), Error> {
+    let unread = &mut link.unread;
     for at in 0..SYSFS_ONLY {
-        link.numbers[at] = read_attribute(folder, at)?;
+        link.numbers[at] = read_attribute(folder, at, unread)?;
     }
     link.index = link.numbers[INTERFACE].unwrap_or(0) as u32;
     for (count, file) in link.counts.iter_mut().zip(STATISTICS) {
-        *count = read_parsed(folder.join("statistics").join(file), "a count", |text| text.parse().ok())?;
+        let path = folder.join("statistics").join(file);
+        *count = read_parsed(path, "a count", unread, |text| text.parse().ok())?;
     }
-    link.address = read_text(&folder.join("address"))?.unwrap_or_default();
-    link.broadcast = read_text(&folder.join("broadcast"))?.unwrap_or_default();
-    link.state = read_text(&folder.join("operstate"))?.unwrap_or_default();
-    link.alias = read_text(&folder.join("ifalias"))?.unwrap_or_default();
-    fill_rest(folder, link)
+    link.address = unread.read(&folder.join("address")).unwrap_or_default();
+    link.broadcast = unread.read(&folder.join("broadcast")).unwrap_or_default();
+    link.state = unread.read(&folder.join("operstate")).unwrap_or_default();
+    link.alias = unread.read(&folder.join("ifalias")).unwrap_or_default();
+    read_rest(folder, link)
 }
 
 /// What netlink does not tell.
 pub(crate) fn fill_rest(folder: &Path, link: &mut Link) -> Result<(), Error> {
+    link.unread = Unread::default();
+    read_rest(folder, link)
+}
+
+fn read_rest(folder: &Path, link: &mut Link) -> Result<(), Error> {
+    let unread = &mut link.unread;
     for at in SYSFS_ONLY..ATTRIBUTES.len() {
-        link.numbers[at] = read_attribute(folder, at)?;
+        link.numbers[at] = read_attribute(folder, at, unread)?;
     }
-    link.duplex = read_text(&folder.join("duplex"))?.unwrap_or_default();
+    link.duplex = unread.read(&folder.join("duplex")).unwrap_or_default();
     Ok(())
 }
 
-fn read_attribute(folder: &Path, at: usize) -> Result<Option<i64>, Error> {
+fn read_attribute(folder: &Path, at: usize, unread: &mut Unread) -> Result<Option<i64>, Error> {
     // Some are hexadecimal.
-    read_parsed(folder.join(ATTRIBUTES[at].file), "a number", |text| match text.strip_prefix("0x") {
+    read_parsed(folder.join(ATTRIBUTES[at].file), "a number", unread, |text| match text.strip_prefix("0x") {
         Some(digits) => i64::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),
     })
 }
 
-fn read_parsed<T>(path: PathBuf, what: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Error> {
-    let Some(text) = read_text(&path)? else { return Ok(None) };
+/// Nothing if there is no such file, or if the driver has no value for it.
+fn read_parsed<T>(
+    path: PathBuf,
+    what: &str,
+    unread: &mut Unread,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Error> {
+    let Some(text) = unread.read(&path) else { return Ok(None) };
     match parse(&text) {
         Some(value) => Ok(Some(value)),
         None => Err(Error::expected(what, &text).context(path.display())),
-    }
-}
-
-/// The content without the line end. Nothing if there is no such file, or if the driver has no value for it: then it
-/// answers EINVAL, EOPNOTSUPP and others, and ENODEV when the interface is gone.
-fn read_text(path: &Path) -> Result<Option<String>, Error> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())),
-        Err(why) if why.kind() == io::ErrorKind::PermissionDenied => {
-            Err(why).context(format_args!("reading {}", path.display()))
-        }
-        Err(_) => Ok(None),
     }
 }

@@ -20,7 +20,7 @@ impl Arp {
 
     pub(crate) fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         self.devices.iter_mut().for_each(|(_, count)| *count = 0);
-        let Some(text) = self.source.read_if_present()? else { return Ok(()) };
+        let Some(text) = self.source.read_if_present(out)? else { return Ok(()) };
         let counted = count(text, &mut self.devices);
         counted.context(self.source.path().display())?;
         self.devices.retain(|(_, count)| *count > 0);

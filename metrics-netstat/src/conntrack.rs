@@ -32,11 +32,11 @@ impl Conntrack {
 
     pub(crate) fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         for (family, source) in &mut self.numbers {
-            let Some(text) = source.read_if_present()? else { return Ok(()) };
+            let Some(text) = source.read_if_present(out)? else { return Ok(()) };
             let count = text.trim_end().parse::<u64>().map_err(|_| Error::expected("a number", text));
             out.push(family, [], count.context(source.path().display())? as f64);
         }
-        let Some(text) = self.stat.read_if_present()? else { return Ok(()) };
+        let Some(text) = self.stat.read_if_present(out)? else { return Ok(()) };
         let summed = sum(text, &mut self.header, &mut self.columns);
         summed.context(self.stat.path().display())?;
         for (_, family, sum) in &self.columns {

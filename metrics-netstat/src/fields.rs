@@ -1,13 +1,12 @@
 //! The option `fields`: which of the protocols' fields are shown.
 
-use regex_lite::Regex;
-use relink_core::Error;
+use relink_core::{Error, Pattern};
 
 use crate::protocols::shown;
 
 /// A pattern over names such as `Tcp_InSegs`, as node_exporter has it; without one, all that have a family are shown.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Fields(Option<Regex>);
+pub(crate) struct Fields(Option<Pattern>);
 
 impl Fields {
     /// An empty pattern is none; one that leaves nothing over is a mistake.
@@ -15,15 +14,14 @@ impl Fields {
         if pattern.is_empty() {
             return Ok(Fields::default());
         }
-        let wrong = |why: &str| Error::new(format!("[plugins.netstat]: fields is {pattern:?}, {why}"));
-        let compiled =
-            Regex::new(pattern).map_err(|why| wrong(&format!("expected a regular expression: {why}")))?;
-        let fields = Fields(Some(compiled));
+        let fields = Fields(Some(Pattern::new("[plugins.netstat]: fields", pattern)?));
         if shown().any(|(protocol, field)| fields.show(protocol, field)) {
             return Ok(fields);
         }
-        Err(wrong("which is none of the fields that this plugin shows")
-            .hint("they are in the README of metrics-netstat, as in Tcp_InSegs"))
+        let wrong = format!(
+            "[plugins.netstat]: fields is {pattern:?}, which is none of the fields that this plugin shows"
+        );
+        Err(Error::new(wrong).hint("they are in the README of metrics-netstat, as in Tcp_InSegs"))
     }
 
     /// Whether this field is shown.

@@ -153,7 +153,7 @@ impl Snmp6 {
     }
 
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let Some(text) = self.source.read_if_present()? else { return Ok(()) };
+        let Some(text) = self.source.read_if_present(out)? else { return Ok(()) };
         let pushed = push_snmp6(text, &self.shown, out);
         pushed.context(self.source.path().display())
     }

@@ -45,7 +45,7 @@ impl UdpQueues {
     pub(crate) fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         for (ip, source) in &mut self.files {
             let (mut tx, mut rx) = (0, 0);
-            let found = each(source, |socket| {
+            let found = each(source, out, |socket| {
                 tx += socket.tx;
                 rx += socket.rx;
             })?;
@@ -72,7 +72,7 @@ impl TcpStates {
         let mut counts = [0_u32; STATES.len()];
         let (mut tx, mut rx) = (0, 0);
         for source in &mut self.files {
-            each(source, |socket| {
+            each(source, out, |socket| {
                 // A later kernel's state is not counted.
                 if let Some(count) = (socket.state as usize).checked_sub(1).and_then(|at| counts.get_mut(at))
                 {
@@ -91,9 +91,9 @@ impl TcpStates {
     }
 }
 
-/// Hands out each socket of a file; `false` if there is no such file.
-fn each(source: &mut Source, mut one: impl FnMut(Socket)) -> Result<bool, Error> {
-    let Some(text) = source.read_if_present()? else { return Ok(false) };
+/// Hands out each socket of a file; `false` if there is none, or none that may be read.
+fn each(source: &mut Source, out: &mut Samples, mut one: impl FnMut(Socket)) -> Result<bool, Error> {
+    let Some(text) = source.read_if_present(out)? else { return Ok(false) };
     let read = parse(text, &mut one);
     read.context(source.path().display())?;
     Ok(true)

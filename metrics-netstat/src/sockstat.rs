@@ -38,7 +38,7 @@ impl Sockstat {
     pub(crate) fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         let pushed = push_lines(self.ipv4.read()?, &self.fields, self.page_size, out);
         pushed.context(self.ipv4.path().display())?;
-        let Some(text) = self.ipv6.read_if_present()? else { return Ok(()) };
+        let Some(text) = self.ipv6.read_if_present(out)? else { return Ok(()) };
         let pushed = push_lines(text, &self.fields, self.page_size, out);
         pushed.context(self.ipv6.path().display())
     }

@@ -77,7 +77,7 @@ impl Collector for Pressure {
 impl Resource {
     /// A kernel before 4.20 or without CONFIG_PSI has no such file (`irq` is since 6.1).
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let text = match self.source.read_if_present() {
+        let text = match self.source.read_if_present(out) {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(()),
             Err(error) => return if is_switched_off(self.source.path()) { Ok(()) } else { Err(error) },

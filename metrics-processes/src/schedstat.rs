@@ -20,7 +20,7 @@ impl Schedstat {
     }
 
     pub(crate) fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let Some(text) = self.source.read_if_present()? else { return Ok(()) };
+        let Some(text) = self.source.read_if_present(out)? else { return Ok(()) };
         let pushed = push_lines(text, out);
         pushed.context(self.source.path().display())
     }

@@ -100,7 +100,7 @@ impl Machine {
 impl Machine {
     /// A kernel without sysctl has no such file.
     fn push_files(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let Some(text) = self.file_nr.read_if_present()? else { return Ok(()) };
+        let Some(text) = self.file_nr.read_if_present(out)? else { return Ok(()) };
         let [allocated, maximum] = parse_file_nr(text).context(self.file_nr.path().display())?;
         out.push(&FILES_ALLOCATED, [], allocated as f64);
         out.push(&FILES_MAXIMUM, [], maximum as f64);

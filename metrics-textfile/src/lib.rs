@@ -6,7 +6,7 @@ mod file;
 mod folder;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use relink_core::{Collector, Error, Facts, Family, Options, Samples, register};
 use serde::Deserialize;
@@ -55,6 +55,11 @@ impl Default for Directories {
 }
 
 struct Textfile {
+    /// As the operator has named them: folders, and patterns of folders.
+    given: Vec<PathBuf>,
+    /// How many series a file may have.
+    series: usize,
+    /// The folders that were read last.
     folders: Vec<Folder>,
 }
 
@@ -66,15 +71,49 @@ impl Textfile {
         };
         // An empty path is node_exporter's default, and means none.
         paths.retain(|path| !path.as_os_str().is_empty());
-        let mut seen = HashSet::new();
-        paths.retain(|path| seen.insert(path.clone()));
-        let folders = paths.into_iter().map(|path| Folder::new(path, options.series())).collect();
-        Ok(Textfile { folders })
+        Ok(Textfile { given: paths, series: options.series(), folders: Vec::new() })
     }
+
+    /// Brings the folders up to date; those that were there before keep what is known of their files.
+    fn find_folders(&mut self, out: &mut Samples) {
+        let mut known = std::mem::take(&mut self.folders);
+        let mut seen = HashSet::new();
+        for path in self.given.iter().flat_map(|given| matching(given, out)) {
+            if seen.insert(path.clone()) {
+                let before = known.iter().position(|folder| folder.path() == path);
+                let folder = before.map(|at| known.swap_remove(at));
+                self.folders.push(folder.unwrap_or_else(|| Folder::new(path, self.series)));
+            }
+        }
+    }
+}
+
+/// The path as a pattern, if it is one.
+fn pattern(given: &Path) -> Option<&str> {
+    given.to_str().filter(|text| text.contains(['*', '?', '[']))
+}
+
+/// The folders that a path stands for, by name: itself, or those that match if it is a pattern. A pattern that nothing
+/// matches stands for itself as well: a name may have a bracket in it, and if there is none of that name the operator is
+/// told.
+fn matching(given: &Path, out: &mut Samples) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in pattern(given).and_then(|pattern| glob::glob(pattern).ok()).into_iter().flatten() {
+        match path {
+            Ok(path) => found.push(path),
+            // Another user's folder on the way is no fault of those that match.
+            Err(why) => out.warn(format!("{}: {}", why.path().display(), why.error())),
+        }
+    }
+    if found.is_empty() { vec![given.to_owned()] } else { found }
 }
 
 impl Collector for Textfile {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        // Names stand for the same folders at all times.
+        if self.folders.is_empty() || self.given.iter().any(|given| pattern(given).is_some()) {
+            self.find_folders(out);
+        }
         let mut wrong = false;
         for folder in &mut self.folders {
             if let Err(why) = folder.look() {
@@ -101,7 +140,7 @@ impl Collector for Textfile {
     }
 
     fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
-        if self.folders.is_empty() {
+        if self.given.is_empty() {
             out.push("folder", "none; set [plugins.textfile] directory");
         }
         for folder in self.folders.iter().take(FACTS) {

@@ -200,6 +200,37 @@ fn several_folders_are_read_in_their_order() {
 }
 
 #[test]
+fn a_folder_may_be_a_pattern() {
+    let tree = Tree::new().file("tf/a/m/1.prom", "one 1\n").file("tf/b/m/2.prom", "two 1\n");
+    tree.write("tf/c/other/3.prom", "three 1\n");
+    let options = |paths: &[&str]| {
+        let paths: Vec<_> = paths.iter().map(|path| tree.path().join(path)).collect();
+        serde_json::json!({ "directory": paths }).to_string()
+    };
+    let mut textfile = make(&tree, "textfile", &options(&["tf/*/m", "tf/a/m"])).unwrap();
+    let (text, warnings) = shown(&mut *textfile, &tree);
+    assert_eq!((text.as_str(), warnings.len()), ("node_textfile_scrape_error 0\none 1\ntwo 1", 0));
+    // A folder that comes later is found, and one that goes is no fault.
+    tree.write("tf/d/m/4.prom", "four 1\n");
+    std::fs::remove_dir_all(tree.path().join("tf/a")).unwrap();
+    let mut textfile_of_two = make(&tree, "textfile", &options(&["tf/*/m"])).unwrap();
+    for textfile in [&mut textfile_of_two, &mut make(&tree, "textfile", &options(&["tf/[bd]/?"])).unwrap()] {
+        let (text, warnings) = shown(&mut **textfile, &tree);
+        assert_eq!((text.as_str(), warnings.len()), ("node_textfile_scrape_error 0\nfour 1\ntwo 1", 0));
+    }
+    let (text, warnings) = shown(&mut *textfile, &tree);
+    assert!(text.ends_with("error 1\nfour 1\ntwo 1") && warnings.len() == 1, "{text} {warnings:?}");
+    // Nothing matches: it is a name, and there is no such folder.
+    let mut none = make(&tree, "textfile", &options(&["tf/*/none"])).unwrap();
+    let (text, warnings) = shown(&mut *none, &tree);
+    assert_eq!(text, "node_textfile_scrape_error 1");
+    assert!(warnings[0].ends_with("tf/*/none: No such file or directory (os error 2)"), "{warnings:?}");
+    tree.write("tf/x[1]/5.prom", "five 1\n");
+    let bracket = make(&tree, "textfile", &options(&["tf/x[1]"]));
+    assert!(shown(&mut *bracket.unwrap(), &tree).0.ends_with("error 0\nfive 1"));
+}
+
+#[test]
 fn options_are_checked() {
     for (options, why) in [
         (r#"{"directory": 3}"#, "directory: expected a path, or a list of paths"),

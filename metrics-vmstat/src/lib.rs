@@ -2,8 +2,7 @@
 //!
 //! The README lists families and options.
 
-use regex_lite::Regex;
-use relink_core::{Collector, Context, Error, Facts, Family, Options, Samples, Source, register};
+use relink_core::{Collector, Context, Error, Facts, Family, Options, Pattern, Samples, Source, register};
 use serde::Deserialize;
 
 const FAMILIES: &[Family] = &[
@@ -61,7 +60,7 @@ impl Default for Settings {
 struct Vmstat {
     vmstat: Option<Source>,
     /// Without one, all fields that have a family are shown.
-    fields: Option<Regex>,
+    fields: Option<Pattern>,
     /// The files of `/proc/sys/kernel/random`, one number each, which some containers hide.
     entropy: Vec<(Family, Source)>,
 }
@@ -89,7 +88,7 @@ impl Collector for Vmstat {
             pushed.context(vmstat.path().display())?;
         }
         for (family, source) in &mut self.entropy {
-            let Some(text) = source.read_if_present()? else { continue };
+            let Some(text) = source.read_if_present(out)? else { continue };
             let bits = text.trim_end().parse::<u32>().map_err(|_| Error::expected("a number of bits", text));
             out.push(family, [], f64::from(bits.context(source.path().display())?));
         }
@@ -111,17 +110,17 @@ impl Collector for Vmstat {
 }
 
 /// The pattern of the option `fields`: nothing for an empty one, and an error for one that leaves nothing over.
-fn fields(pattern: &str) -> Result<Option<Regex>, Error> {
-    let wrong = |why: &str| Error::new(format!("[plugins.vmstat]: fields is {pattern:?}, {why}"));
+fn fields(pattern: &str) -> Result<Option<Pattern>, Error> {
     if pattern.is_empty() {
         return Ok(None);
     }
-    let fields =
-        Regex::new(pattern).map_err(|why| wrong(&format!("expected a regular expression: {why}")))?;
+    let fields = Pattern::new("[plugins.vmstat]: fields", pattern)?;
     let names: Vec<_> = FAMILIES.iter().filter_map(|family| family.name().strip_prefix(PREFIX)).collect();
     if !names.iter().any(|name| fields.is_match(name)) {
-        return Err(wrong("which is none of the fields that this plugin shows")
-            .hint(format!("they are {}", names.join(", "))));
+        let wrong = format!(
+            "[plugins.vmstat]: fields is {pattern:?}, which is none of the fields that this plugin shows"
+        );
+        return Err(Error::new(wrong).hint(format!("they are {}", names.join(", "))));
     }
     Ok(Some(fields))
 }
@@ -132,7 +131,7 @@ fn family_of(name: &str) -> Option<usize> {
 }
 
 /// Lines such as `pgfault 94636970`, of which only a few have a family.
-fn push_fields(text: &str, fields: Option<&Regex>, out: &mut Samples) -> Result<(), Error> {
+fn push_fields(text: &str, fields: Option<&Pattern>, out: &mut Samples) -> Result<(), Error> {
     let mut known = 0;
     for (at, line) in text.lines().enumerate() {
         let (name, value) = line.split_once(' ').ok_or_else(|| {

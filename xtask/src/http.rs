@@ -28,7 +28,7 @@ impl Url {
         };
         if url.starts_with("https://") {
             return Err(Failure::usage(format!(
-                "--url {url:?}: cargo xtask speaks no TLS; ask with curl --cacert CA.crt -X PUT {url}/plugins/reload"
+                "--url {url:?}: cargo xtask speaks no TLS; say relink reload --address {url} --ca-file CA.crt"
             )));
         }
         let authority = url.strip_prefix("http://").ok_or_else(wrong)?;

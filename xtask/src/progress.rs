@@ -25,7 +25,9 @@ impl Progress {
 
     /// Whether colours can be seen.
     pub(crate) fn coloured(&self) -> bool {
-        self.bar.is_some() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        self.bar.is_some()
+            && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
     }
 
     /// Shows what cargo says.

@@ -152,7 +152,7 @@ fn linked(executable: &Path) -> Vec<String> {
     let said = run(root(), &[&executable.display().to_string(), "plugins", "--json"]);
     let said: Value = serde_json::from_str(&said).unwrap();
     let plugins = said.as_array().or_else(|| said["plugins"].as_array()).unwrap();
-    let is_in = |plugin: &&Value| plugin["state"] != "refused" && plugin["placement"] == "linked";
+    let is_in = |plugin: &&Value| plugin["state"] != "off" && plugin["placement"] == "linked";
     let word = |plugin: &Value, key: &str| plugin[key].as_str().unwrap_or_default().to_owned();
     let shown = |plugin| format!("{} {}", word(plugin, "name"), word(plugin, "version"));
     plugins.iter().filter(is_in).map(shown).collect()

@@ -1,34 +1,23 @@
-//! The safe wrapper: a plugin's library, called through its table, for the example and the tests of the interface.
+//! A plugin's library and what it says, for the example and the tests of the interface.
 //!
 //! The agent's own is in `host/src/plugins/dylib`; it looks at a file before it opens it and trusts no copy but its own.
 
 #![allow(unsafe_code)]
 
-use std::ffi::c_void;
 use std::path::{Path, PathBuf};
 
-use relink_core::abi::{self, FamilyTable, PluginTable, Settings, Sink, Text};
+use relink_core::abi::{self, Imported, PluginTable, Receive};
+use relink_core::guard::Failure;
 use relink_core::{Context, Error, Paths};
 
 /// The library of a plugin, which stays open for ever.
 #[derive(Clone, Copy)]
 pub(crate) struct Library {
-    pub(crate) table: &'static PluginTable,
+    pub(crate) imported: Imported,
 }
-
-// SAFETY: a table does not change, and its functions may be called from any thread.
-unsafe impl Send for Library {}
-// SAFETY: as above.
-unsafe impl Sync for Library {}
 
 /// An instance of a plugin; ended by its drop.
-pub(crate) struct Instance {
-    library: Library,
-    pointer: *mut c_void,
-}
-
-// SAFETY: the interface promises calls from any thread, one at a time; `&mut self` keeps them apart.
-unsafe impl Send for Instance {}
+pub(crate) struct Instance(abi::Instance);
 
 /// What came of a call.
 #[derive(Debug, Default, PartialEq)]
@@ -47,166 +36,83 @@ pub(crate) struct Answer {
     pub(crate) warnings: Vec<String>,
 }
 
-/// A family of a table.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Declared {
-    /// Its name.
-    pub(crate) name: String,
-    /// [`abi::KIND_COUNTER`] and the others.
-    pub(crate) kind: u32,
-    /// The label names.
-    pub(crate) labels: Vec<String>,
-}
-
 impl Library {
     /// Opens a library whose crate is `name`. Its code runs from here on, so it is one that we trust.
     pub(crate) fn open(path: &Path, name: &str) -> Result<Self, Error> {
         let entry = format!("{}{name}", abi::ENTRY_PREFIX);
         // SAFETY: the constructors of a plugin's library do no harm.
         let library = unsafe { libloading::Library::new(path) }.context(format!("opening {path:?}"))?;
-        // SAFETY: a function of this name has this type.
-        let entry = unsafe { library.get::<unsafe extern "C" fn() -> *const PluginTable>(entry.as_bytes()) }?;
-        // SAFETY: it asks for nothing.
-        let table = unsafe { entry() };
+        // SAFETY: a function of this name has this type, and asks for nothing.
+        let table =
+            unsafe { library.get::<unsafe extern "C" fn() -> *const PluginTable>(entry.as_bytes())?() };
         std::mem::forget(library);
-        // SAFETY: these bytes are a table's in every version of the interface.
-        let (magic, major, minor, size) =
-            unsafe { ((*table).magic, (*table).major, (*table).minor, (*table).size) };
-        if magic != abi::MAGIC {
-            return Err(Error::new(format!("{path:?} has no table of a relink plugin")));
-        }
-        abi::accepts(major, minor, size).context(path.display())?;
-        // SAFETY: it is long enough, as it says itself, and stays valid for ever.
-        let library = Library { table: unsafe { &*table } };
-        abi::accepts_families(library.table.family_size).context(path.display())?;
-        Ok(library)
-    }
-
-    /// The plugin's name.
-    pub(crate) fn name(self) -> String {
-        words(self.table.name)
-    }
-
-    /// The families, however long the library's idea of one is.
-    pub(crate) fn families(self) -> Vec<Declared> {
-        let family = |at| {
-            // SAFETY: the families lie `family_size` bytes apart, and each begins with what we know of it.
-            let family: &FamilyTable = unsafe { &*self.table.families.byte_add(at * self.table.family_size) };
-            Declared {
-                name: words(family.name),
-                kind: family.kind,
-                labels: texts(family.labels, family.label_count),
-            }
-        };
-        (0..self.table.family_count).map(family).collect()
+        // SAFETY: a plugin keeps to the interface, and its library is never closed.
+        let imported = unsafe { abi::import(table) }.context(path.display())?;
+        Ok(Library { imported })
     }
 
     /// Makes an instance, or says why there is none.
     pub(crate) fn create(self, paths: &Paths, options: &str, series: usize) -> Result<Instance, Box<Answer>> {
-        let [procfs, sysfs, rootfs] =
-            [&paths.procfs, &paths.sysfs, &paths.rootfs].map(|path| path.to_string_lossy());
-        let settings = Settings {
-            size: size_of::<Settings>(),
-            options: Text::of(options),
-            procfs: Text::of(&procfs),
-            sysfs: Text::of(&sysfs),
-            rootfs: Text::of(&rootfs),
-            series,
-        };
-        let mut pointer = std::ptr::null_mut();
-        // SAFETY: all four are valid for the call.
-        let answer =
-            Answer::of(|sink| unsafe { (self.table.create)(self.table, &settings, sink, &mut pointer) });
-        if answer.status == abi::OK { Ok(Instance { library: self, pointer }) } else { Err(Box::new(answer)) }
+        let mut instance = None;
+        let answer = Answer::of(|answer| {
+            instance = Some(self.imported.create(options, paths, series, answer)?);
+            Ok(())
+        });
+        instance.map(Instance).ok_or_else(|| Box::new(answer))
     }
 }
 
 impl Instance {
     /// Collects once.
     pub(crate) fn collect(&mut self) -> Answer {
-        // SAFETY: the instance is alive and in no other call, and the sink is valid for this one.
-        Answer::of(|sink| unsafe { (self.library.table.collect)(self.pointer, sink) })
+        Answer::of(|answer| self.0.collect(answer))
     }
 
     /// Asks for the facts; a plugin without any has none to tell.
     pub(crate) fn facts(&mut self) -> Answer {
-        let Some(facts) = self.library.table.facts else { return Answer::default() };
-        // SAFETY: as in `collect`.
-        Answer::of(|sink| unsafe { facts(self.pointer, sink) })
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        // SAFETY: the instance is alive, and nobody uses it again.
-        unsafe { (self.library.table.destroy)(self.pointer) }
+        Answer::of(|answer| self.0.facts(answer))
     }
 }
 
 impl Answer {
-    /// Makes a call with a sink that writes the answer down.
-    fn of(call: impl FnOnce(*const Sink) -> i32) -> Self {
+    /// Makes a call and writes the answer down.
+    fn of(call: impl FnOnce(&mut Answer) -> Result<(), Failure>) -> Self {
         let mut answer = Answer::default();
-        let context = (&raw mut answer).cast();
-        let status =
-            call(&Sink { size: size_of::<Sink>(), context, sample, fact, error, exposition, warning });
-        Answer { status, ..answer }
+        answer.status = match call(&mut answer) {
+            Ok(()) => abi::OK,
+            Err(Failure::Said(_)) => abi::FAILED,
+            Err(Failure::Panicked(_)) => abi::BROKEN,
+        };
+        answer
     }
 }
 
-unsafe extern "C" fn sample(
-    context: *mut c_void,
-    family: usize,
-    labels: *const Text,
-    count: usize,
-    value: f64,
-) {
-    // SAFETY: `Answer::of` passed its answer, and waits for the call to end.
-    let answer = unsafe { &mut *context.cast::<Answer>() };
-    answer.samples.push((family, texts(labels, count), value));
-}
-
-unsafe extern "C" fn fact(context: *mut c_void, name: Text, value: Text) {
-    // SAFETY: as in `sample`.
-    let answer = unsafe { &mut *context.cast::<Answer>() };
-    answer.facts.push((words(name), words(value)));
-}
-
-unsafe extern "C" fn error(context: *mut c_void, message: Text, hint: Text) {
-    // SAFETY: as in `sample`.
-    let answer = unsafe { &mut *context.cast::<Answer>() };
-    answer.errors.push((words(message), words(hint)));
-}
-
-/// Takes what has no family `taken`.
-unsafe extern "C" fn exposition(context: *mut c_void, source: Text, text: Text, reason: *mut Text) -> i32 {
-    // SAFETY: as in `sample`.
-    let answer = unsafe { &mut *context.cast::<Answer>() };
-    let text = words(text);
-    if text.contains("taken") {
-        // SAFETY: a plugin of ours passes a place for the reason.
-        unsafe { reason.write(Text::of("taken is somebody else's")) };
-        return abi::FAILED;
+impl Receive for Answer {
+    fn sample(&mut self, family: usize, labels: &[&str], value: f64) {
+        self.samples.push((family, labels.iter().map(|&label| label.to_owned()).collect(), value));
     }
-    answer.expositions.push((words(source), text));
-    abi::OK
-}
 
-unsafe extern "C" fn warning(context: *mut c_void, message: Text) {
-    // SAFETY: as in `sample`.
-    let answer = unsafe { &mut *context.cast::<Answer>() };
-    answer.warnings.push(words(message));
-}
+    fn fact(&mut self, name: &str, value: &str) {
+        self.facts.push((name.to_owned(), value.to_owned()));
+    }
 
-/// A text of a library, which is valid for the call that we are in.
-fn words(text: Text) -> String {
-    // SAFETY: so the interface promises.
-    unsafe { text.lossy() }.into_owned()
-}
+    fn error(&mut self, error: &Error) {
+        self.errors.push((error.message().to_owned(), error.advice().unwrap_or_default().to_owned()));
+    }
 
-fn texts(first: *const Text, count: usize) -> Vec<String> {
-    // SAFETY: `count` texts lie there, so the interface promises.
-    (0..count).map(|at| words(unsafe { *first.add(at) })).collect()
+    /// Takes what has no family `taken`.
+    fn exposition(&mut self, source: &str, text: &[u8]) -> Result<(), Error> {
+        let text = String::from_utf8_lossy(text).into_owned();
+        if text.contains("taken") {
+            return Err(Error::new("taken is somebody else's"));
+        }
+        self.expositions.push((source.to_owned(), text));
+        Ok(())
+    }
+
+    fn warning(&mut self, message: &str) {
+        self.warnings.push(message.to_owned());
+    }
 }
 
 /// Has cargo build `simple_plugin`, unless it is up to date, and returns where its library is.

@@ -82,14 +82,14 @@ fn through_the_raw_library(path: &Path) -> Result<(), Error> {
 /// The same, where no mistake of the caller's can do harm.
 fn through_the_safe_wrapper(path: &Path) -> Result<(), Error> {
     let plugin = library::Library::open(path, "simple_plugin")?;
-    println!("    plugin {}", plugin.name());
-    let families = plugin.families();
+    println!("    plugin {}", plugin.imported.about().name);
+    let families = plugin.imported.about().families;
     let mut instance = plugin
         .create(&Paths::default(), OPTIONS, 100)
         .map_err(|answer| Error::new(format!("create failed: {:?}", answer.errors)))?;
     let answer = instance.collect();
     for (family, labels, value) in &answer.samples {
-        println!("    {} {labels:?} = {value}", families[*family].name);
+        println!("    {} {labels:?} = {value}", families[*family].name());
     }
     println!("    collect returned {}", answer.status);
     println!("    facts: {:?}", instance.facts().facts);

@@ -166,7 +166,8 @@ unsafe extern "C" fn create(
             sysfs: text(settings.sysfs).as_ref().into(),
             rootfs: text(settings.rootfs).as_ref().into(),
         };
-        let collector = (plugin.new)(&Options::new(plugin.name, paths, options))?;
+        let options = Options::new(plugin.name, paths, options).with_series(settings.series);
+        let collector = (plugin.new)(&options)?;
         Ok(Instance { collector, samples: Samples::new(plugin.families, settings.series) })
     });
     let made = made.map(|made| {

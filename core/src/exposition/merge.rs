@@ -100,6 +100,13 @@ impl Expositions {
     }
 }
 
+/// One text alone, such as the page of another agent.
+impl From<Exposition> for Expositions {
+    fn from(text: Exposition) -> Self {
+        Expositions::new(vec![Arc::new(text)], None)
+    }
+}
+
 impl<'a> RuntimeFamily<'a> {
     /// Its name.
     pub fn name(self) -> &'a str {
@@ -335,20 +342,20 @@ fn common_series<'a>(
 
 /// The texts that came over the C interface in the last collection, so that one that comes again is not parsed again.
 #[derive(Default)]
-pub struct Texts {
+pub(crate) struct Texts {
     kept: Vec<Arc<Exposition>>,
     next: usize,
 }
 
 impl Texts {
     /// Begins a collection.
-    pub fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.kept.truncate(self.next);
         self.next = 0;
     }
 
     /// Parses a text if it is not the one of the last collection, and pushes it.
-    pub fn push(&mut self, source: &str, text: &[u8], out: &mut Samples) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, source: &str, text: &[u8], out: &mut Samples) -> Result<(), Error> {
         let kept = self.kept.get(self.next).filter(|kept| kept.source() == source);
         if kept.is_none_or(|kept| kept.text().as_bytes() != text) {
             let parsed = Exposition::parse(source, text, out.limit())?;

@@ -75,14 +75,15 @@ impl<'a> Drafts<'a> {
         if !family.samples.is_empty() {
             return Err(Error::new(format!("the TYPE of {name} behind samples of it")));
         }
-        family.kind = Some(match rest {
+        // In whatever letters: Prometheus' own parser looks at none but the capital ones.
+        family.kind = Some(match rest.to_ascii_lowercase().as_str() {
             "counter" => RuntimeKind::Counter,
             "gauge" => RuntimeKind::Gauge,
             "histogram" => RuntimeKind::Histogram,
             "summary" => RuntimeKind::Summary,
             "untyped" => RuntimeKind::Untyped,
-            other => {
-                return Err(Error::expected("counter, gauge, histogram, summary or untyped", other));
+            _ => {
+                return Err(Error::expected("counter, gauge, histogram, summary or untyped", rest));
             }
         });
         Ok(())
@@ -110,9 +111,8 @@ impl<'a> Drafts<'a> {
             let expected = format!("{0}_bucket, {0}_sum or {0}_count", family.name);
             return Err(Error::expected(format!("a sample of the histogram, {expected}"), name));
         }
-        // What one asks of a counter, a bucket or a count: that it has counted something.
-        let counts = kind == RuntimeKind::Counter || matches!(suffix, "_bucket" | "_count");
-        if counts && (value.is_nan() || value < 0.0) {
+        // Buckets have to add up, so each has to have counted something. A counter below 0 or NaN is odd, and breaks nothing.
+        if matches!(suffix, "_bucket" | "_count") && (value.is_nan() || value < 0.0) {
             return Err(Error::expected(format!("{name} to be 0 or more"), &value.to_string()));
         }
         family.samples.push(Sample { suffix, labels, value });

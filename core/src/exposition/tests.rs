@@ -98,7 +98,9 @@ fn what_would_break_the_page_is_refused_with_its_line() {
         ("# HELP a A.\n# HELP a A.\n", "line 2: a second HELP"),
         ("a 1\n# TYPE a gauge\n", "line 2: the TYPE of a behind samples"),
         ("# TYPE a thing\n", "expected counter, gauge, histogram, summary or untyped, found \"thing\""),
-        ("# TYPE a counter\na -1\n", "line 2: expected a to be 0 or more"),
+        ("# TYPE h histogram\nh_count -1\n", "line 2: expected h_count to be 0 or more"),
+        ("# TYPE h histogram\nh_bucket{le=\"1\"} NaN\n", "line 2: expected h_bucket to be 0 or more"),
+        ("# TYPE s summary\ns_count NaN\n", "line 2: expected s_count to be 0 or more"),
         ("# TYPE h histogram\nh 1\n", "expected a sample of the histogram"),
         ("# TYPE h histogram\nh_bucket 1\n", "h: a sample without the label le"),
         ("# TYPE h histogram\nh_bucket{le=\"x\"} 1\n", "a number as le"),
@@ -119,6 +121,21 @@ fn what_would_break_the_page_is_refused_with_its_line() {
     }
     let error = Exposition::parse("x", b"a 1\n\xff 1\n", 10).unwrap_err();
     assert_eq!(error.message(), "line 2: not UTF-8");
+}
+
+#[test]
+fn a_type_in_any_letters_and_a_counter_of_any_value_are_taken() {
+    for (kind, one) in [("Gauge", "gauge"), ("COUNTER", "counter"), ("unTyped", "untyped")] {
+        for value in ["1", "-1", "NaN", "-Inf", "+Inf"] {
+            let shown = format!("# TYPE a {one}\na {value}\n");
+            assert_eq!(text(&format!("# TYPE a {kind}\na {value}\n")), shown);
+        }
+    }
+    let summary = "# TYPE s SUMMARY\ns{quantile=\"0.5\"} -1\ns_sum -2\ns_count 3\n";
+    assert_eq!(text(summary), summary.replace("SUMMARY", "summary"));
+    assert!(
+        text("# TYPE h Histogram\nh_bucket{le=\"1\"} 1\nh_count 1\n").starts_with("# TYPE h histogram\n")
+    );
 }
 
 #[test]

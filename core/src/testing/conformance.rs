@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::allocator::{Allocated, allocated};
-use super::{Tree, lines, lint, make, plugin};
-use crate::abi::Driven;
+use super::{Tree, lines, lint, make, options, plugin};
+use crate::abi::Imported;
 use crate::guard::{Failure, guarded};
 use crate::{Collector, Descriptor, Error, Samples};
 
-/// How many series a collection may have here.
+/// How many series a collection may have here. Another number than where nobody says any, so that a plugin which is not
+/// told its limit behaves otherwise than one that is.
 const SERIES: usize = 100_000;
 /// Collections in which a plugin's buffers find their size.
 const WARM_UP: u64 = 100;
@@ -49,7 +50,8 @@ pub struct Cost {
 ///   the first shows the same series as before;
 /// - a collection costs no more than said here ([`Cost`]), and over 10,000 of them memory does not grow (counted by
 ///   an allocator of the test's own, in the thread that collects);
-/// - the plugin shows the same when it is driven over the C interface of loaded plugins.
+/// - the plugin shows the same when it is driven over the C interface of loaded plugins, where it has the same options
+///   and the same limit of series.
 #[macro_export]
 macro_rules! conforms {
     ($name:expr, $tree:expr, reads: $reads:expr, allocations: $allocations:expr $(,)?) => {
@@ -109,7 +111,7 @@ struct Subject<'a> {
 
 impl Subject<'_> {
     fn make(&self) -> Result<Box<dyn Collector>, Error> {
-        make(self.tree, self.plugin.name, self.options)
+        (self.plugin.new)(&options(self.tree, self.plugin.name, self.options).with_series(SERIES))
     }
 
     /// Spoils one file in all ways.
@@ -195,21 +197,24 @@ impl Subject<'_> {
     fn is_the_same_when_loaded(&self) -> Option<String> {
         let name = self.plugin.name;
         let mut linked = self.make().expect("a collector on the good tree");
-        let mut loaded = match Driven::new(self.plugin, &self.tree.paths(), self.options, SERIES) {
+        let options = options(self.tree, name, self.options).with_series(SERIES);
+        let mut loaded = match guarded(|| Imported::linked(self.plugin)?.collector(&options)) {
             Ok(loaded) => loaded,
-            Err(why) => return Some(format!("{name} can't be made over the C interface: {why}")),
+            Err(Failure::Said(why) | Failure::Panicked(why)) => {
+                return Some(format!("{name} can't be made over the C interface: {why}"));
+            }
         };
         let mut difference = None;
         // A value may fall and rise again between two looks; seldom more than once.
         for _ in 0..5 {
             let before = once(self.plugin, &mut *linked).expect("a collection on the good tree");
-            let mut samples = Samples::new(self.plugin.families, SERIES);
-            let over_c = loaded.collect(&mut samples).and_then(|()| lines(&samples));
-            let after = once(self.plugin, &mut *linked).expect("a collection on the good tree");
-            let over_c = match over_c {
+            let over_c = match guarded(|| once(self.plugin, &mut *loaded)) {
                 Ok(text) => text,
-                Err(why) => return Some(format!("{name} fails over the C interface: {why}")),
+                Err(Failure::Said(why) | Failure::Panicked(why)) => {
+                    return Some(format!("{name} fails over the C interface: {why}"));
+                }
             };
+            let after = once(self.plugin, &mut *linked).expect("a collection on the good tree");
             if series(&over_c) != series(&before) {
                 return Some(format!(
                     "{name} shows other series over the C interface:\n{over_c}\nand linked:\n{before}"

@@ -83,8 +83,12 @@ pub fn plugin(name: &str) -> &'static Descriptor {
 
 /// Makes the plugin's collector on a tree, with options given as JSON.
 pub fn make(tree: &Tree, name: &str, options: &str) -> Result<Box<dyn Collector>, Error> {
-    let table = serde_json::from_str(options).expect("options as a JSON object");
-    (plugin(name).new)(&Options::new(name, tree.paths(), table))
+    (plugin(name).new)(&self::options(tree, name, options))
+}
+
+fn options(tree: &Tree, name: &str, json: &str) -> Options {
+    let table = serde_json::from_str(json).expect("options as a JSON object");
+    Options::new(name, tree.paths(), table)
 }
 
 /// One collection as sample lines, families in the declared order: `name{label="value"} 1`.

@@ -228,10 +228,13 @@ mod tests {
         Handover {
             generation: 7,
             reload_id: "r7".into(),
-            listener: Some(Listener { fd: 5, address: "127.0.0.1:8000".parse().unwrap() }),
+            listeners: ["127.0.0.1:8000", "[::1]:9100"]
+                .map(|address| Listener { fd: 5, address: address.parse().unwrap() })
+                .into(),
             connections: vec![Connection {
                 fd: 6,
                 peer: "127.0.0.1:40000".parse().unwrap(),
+                opened: true,
                 unread: b"GET /\xff\x00\"".to_vec(),
                 owed: Some("r7".into()),
                 keep_alive: true,

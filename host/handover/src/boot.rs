@@ -1,17 +1,19 @@
 //! How the process was started: what an exec has to put back.
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
 use crate::exec;
 use crate::handover::{ENV_HANDOVER, ENV_ROLLED_BACK, Handover};
+use crate::terminal::Terminal;
 
 /// How the process was started, recorded before anything changes it.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub struct Boot {
     env: Vec<(OsString, OsString)>,
     image: OwnedFd,
     limits: Vec<exec::Limit>,
+    terminal: Terminal,
     record: BootRecord,
 }
 
@@ -31,8 +34,32 @@ pub struct BootRecord {
     pub signal_mask: u64,
     /// The ignored signals at the first start, same bits. `nohup` ignores SIGHUP.
     pub ignored: u64,
+    /// The process has a terminal that ends it when it hangs up.
+    pub terminal: bool,
     /// The executable that is running. `None` when its file was gone already.
     pub executable: Option<Executable>,
+}
+
+/// What a child begins with: what the agent began with itself, whatever it has changed since.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    /// Without relink's own variables.
+    pub environment: &'a [(OsString, OsString)],
+    pub(super) limits: &'a [exec::Limit],
+}
+
+impl<'a> Origin<'a> {
+    /// This environment, and the limits that the process has now.
+    pub fn of(environment: &'a [(OsString, OsString)]) -> Self {
+        Origin { environment, limits: &[] }
+    }
+
+    /// Makes a command begin with it, but for the variables that `leaves_out` names.
+    pub fn apply(&self, command: &mut Command, leaves_out: impl Fn(&OsStr) -> bool) {
+        let variables = self.environment.iter().filter(|(name, _)| !leaves_out(name));
+        command.env_clear().envs(variables.cloned());
+        exec::begin_with(command, self.limits);
+    }
 }
 
 /// A file on disk as it was when it was last looked at.
@@ -94,7 +121,9 @@ impl Boot {
                 .collect(),
             image: image.into(),
             limits: exec::LIMITS.into_iter().filter_map(exec::limit).collect(),
+            terminal: Terminal::of_now(),
             record: BootRecord {
+                terminal: false,
                 signal_mask: exec::bits(&exec::mask_now()),
                 ignored: (1..=64).filter(|&signal| exec::is_ignored(signal)).map(exec::bit).sum(),
                 executable,
@@ -107,6 +136,7 @@ impl Boot {
     /// one it was written for.
     pub fn inherit(&mut self, from: &Handover, rolled_back: bool) {
         self.record = from.boot.clone();
+        self.terminal = Terminal::that_binds(from.boot.terminal);
         if !rolled_back && from.executable.is_some() {
             self.record.executable.clone_from(&from.executable);
         }
@@ -117,12 +147,15 @@ impl Boot {
         }
     }
 
-    /// Lets signals in again, as they were at the first start, and ignores those that were ignored then. To be
-    /// called once the handlers are in place: until then, all but the fatal ones have been kept waiting.
+    /// Lets signals in again, as they were at the first start, and ignores those that were ignored then, as `nohup`
+    /// does with SIGHUP and a shell with SIGINT of what it starts in the background. To be called once the handlers are
+    /// in place: until then, all but the fatal ones have been kept waiting.
     pub fn unblock_signals(&self) {
         for signal in (1..=64).filter(|&signal| self.record.ignored & exec::bit(signal) != 0) {
             exec::ignore(signal);
         }
+        // Whoever ignores the end of children can't wait for one: not for a builder, nor for the image in the preflight.
+        exec::heed(libc::SIGCHLD);
         exec::set_mask(&exec::set_of(|signal| self.record.signal_mask & exec::bit(signal) != 0));
     }
 
@@ -131,24 +164,29 @@ impl Boot {
         self.image.as_fd()
     }
 
-    /// What goes into the hand-over.
-    pub fn to_record(&self) -> BootRecord {
-        self.record.clone()
-    }
-
-    /// The executable that is running, as it was when it was started or staged.
-    pub fn executable(&self) -> Option<&Executable> {
-        self.record.executable.as_ref()
-    }
-
     /// Whether `signal` was ignored at the first start, as `nohup` does with SIGHUP.
     pub fn was_ignored(&self, signal: i32) -> bool {
         (1..=64).contains(&signal) && self.record.ignored & exec::bit(signal) != 0
     }
 
-    /// The environment at start, without relink's own variables.
-    pub fn env(&self) -> &[(OsString, OsString)] {
-        &self.env
+    /// What a child begins with.
+    pub fn origin(&self) -> Origin<'_> {
+        Origin { environment: &self.env, limits: &self.limits }
+    }
+
+    /// What goes into the hand-over.
+    pub fn to_record(&self) -> BootRecord {
+        BootRecord { terminal: self.terminal.binds(), ..self.record.clone() }
+    }
+
+    /// The terminal that the process was started in.
+    pub fn terminal(&self) -> &Terminal {
+        &self.terminal
+    }
+
+    /// The executable that is running, as it was when it was started or staged.
+    pub fn executable(&self) -> Option<&Executable> {
+        self.record.executable.as_ref()
     }
 
     pub(super) fn c_argv(&self) -> io::Result<exec::CStrings> {

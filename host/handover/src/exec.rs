@@ -10,10 +10,12 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use super::boot::{Boot, BootRecord, Executable};
+pub use crate::boot::{Boot, BootRecord, Executable};
 use crate::handover::ENV_HANDOVER;
 
 /// The signals by which the kernel, or `abort`, says that the code itself is broken. They are never blocked: a
@@ -317,10 +319,40 @@ pub(super) fn set_limits(limits: &[Limit]) {
     }
 }
 
+/// Raises the soft limit of open files to the hard one. The soft one is 1,024 by default because select(2) can't count
+/// further, and a machine with hundreds of CPUs has more files than that; the hard one is what the operator allows.
+/// To be called after [`Boot::record`]: children and the next image get the limits of the start.
+pub fn raise_open_files() {
+    if let Some((resource, mut limit)) = limit(libc::RLIMIT_NOFILE) {
+        limit.rlim_cur = limit.rlim_max;
+        set_limits(&[(resource, limit)]);
+    }
+}
+
+/// Has the command's process begin with these limits.
+pub(super) fn begin_with(command: &mut Command, limits: &[Limit]) {
+    let limits = limits.to_vec();
+    // SAFETY: between fork and exec only setrlimit(2) is called, which needs neither a lock nor memory.
+    unsafe {
+        command.pre_exec(move || {
+            set_limits(&limits);
+            Ok(())
+        });
+    }
+}
+
 /// Has the process ignore the signal.
 pub(super) fn ignore(signal: c_int) {
     // SAFETY: ignoring a signal runs no code of ours.
     unsafe { libc::signal(signal, libc::SIG_IGN) };
+}
+
+/// Has the process ignore the signal no longer, if it does.
+pub(super) fn heed(signal: c_int) {
+    if is_ignored(signal) {
+        // SAFETY: the default action runs no code of ours.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
 }
 
 /// Names the process, as `ps` shows it; the kernel takes the first 15 bytes.

@@ -1,6 +1,6 @@
 //! What crosses `exec`, and how the new image takes it over.
 //!
-//! The old image writes a [`Handover`] into sealed memory and leaves it, its own image, the listening socket and idle
+//! The old image writes a [`Handover`] into sealed memory and leaves it, its own image, the listening sockets and idle
 //! connections open. One environment variable says where the first two are. The new image takes the variable away,
 //! and takes each descriptor once, after a look at what it really is.
 
@@ -32,8 +32,8 @@ pub struct Handover {
     pub reload_id: String,
     /// When quiescing began, in milliseconds since 1970: the pause is counted from here.
     pub paused_unix_ms: u64,
-    /// The listening socket and its address.
-    pub listener: Option<Listener>,
+    /// The listening sockets and their addresses.
+    pub listeners: Vec<Listener>,
     /// Connections that go on.
     pub connections: Vec<Connection>,
     /// How the process was first started.
@@ -55,7 +55,7 @@ pub struct Handover {
     pub push: Vec<u8>,
 }
 
-/// The listening socket.
+/// A listening socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
     /// Its descriptor.
@@ -71,6 +71,9 @@ pub struct Connection {
     pub fd: RawFd,
     /// The client's address.
     pub peer: SocketAddr,
+    /// Whether it came by a listener that the operator has opened to others.
+    #[serde(default)]
+    pub opened: bool,
     /// What was read from it and not used: the start of the next request.
     #[serde(default, with = "latin1")]
     pub unread: Vec<u8>,
@@ -86,7 +89,7 @@ impl Handover {
     /// The descriptors it names: what [`exec_into`](crate::exec::exec_into) has to keep open.
     pub fn descriptors(&self) -> Vec<RawFd> {
         let connections = self.connections.iter().map(|connection| connection.fd);
-        self.listener.iter().map(|listener| listener.fd).chain(connections).collect()
+        self.listeners.iter().map(|listener| listener.fd).chain(connections).collect()
     }
 
     /// Writes it into sealed memory.
@@ -188,17 +191,22 @@ impl Inherited {
         [self.blob.as_raw_fd(), self.old_image.as_raw_fd()].into_iter().chain(self.unclaimed.iter().copied())
     }
 
-    /// Takes the listening socket, if it is one, and listens at `expected`.
+    /// Takes a listening socket, if it is one, and listens at `expected`.
     pub fn adopt_listener(&mut self, fd: RawFd, expected: SocketAddr) -> io::Result<TcpListener> {
-        let socket = claim(&mut self.unclaimed, fd)?;
-        if !tcp(fd, &socket)?.is_listener()? {
-            return refused(fd, "is a connection, expected the listening socket");
-        }
-        let listener = TcpListener::from(socket);
+        let listener = self.claim_listener(fd)?;
         let address = listener.local_addr()?;
         if address != expected {
             return refused(fd, format_args!("listens at {address}, expected {expected}"));
         }
+        Ok(listener)
+    }
+
+    fn claim_listener(&mut self, fd: RawFd) -> io::Result<TcpListener> {
+        let socket = claim(&mut self.unclaimed, fd)?;
+        if !tcp(fd, &socket)?.is_listener()? {
+            return refused(fd, "is a connection, expected a listening socket");
+        }
+        let listener = TcpListener::from(socket);
         // The flag belongs to the socket, and whoever else has it open may have cleared it.
         listener.set_nonblocking(true)?;
         Ok(listener)
@@ -215,16 +223,13 @@ impl Inherited {
         Ok(stream)
     }
 
-    /// Finds the socket that listens at `expected` without help of the hand-over, and closes the connections that
-    /// were accepted from it: for an old image that can't read its own hand-over, and must serve all the same.
-    pub fn salvage_listener(&mut self, expected: SocketAddr) -> Option<TcpListener> {
-        let mut found = None;
-        for fd in self.unclaimed.clone() {
-            if local_address(fd) != Some(expected) {
-                continue;
-            }
-            match self.adopt_listener(fd, expected) {
-                Ok(listener) => found = Some(listener),
+    /// Finds the sockets that listen without help of the hand-over, and closes the connections that were accepted from
+    /// them: for an old image that can't read its own hand-over, and must serve all the same.
+    pub fn salvage_listeners(&mut self) -> Vec<TcpListener> {
+        let mut found = Vec::new();
+        for fd in self.unclaimed.clone().into_iter().filter(|&fd| is_of_ip(fd)) {
+            match self.claim_listener(fd) {
+                Ok(listener) => found.push(listener),
                 Err(error) => tracing::warn!("{error}; closed"),
             }
         }
@@ -232,10 +237,10 @@ impl Inherited {
     }
 }
 
-fn local_address(fd: RawFd) -> Option<SocketAddr> {
+fn is_of_ip(fd: RawFd) -> bool {
     // SAFETY: only called for descriptors in the set of unclaimed ones: open, and closed by nobody meanwhile.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    SockRef::from(&fd).local_addr().ok()?.as_socket()
+    SockRef::from(&fd).local_addr().is_ok_and(|address| address.as_socket().is_some())
 }
 
 fn tcp(fd: RawFd, socket: &OwnedFd) -> io::Result<SockRef<'_>> {
@@ -319,7 +324,7 @@ mod tests {
         let stream = TcpStream::connect(address).unwrap().into_raw_fd();
         assert_eq!(
             refused(stream),
-            format!("descriptor {stream} is a connection, expected the listening socket")
+            format!("descriptor {stream} is a connection, expected a listening socket")
         );
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         let elsewhere = other.local_addr().unwrap();
@@ -338,15 +343,18 @@ mod tests {
     }
 
     #[test]
-    fn the_listener_is_found_without_the_hand_over() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut client = TcpStream::connect(address).unwrap();
-        let accepted = listener.accept().unwrap().0.into_raw_fd();
+    fn the_listeners_are_found_without_the_hand_over() {
+        let listeners = ["127.0.0.1:0", "127.0.0.2:0"].map(|address| TcpListener::bind(address).unwrap());
+        let addresses = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
+        let mut client = TcpStream::connect(addresses[1]).unwrap();
+        let accepted = listeners[1].accept().unwrap().0.into_raw_fd();
         let file = tempfile::tempfile().unwrap().into_raw_fd();
-        let mut inherited = holding(&[listener.into_raw_fd(), accepted, file]);
-        let found = inherited.salvage_listener(address).unwrap();
-        assert_eq!(found.local_addr().unwrap(), address);
+        let [one, other] = listeners.map(IntoRawFd::into_raw_fd);
+        let mut inherited = holding(&[one, accepted, other, file]);
+        let found = inherited.salvage_listeners();
+        let mut found: Vec<_> = found.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        found.sort_by_key(|address| addresses.iter().position(|known| known == address));
+        assert_eq!(found, addresses);
         let mut byte = [0];
         assert_eq!(io::Read::read(&mut client, &mut byte).unwrap(), 0, "its connections are closed");
         assert!(inherited.unclaimed.contains(&file), "what is something else is left alone");

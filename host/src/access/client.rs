@@ -148,9 +148,3 @@ fn subject_alternative_names(certificate: &[u8]) -> Option<Vec<String>> {
     };
     Some(names.iter().filter_map(text).collect())
 }
-
-/// When a certificate is no longer valid, in seconds since 1970.
-pub(super) fn not_after(certificate: &[u8]) -> Option<f64> {
-    let certificate = x509_cert::Certificate::from_der(certificate).ok()?;
-    Some(certificate.tbs_certificate.validity.not_after.to_unix_duration().as_secs_f64())
-}

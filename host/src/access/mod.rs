@@ -7,6 +7,7 @@
 
 mod client;
 mod file;
+mod identity;
 mod passwords;
 mod rate;
 #[cfg(test)]

@@ -201,6 +201,25 @@ fn what_rustls_lacks_is_left_out_and_what_it_has_is_taken_in_order() {
 }
 
 #[test]
+fn a_damaged_certificate_does_not_spoil_a_bundle() {
+    const DAMAGED: &str = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
+    let folder = Folder::new(&format!(
+        "{CERTIFICATE}  client_ca_file: bundle.crt\n  client_auth_type: RequireAndVerifyClientCert\n"
+    ));
+    let left_out = |bundle: String| {
+        std::fs::write(folder.path("bundle.crt"), bundle).unwrap();
+        let file = File::read(&folder.path("web.yml")).unwrap();
+        Tls::new(file.tls().unwrap()).map(|tls| tls.left_out)
+    };
+    let good = folder.authority.cert();
+    assert_eq!(left_out(good.clone()).unwrap(), [""; 0]);
+    let words = "client_ca: 2 of 3 certificates can't be read";
+    assert_eq!(left_out(format!("{DAMAGED}{good}{DAMAGED}")).unwrap(), [words]);
+    let error = left_out(DAMAGED.to_owned()).unwrap_err().to_string();
+    assert!(error.contains("client_ca: of 1 certificates none can be read"), "{error}");
+}
+
+#[test]
 fn a_certificate_may_stand_in_the_file() {
     let folder = Folder::new("");
     let indented = |name: &str| {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use relink_core::{Context, Error};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, ring};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::SingleCertAndKey;
 use rustls::{
     CipherSuite, RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion, version,
 };
 
 use super::client::{self, Policy};
 use super::file::{Pem, TlsServer};
+use super::identity::{Identity, certificates};
 
 /// TLS as it is set up.
 #[derive(Debug)]
@@ -54,21 +54,16 @@ impl Tls {
         }
         let provider = Arc::new(provider);
 
-        let certificates = certificates(&settings.certificate()?, "cert")?;
-        let key = private_key(&settings.private_key()?)?;
-        let not_after = certificates.first().and_then(|leaf| client::not_after(leaf));
+        let Identity { key, not_after } = Identity::new(settings, &provider)?;
         let policy = Policy::named(settings.client_auth_type.as_deref())?;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&versions)
             .context("min_version, max_version and cipher_suites")?;
-        let builder = match client_verifier(settings, policy, &provider)? {
+        let builder = match client_verifier(settings, policy, &provider, &mut left_out)? {
             Some(verifier) => builder.with_client_cert_verifier(verifier),
             None => builder.with_no_client_auth(),
         };
-        let mut config = builder.with_single_cert(certificates, key).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => Error::new("the key is not that of the certificate"),
-            other => Error::new(format!("certificate and key: {other}")),
-        })?;
+        let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.ignore_client_order = settings.prefer_server_cipher_suites.unwrap_or(true);
         let identifies_clients = policy == Policy::RequireAndVerify;
@@ -180,6 +175,7 @@ fn client_verifier(
     settings: &TlsServer,
     policy: Policy,
     provider: &Arc<CryptoProvider>,
+    left_out: &mut Vec<String>,
 ) -> Result<Option<Arc<dyn rustls::server::danger::ClientCertVerifier>>, Error> {
     let authority = settings.client_authority()?;
     let sans = settings.client_allowed_sans.clone();
@@ -195,53 +191,27 @@ fn client_verifier(
         return Ok(None);
     }
     let roots = match (&authority, policy.verifies()) {
-        (Some(pem), true) => Some(roots(pem)?),
+        (Some(pem), true) => Some(roots(pem, left_out)?),
         // Go would trust every public authority here, and so any stranger.
         (None, true) => {
             return Err(Error::new("client certificates are to be verified, and client_ca_file is missing"));
         }
         // As in Go, an authority that nobody is held against is read all the same.
-        (Some(pem), false) => roots(pem).map(|_| None)?,
+        (Some(pem), false) => roots(pem, left_out).map(|_| None)?,
         (None, false) => None,
     };
     client::verifier(policy, roots, sans, provider).map(Some)
 }
 
-fn roots(pem: &Pem) -> Result<RootCertStore, Error> {
+fn roots(pem: &Pem, left_out: &mut Vec<String>) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem, "client_ca")? {
-        roots.add(certificate).context("client_ca")?;
+    // As in Go, one that can't be read does not spoil a bundle.
+    let (added, damaged) = roots.add_parsable_certificates(certificates(pem, "client_ca")?);
+    if added == 0 {
+        return Err(Error::new(format!("client_ca: of {damaged} certificates none can be read")));
+    }
+    if damaged > 0 {
+        left_out.push(format!("client_ca: {damaged} of {} certificates can't be read", added + damaged));
     }
     Ok(roots)
-}
-
-fn text(pem: &Pem, key: &str) -> Result<Vec<u8>, Error> {
-    match pem {
-        Pem::Inline(text) => Ok(text.clone().into_bytes()),
-        Pem::File(path) => std::fs::read(path).context(format_args!("{key}_file {}", path.display())),
-    }
-}
-
-fn certificates(pem: &Pem, key: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text(pem, key)?).collect();
-    let certificates = certificates.map_err(|error| Error::new(format!("{}: {error}", place(pem, key))))?;
-    if certificates.is_empty() {
-        return Err(Error::new(format!("{}: there is no certificate in it", place(pem, key)))
-            .hint("expected PEM: -----BEGIN CERTIFICATE-----"));
-    }
-    Ok(certificates)
-}
-
-fn private_key(pem: &Pem) -> Result<PrivateKeyDer<'static>, Error> {
-    PrivateKeyDer::from_pem_slice(&text(pem, "key")?).map_err(|_| {
-        Error::new(format!("{}: there is no private key in it", place(pem, "key")))
-            .hint("expected PEM without a password: -----BEGIN PRIVATE KEY-----")
-    })
-}
-
-fn place(pem: &Pem, key: &str) -> String {
-    match pem {
-        Pem::File(path) => format!("{key}_file {}", path.display()),
-        Pem::Inline(_) => key.to_owned(),
-    }
 }

@@ -80,8 +80,10 @@ pub(crate) fn refresh(libraries: &mut Libraries, scheduler: &Scheduler, config: 
         }
     }
     let mut refused = libraries.refused();
-    refused.extend(folders.iter().map(|(dir, error)| dylib::refused(dir, error.clone())));
-    changes.refused.extend(folders.iter().map(|(dir, error)| reported(&dylib::refused(dir, error.clone()))));
+    refused.extend(folders.iter().map(|(dir, error)| dylib::refused(dir, &error.clone().into())));
+    changes
+        .refused
+        .extend(folders.iter().map(|(dir, error)| reported(&dylib::refused(dir, &error.clone().into()))));
     scheduler.set_refused_files(refused);
     let touched = [&changes.added, &changes.replaced];
     changes.unchanged = libraries
@@ -100,11 +102,7 @@ fn prove(
     leaving: &[String],
 ) -> Result<Instance, Objection> {
     if !config.plugins.enables(plugin.name) {
-        let error = Error::new(match config.plugins.why_left_out(plugin.name) {
-            Some(flag) => format!("plugin {} is left out by {flag}", plugin.name),
-            None => format!("plugin {} is not among [plugins] enabled", plugin.name),
-        });
-        return Err(Objection { error, cause: Cause::Configuration });
+        return Err(Objection { error: config.why_off(plugin.name), cause: Cause::Choice(plugin.name) });
     }
     let running = scheduler.running();
     let twin = running.iter().find(|other| other.name == plugin.name && other.placement == Placement::Linked);
@@ -122,7 +120,8 @@ fn prove(
         return Err(Objection { error, cause: Cause::Another });
     }
     let limit = Duration::from_secs_f64(config.collect.timeout);
-    Ok(Instance::proven(plugin, config.collect.series, limit)?)
+    let origin = config.origin_of_options(plugin.name);
+    Ok(Instance::proven(plugin, config.collect.series, limit, origin)?)
 }
 
 /// The plugin of this name, if it runs and came so.

@@ -7,11 +7,12 @@ pub(crate) mod push;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use relink_core::registry;
+use relink_core::{Error, registry};
 use tokio::sync::watch;
 
 use crate::agent::events::Events;
-use crate::expose::{Packer, Section, json, table};
+use crate::expose::table::{self, Style};
+use crate::expose::{Packer, Section, json};
 use crate::failure::Failed;
 use crate::journal::PluginChanges;
 use crate::own::counters::Counters;
@@ -43,6 +44,15 @@ pub(crate) struct Agent {
     scraped: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
+/// How much of the figures a table shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Table {
+    /// What fits a terminal, so that what comes below it stays in sight.
+    Brief,
+    /// Facts and families.
+    Whole,
+}
+
 /// What an image takes over from the one before.
 pub(crate) struct Past {
     pub(crate) counters: Arc<Counters>,
@@ -56,6 +66,9 @@ pub(crate) struct Past {
 /// How long a plugin has between the two calls for facts, so that it can tell usage. See
 /// [`relink_core::Collector::facts`].
 const BETWEEN_FACTS: Duration = Duration::from_millis(250);
+
+/// How long facts may tell the usage since they were told last: what lies further back is not what goes on now.
+const USAGE: Duration = Duration::from_secs(10);
 
 /// How many refused requests are logged a minute: it is the record of who tried to change the agent.
 const REFUSALS: u32 = 60;
@@ -76,7 +89,12 @@ impl Agent {
         let Past { counters, history, chosen, library_generations } = past;
         config.plugins.choose(chosen.clone());
         let set = linked::plugins(built, &config, counters.generation())?;
-        let scheduler = Scheduler::new(set, config.collect.series, Arc::clone(&counters))?;
+        let wrong = |plugin: &str, error: Error| {
+            let context = format!("{}: plugin {plugin}", config.origin_of_options(plugin));
+            error.context(context)
+        };
+        let scheduler = Scheduler::new(set, config.collect.series, Arc::clone(&counters), wrong)?;
+        scheduler.lacks(config.plugins.lacking.clone());
         if !config.exporter_metrics {
             scheduler.hide_process();
         }
@@ -125,7 +143,7 @@ impl Agent {
     /// The names of the plugins that run.
     pub(crate) fn running_plugins(&self) -> Vec<String> {
         let statuses = self.scheduler.statuses().into_iter();
-        statuses.filter(|status| status.state != State::Refused).map(|status| status.name).collect()
+        statuses.filter(|status| status.state.runs()).map(|status| status.name).collect()
     }
 
     /// The recent snapshots.
@@ -187,7 +205,7 @@ impl Agent {
     /// Why the agent should get no traffic, if so.
     pub(crate) fn not_ready(&self) -> Vec<String> {
         let running: Vec<_> =
-            self.scheduler.statuses().into_iter().filter(|status| status.state != State::Refused).collect();
+            self.scheduler.statuses().into_iter().filter(|status| status.state.runs()).collect();
         let works = running.iter().any(|status| status.state == State::Active);
         if works || running.is_empty() {
             return Vec::new();
@@ -198,21 +216,40 @@ impl Agent {
             .collect()
     }
 
-    /// One collection with facts, as text in the configured shape. Takes a quarter of a second.
-    pub(crate) async fn figures(&self, print: Print) -> String {
-        let deadline = || Instant::now() + self.config.collect_timeout();
-        self.scheduler.collect_with_facts(deadline()).await;
+    /// One collection of all plugins with facts, as text in the configured shape. Takes a quarter of a second.
+    pub(crate) async fn figures(&self, print: Print, table: Table) -> String {
+        let everything = self.scheduler.everything();
+        self.scheduler.collect_with_facts(&everything, self.deadline()).await;
         // sleep: usage is the difference of two readings this far apart; there is no event to wait for.
         tokio::time::sleep(BETWEEN_FACTS).await;
-        let snapshot = self.scheduler.collect_with_facts(deadline()).await;
-        self.rendered(print, &snapshot)
+        let snapshot = self.scheduler.collect_with_facts(&everything, self.deadline()).await;
+        self.rendered(print, table, &snapshot)
     }
 
-    fn rendered(&self, print: Print, snapshot: &Snapshot) -> String {
-        let statuses = self.scheduler.statuses();
-        let running = statuses.iter().filter(|status| status.state != State::Refused);
-        let facts: Vec<_> = running.clone().map(|status| self.scheduler.facts_of(&status.name)).collect();
+    /// One collection of one plugin, after which [`Scheduler::facts_of`] has its facts of now. Takes a quarter of a
+    /// second where nobody has asked for them lately.
+    pub(crate) async fn collect_with_facts(&self, plugin: &str) -> Result<Arc<Snapshot>, Error> {
+        let selection = self.scheduler.select(&[plugin], &[])?;
+        let mut age = self.scheduler.age_of_facts(plugin);
+        if age.is_none_or(|age| age > USAGE) {
+            self.scheduler.collect_with_facts(&selection, self.deadline()).await;
+            age = None;
+        }
+        // sleep: as above.
+        tokio::time::sleep(BETWEEN_FACTS.saturating_sub(age.unwrap_or_default())).await;
+        Ok(self.scheduler.collect_with_facts(&selection, self.deadline()).await)
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.config.collect_timeout()
+    }
+
+    fn rendered(&self, print: Print, table: Table, snapshot: &Snapshot) -> String {
+        let (running, idle): (Vec<_>, Vec<_>) =
+            self.scheduler.statuses().into_iter().partition(|status| status.state.runs());
+        let facts: Vec<_> = running.iter().map(|status| self.scheduler.facts_of(&status.name)).collect();
         let sections: Vec<_> = running
+            .iter()
             .zip(&facts)
             .filter_map(|(status, facts)| {
                 let reading = snapshot.reading(&status.name)?;
@@ -229,14 +266,19 @@ impl Agent {
                 })
             })
             .collect();
-        match print {
-            Print::Table => {
-                let style =
-                    table::Style { color: telemetry::colour(&std::io::stdout()), width: telemetry::width() };
-                table::render(&sections, style)
+        let style = Style { color: telemetry::colour(&std::io::stdout()), width: telemetry::width() };
+        match (print, table) {
+            (Print::Table, Table::Whole) => table::render(&sections, style),
+            (Print::Table, Table::Brief) => {
+                let in_state = |state| idle.iter().filter(move |status| status.state == state);
+                let off: Vec<_> = in_state(State::Off).map(|status| status.name.as_str()).collect();
+                let refused: Vec<_> = in_state(State::Refused)
+                    .map(|status| (status.name.as_str(), status.error.as_deref().unwrap_or_default()))
+                    .collect();
+                table::overview(&sections, &refused, &off, style)
             }
-            Print::Json => json::snapshot(snapshot.taken, &sections) + "\n",
-            Print::None => String::new(),
+            (Print::Json, _) => json::snapshot(snapshot.taken, &sections) + "\n",
+            (Print::None, _) => String::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How an image begins: afresh, or by a hand-over from the image before.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,7 +12,7 @@ use crate::reload::transaction::{Carry, Reloader, milliseconds};
 use crate::serve::{Carried, Owed, Server};
 use crate::settings::Config;
 use crate::store::history::History;
-use relink_handover::exec::Boot;
+use relink_handover::exec::{self, Boot};
 use relink_handover::handover::{self, Handover, Inherited, Rejected};
 use relink_handover::trap::Trap;
 
@@ -42,6 +42,7 @@ impl Start {
         });
         let mut boot =
             Boot::record().map_err(|error| Error::from(error).context("recording how relink was started"))?;
+        exec::raise_open_files();
         let Some(inherited) = inherited else {
             return Ok(Start { boot: Box::leak(Box::new(boot)), arrival: None });
         };
@@ -66,6 +67,9 @@ impl Start {
         carry.counted.generation = handover.generation - u64::from(is_back);
         if is_back {
             carry = carry.taken_back();
+        } else {
+            // It begins now.
+            carry.counted.since = 0.0;
         }
         let arrival = Arrival { inherited, handover: Some(handover), dropped, carry, trap, began };
         Ok(Start { boot, arrival: Some(arrival) })
@@ -80,7 +84,7 @@ impl Start {
 }
 
 impl Arrival {
-    /// The old image again, with a hand-over that nobody can read: all but the listening socket is lost.
+    /// The old image again, with a hand-over that nobody can read: all but the listening sockets is lost.
     fn without(inherited: Inherited, began: Instant) -> Self {
         Arrival { inherited, handover: None, dropped: Vec::new(), carry: Carry::default(), trap: None, began }
     }
@@ -105,15 +109,22 @@ impl Arrival {
         Some(&handover.push)
     }
 
-    /// The listening socket. `expected` is where it should listen when the hand-over can't tell.
-    pub(crate) fn listener(&mut self, expected: SocketAddr) -> Result<TcpListener, Error> {
-        match self.handover.as_ref().and_then(|handover| handover.listener.as_ref()) {
-            Some(listener) => Ok(self.inherited.adopt_listener(listener.fd, listener.address)?),
-            None => self
-                .inherited
-                .salvage_listener(expected)
-                .ok_or_else(|| Error::new("the hand-over has no listening socket")),
+    /// The listening sockets: all that the image before had, whatever the configuration says by now, because a client
+    /// that is on its way to one of them must not be refused.
+    pub(crate) fn listeners(&mut self) -> Result<Vec<TcpListener>, Error> {
+        let listeners = match &self.handover {
+            Some(handover) => {
+                let handed_over = handover.listeners.iter();
+                handed_over
+                    .map(|one| self.inherited.adopt_listener(one.fd, one.address))
+                    .collect::<Result<_, _>>()?
+            }
+            None => self.inherited.salvage_listeners(),
+        };
+        if listeners.is_empty() {
+            return Err(Error::new("the hand-over has no listening socket"));
         }
+        Ok(listeners)
     }
 
     /// Adopts the connections and closes the journal: from here on this image serves. Nothing was read from any
@@ -127,6 +138,7 @@ impl Arrival {
                     socket,
                     unread: connection.unread.clone().into(),
                     peer: connection.peer,
+                    opened: connection.opened,
                     owed: connection.owed.clone().map(|id| Owed { id, keep_alive: connection.keep_alive }),
                 }),
                 Err(error) => tracing::warn!("a connection is lost: {error}"),

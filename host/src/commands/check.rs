@@ -18,6 +18,7 @@ use crate::http::caller::Token;
 use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
+use crate::serve::is_opened;
 use crate::settings::cli::{self, Settings};
 use crate::settings::{Config, METRICS, Origin, Setting, explain};
 
@@ -38,8 +39,8 @@ struct Report {
 /// How the agent would serve.
 #[derive(Serialize)]
 struct Serving {
-    listen: String,
-    /// Whether only this machine can reach it.
+    listen: Vec<String>,
+    /// Whether only this machine can reach it, whatever the address.
     loopback: bool,
     paths: Vec<String>,
     /// Who may reload: the agent's own user on this machine, and the bearer of the token in this file.
@@ -63,11 +64,7 @@ pub(crate) fn check(
     let sources = collect_each(&agent)?;
     let plugins = agent.scheduler.statuses();
     let serving = Serving::of(&agent.config);
-    let works = |status: &Status| match (status.state, &status.path) {
-        (State::Failing | State::Stuck, _) => false,
-        (State::Refused, Some(path)) => agent.libraries().is_left_out(path.as_ref()),
-        (State::Refused, None) | (State::Active, _) => true,
-    };
+    let works = |status: &Status| matches!(status.state, State::Active | State::Off);
     let ok = plugins.iter().all(works) && serving.token_error.is_none();
     let file = agent.config.file().map(|path| path.display().to_string());
     let report = Report { ok, file, settings: explained, serving, plugins, sources };
@@ -124,8 +121,8 @@ impl Serving {
         let mut paths = vec![METRICS.to_owned()];
         paths.extend(Some(config.telemetry_path.clone()).filter(|path| path != METRICS));
         Serving {
-            listen: config.listen.to_string(),
-            loopback: config.listen.ip().is_loopback(),
+            listen: config.listen.addresses().iter().map(ToString::to_string).collect(),
+            loopback: !config.listen.addresses().iter().copied().any(is_opened),
             paths,
             token_file,
             token_error: token_error.map(|error| error.to_string()),
@@ -162,7 +159,7 @@ impl Report {
         }
         let Serving { listen, loopback, paths, token_file, token_error, builder } = &self.serving;
         let whom = if *loopback { "this machine only" } else { "other machines can reach it" };
-        writeln!(out, "listens on {listen}: {whom}; samples at {}", paths.join(" and "))?;
+        writeln!(out, "listens on {}: {whom}; samples at {}", listen.join(" and "), paths.join(" and "))?;
         write!(out, "may be reloaded by its own user on this machine")?;
         match (token_file, token_error) {
             (_, Some(error)) => writeln!(out, "; the token can't be used: {error}")?,

@@ -1,9 +1,14 @@
-//! The commands that end by themselves: `once`, `plugins`, `check`, and those that tell what could be set.
+//! The commands that end by themselves: `once`, `plugins`, `check`, `verify`, those that ask an agent, and those that tell
+//! what could be set.
 
 pub(crate) mod arrival;
 mod check;
 pub(crate) mod prove;
+mod reload;
+pub(crate) mod remote;
 pub(crate) mod run;
+mod status;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -11,24 +16,25 @@ use std::sync::Arc;
 
 use relink_core::Error;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Table};
 use crate::failure::{Failed, runtime};
 use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
-use crate::settings::cli;
-use crate::settings::cli::Command;
+use crate::settings::cli::{Command, Settings};
 use crate::settings::flags::Flags;
-use crate::settings::{Config, DEFAULT_TOML, Print};
+use crate::settings::{Config, DEFAULT_TOML, Print, cli};
 use relink_handover::exec::Boot;
 
 pub(crate) use check::check;
+use remote::Remote;
+pub(crate) use verify::{Verify, verify};
 
 /// `relink once`: one collection on stdout.
 pub(crate) fn once(built: Option<Built>, config: Config) -> Result<ExitCode, Failed> {
     let print = if config.print == Print::None { Print::Table } else { config.print };
     let agent = Agent::new(built, config, Arc::new(Counters::first()))?;
-    let text = runtime()?.block_on(agent.figures(print));
+    let text = runtime()?.block_on(agent.figures(print, Table::Whole));
     say(&text)?;
     let failed = agent.scheduler.statuses().iter().any(|s| matches!(s.state, State::Failing | State::Stuck));
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -69,6 +75,26 @@ pub(crate) fn about(command: &Command, flags: &Flags) -> Option<Result<ExitCode,
     };
     let said = text.and_then(|text| say(&String::from_utf8_lossy(&text)));
     Some(said.map(|()| ExitCode::SUCCESS).map_err(Failed::from))
+}
+
+/// The commands that ask an agent that runs; `None` for the others. They need no configuration where they are told the
+/// agent's address.
+pub(crate) fn ask(
+    command: &Command,
+    settings: &Settings,
+    built: Option<Built>,
+) -> Option<Result<ExitCode, Failed>> {
+    // Of a reload they are what the other agent shall run, and it knows its own.
+    let (plugins, settings) = (settings.plugins.as_deref(), &Settings { plugins: None, ..settings.clone() });
+    let outcome = match command {
+        Command::Status { whom, json } => {
+            Remote::new(whom, settings, built).map(|remote| status::status(&remote, *json))
+        }
+        Command::Reload { whom, force, json } => Remote::new(whom, settings, built)
+            .map(|remote| reload::reload(&remote, plugins.unwrap_or_default(), *force, *json)),
+        _ => return None,
+    };
+    Some(outcome.map_err(Failed::settings).and_then(|outcome| outcome.map_err(Failed::from)))
 }
 
 /// The preflight of a reload: this image proves itself to the one that runs.

@@ -12,7 +12,6 @@ use crate::http::Site;
 use crate::http::caller::Token;
 use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
-use crate::plugins::status::State;
 use crate::reload::preflight::Report;
 use crate::settings::{Config, environment};
 
@@ -59,7 +58,7 @@ fn all_run(agent: &Agent, chosen: &[String]) -> Result<(), Error> {
                 let error = Error::new(format!("unknown plugin {name:?}"));
                 return Err(error.hint(format!("the plugins of this agent are: {}", known.join(", "))));
             }
-            Some(status) if status.state == State::Refused => {
+            Some(status) if !status.state.runs() => {
                 let why = status.error.clone().unwrap_or_default();
                 return Err(Error::new(format!("plugin {name} does not run: {why}")));
             }

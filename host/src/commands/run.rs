@@ -1,6 +1,6 @@
 //! `relink run`: from a start, or from a hand-over, to serving; and to the end.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use rocket::local::asynchronous::Client;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::agent::push::Push;
-use crate::agent::{Agent, Past};
+use crate::agent::{Agent, Past, Table};
 use crate::commands::arrival::{Arrival, Start};
 use crate::failure::{Failed, runtime};
 use crate::http::Site;
@@ -22,12 +22,15 @@ use crate::serve::{self, HostPolicy, Quiesce, Server};
 use crate::settings::{Config, Print};
 use crate::store::history::History;
 use crate::{commands, systemd};
-use relink_handover::exec;
+use relink_handover::exec::{self, Boot};
 
 /// How long requests in flight may take to end when the agent does.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// Serves until SIGTERM or SIGINT.
+/// How long the figures may hold up the line that says where the agent listens: a plugin hangs, or nobody reads stdout.
+const FIGURES: Duration = Duration::from_secs(2);
+
+/// Serves until a signal ends it.
 pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Result<ExitCode, Failed> {
     crate::memory::give_back();
     let carry = start.arrival.as_ref().map(|arrival| arrival.carry.clone()).unwrap_or_default();
@@ -39,7 +42,6 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
     if let Some(push) = Push::new(&config.push, start.arrival.as_ref().and_then(Arrival::push))? {
         counters.set_push(push);
     }
-    let expected = config.listen;
     let past =
         Past { counters, history, chosen: carry.chosen, library_generations: carry.library_generations };
     let agent = Arc::new(Agent::with_past(built, config, past)?);
@@ -56,26 +58,24 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
         };
         let rocket = Client::untracked(crate::http::rocket(site));
         let client = rocket.await.map_err(|error| Error::new(format!("Rocket does not start: {error}")))?;
-        let listener = match &mut start.arrival {
-            Some(arrival) => arrival.listener(expected)?,
-            None => listener(&agent.config)?,
+        let listeners = match &mut start.arrival {
+            Some(arrival) => arrival.listeners()?,
+            None => listeners(&agent.config)?,
         };
-        let hosts = HostPolicy::new(&agent.config.hosts);
+        let own = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let hosts = HostPolicy::new(&agent.config.hosts).for_readers(&own, agent.config.is_drop_in());
         let web = agent.config.web.clone();
         if let Some(web) = &web {
             web.remember(carry.passwords);
         }
         agent.counters.set_web(web.clone());
-        let server = Server::new(listener, client, agent.config.limits.clone(), hosts, web, quiesce)?;
+        let server = Server::new(listeners, client, agent.config.limits.clone(), hosts, web, quiesce)?;
         reloader.attach(Arc::clone(&server));
         let finished = start.arrival.take().and_then(|arrival| arrival.complete(&server, &reloader));
         start.boot.unblock_signals();
         tokio::spawn(Arc::clone(&server).run());
-        crate::telemetry::tell(format_args!(
-            "listening on {}://{}",
-            agent.config.scheme(),
-            server.local_addr()?
-        ));
+        let addresses = server.listeners().map(|one| one.local_addr()).collect::<Result<Vec<_>, _>>()?;
+        log_start(&agent, &addresses);
         systemd::ready();
         if let Some(journal) = finished {
             agent.events.reload(&journal);
@@ -85,16 +85,17 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
             push.start(&agent)?;
         }
         tokio::spawn(keep_history(Arc::clone(&agent)));
-        tokio::spawn(print_figures(Arc::clone(&agent)));
+        tokio::spawn(announce(Arc::clone(&agent), addresses));
         crate::memory::forget_startup();
-        signals.serve(&reloader).await;
+        let why = signals.serve(&reloader, start.boot).await;
+        tracing::info!("relink ends: {why}");
         systemd::stopping();
-        reloader.stop();
-        tokio::join!(server.shutdown(GRACE), async {
+        tokio::join!(server.shutdown(GRACE), reloader.stop(GRACE), async {
             if let Some(push) = agent.counters.push() {
                 push.finish().await;
             }
         });
+        tracing::info!("relink has ended");
         Ok(ExitCode::SUCCESS)
     });
     // A plugin that never returns, or a stdout that nobody reads, must not keep the process.
@@ -102,20 +103,68 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
     code
 }
 
-/// The socket that systemd holds for us, or one of our own.
-fn listener(config: &Config) -> Result<TcpListener, Error> {
-    if let Some(passed) = systemd::listener()? {
+/// The sockets that systemd holds for us, or some of our own.
+fn listeners(config: &Config) -> Result<Vec<TcpListener>, Error> {
+    let passed = systemd::listeners()?;
+    if !passed.is_empty() {
         return Ok(passed);
     }
-    serve::bind(config.listen).map_err(|error| {
-        let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
-        let error = Error::from(error).context(format_args!("listening on {}", config.listen));
-        if in_use {
-            error.hint("is another relink running there? --listen takes another address")
-        } else {
-            error
+    let addresses = config.listen.addresses().iter();
+    addresses
+        .map(|&address| serve::bind(address).map_err(|error| not_bound(config, address, error)))
+        .collect()
+}
+
+fn not_bound(config: &Config, address: SocketAddr, error: std::io::Error) -> Error {
+    use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+    let kind = error.kind();
+    let error = Error::from(error).context(format_args!("listening on {address}"));
+    match (kind, config.listen.in_the_way_of(address)) {
+        (AddrInUse, Some(other)) => {
+            error.hint(format!("{other} is set as well, and has that port: leave one of them out"))
         }
-    })
+        (AddrInUse, None) => error
+            .hint("is another relink running there? relink status tells; --listen takes another address"),
+        (AddrNotAvailable, _) => {
+            error.hint("this machine has no such address; --listen takes another one")
+        }
+        (PermissionDenied, _) => error.hint(
+            "ports below 1024 need the right CAP_NET_BIND_SERVICE (AmbientCapabilities= in a unit), or the socket of \
+             packaging/relink.socket; --listen takes another port",
+        ),
+        _ => error,
+    }
+}
+
+/// Logs what serves, and under which limits.
+fn log_start(agent: &Agent, addresses: &[SocketAddr]) {
+    let config = &agent.config;
+    let file = config.file().map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+    let names = agent.running_plugins();
+    let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        generation = agent.counters.generation(),
+        configuration = file,
+        plugins = names.join(","),
+        count = names.len(),
+        collect_timeout = config.collect.timeout,
+        collect_series = config.collect.series,
+        max_connections = config.limits.max_connections,
+        max_streams = config.limits.max_streams,
+        listen = addresses.join(","),
+        "relink serves"
+    );
+}
+
+/// Prints the figures, and below them where the agent listens, so that a terminal shows this last.
+async fn announce(agent: Arc<Agent>, addresses: Vec<SocketAddr>) {
+    // Those that take longer are printed as well.
+    let _ = tokio::time::timeout(FIGURES, tokio::spawn(print_figures(Arc::clone(&agent)))).await;
+    for address in addresses {
+        let line = format!("listening on {}://{address}", agent.config.scheme());
+        crate::telemetry::tell_as(agent.config.log.format, crate::telemetry::Level::Info, &line);
+    }
 }
 
 /// One snapshot at each tick, for the history and for those who listen to `/events`: a collection of its own, unless a
@@ -154,7 +203,7 @@ pub(crate) async fn print_figures(agent: Arc<Agent>) {
     if agent.config.print == Print::None {
         return;
     }
-    let text = agent.figures(agent.config.print).await;
+    let text = agent.figures(agent.config.print, Table::Brief).await;
     let written = tokio::task::spawn_blocking(move || commands::say(&text)).await;
     if let Ok(Err(error)) = written {
         tracing::warn!("the figures could not be printed: {error}");
@@ -179,18 +228,55 @@ impl Signals {
         })
     }
 
-    /// Returns when the agent has to end. SIGHUP asks for a reload, as `PUT /plugins/reload` does.
-    async fn serve(&mut self, reloader: &Arc<Reloader>) {
+    /// Returns when the agent has to end, and why. SIGHUP asks for a reload, as `PUT /plugins/reload` does, unless it
+    /// comes of a terminal that is gone.
+    async fn serve(&mut self, reloader: &Arc<Reloader>, boot: &'static Boot) -> &'static str {
+        const HUNG_UP: &str = "its terminal is gone";
+        // Its SIGHUP may have come to the image before, in the last moment. One that `nohup` started has no use for it.
+        if boot.terminal().is_gone() && !boot.was_ignored(SignalKind::hangup().as_raw_value()) {
+            return HUNG_UP;
+        }
+        boot.terminal().watch();
         loop {
             tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
                 _ = self.hang_up.recv() => {
+                    if boot.terminal().binds() && !boot.terminal().is_gone() {
+                        // sleep: there is no event for the taking away of a terminal that others still have.
+                        tokio::time::sleep(relink_handover::terminal::MOMENT).await;
+                    }
+                    if boot.terminal().is_gone() {
+                        return HUNG_UP;
+                    }
                     if let Err(busy) = reloader.start(Request::default()) {
                         tracing::info!("SIGHUP: reload {} runs already, at step {}", busy.id, busy.step);
                     }
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind;
+
+    #[test]
+    fn an_address_that_can_not_be_had_comes_with_what_to_do() {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 81));
+        for (kind, word) in [
+            (ErrorKind::PermissionDenied, "CAP_NET_BIND_SERVICE"),
+            (ErrorKind::AddrInUse, "relink status"),
+            (ErrorKind::AddrNotAvailable, "no such address"),
+        ] {
+            let error = not_bound(&Config::default(), listen, kind.into());
+            assert!(error.message().starts_with("listening on 127.0.0.1:81: "), "{error}");
+            assert!(
+                error.advice().is_some_and(|hint| hint.contains(word) && hint.contains("--listen")),
+                "{error}"
+            );
         }
     }
 }

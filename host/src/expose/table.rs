@@ -12,6 +12,11 @@ const LINES: usize = 12;
 /// So many lines of families there are at least, however many facts.
 const FAMILIES: usize = 3;
 
+/// So many lines the brief table has in all, where each plugin has one and there are no more plugins than that.
+const BRIEF: usize = 18;
+/// So wide a column of names gets at most, in characters: a mount point can be a long one.
+const NAMES: usize = 28;
+
 /// How the console wants it.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
@@ -28,6 +33,87 @@ pub fn render(sections: &[Section<'_>], style: Style) -> String {
         push_section(section, style, &mut out);
     }
     out
+}
+
+/// A line or two of facts a plugin; then those that were `refused`, with the reason, and the names of those that are
+/// `off`. For a start, so that what comes after it is seen on a terminal of 24 lines.
+pub fn overview(sections: &[Section<'_>], refused: &[(&str, &str)], off: &[&str], style: Style) -> String {
+    let mut out = String::new();
+    let names = sections.iter().map(|section| section.name).chain(refused.iter().map(|(name, _)| *name));
+    let column = names.map(|name| name.chars().count()).max().unwrap_or(0).min(NAMES);
+    let room = style.width.saturating_sub(column + 2);
+    let mut spare = BRIEF.saturating_sub(sections.len());
+    for section in sections {
+        let name = format!("{:column$}  ", shortened(section.name, column));
+        if let Some(error) = section.error {
+            push_line(&[(Look::Bold, &name), (Look::Red, &format!("failing: {error}"))], style, &mut out);
+            continue;
+        }
+        let lines = filled(&highlights(section), room, 1 + spare.min(1));
+        spare -= lines.len().saturating_sub(1);
+        for (at, line) in lines.iter().enumerate() {
+            let before = match at {
+                0 => (Look::Bold, name.as_str()),
+                _ => (Look::Plain, &*" ".repeat(column + 2)),
+            };
+            push_line(&[before, (Look::Plain, line)], style, &mut out);
+        }
+    }
+    for (name, why) in refused {
+        let name = format!("{:column$}  ", shortened(name, column));
+        push_line(&[(Look::Bold, &name), (Look::Red, &format!("refused: {why}"))], style, &mut out);
+    }
+    if !off.is_empty() {
+        push_line(&[(Look::Dim, &format!("off: {}", off.join(", ")))], style, &mut out);
+    }
+    out
+}
+
+/// What a plugin tells in a few words: its facts, or else what it is about.
+fn highlights(section: &Section<'_>) -> Vec<String> {
+    if section.facts.is_empty() {
+        return vec![section.help.to_owned(), outcome(section)];
+    }
+    let fact = |(name, value): &(String, String)| match name.as_str() {
+        name if name == section.name => value.clone(),
+        name => format!("{} {value}", shortened(name, NAMES)),
+    };
+    section.facts.iter().map(fact).collect()
+}
+
+/// The pieces in as many lines as they need, but no more than `most`; the last says how many were left out.
+fn filled(pieces: &[String], room: usize, most: usize) -> Vec<String> {
+    const BETWEEN: &str = " · ";
+    let mut lines: Vec<String> = Vec::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        let length = piece.chars().count();
+        let left = pieces.len() - at;
+        // Room for the word of how many more there are, as long as this is not the last.
+        let room = if lines.len() == most && left > 1 { room.saturating_sub(12) } else { room };
+        let full = lines.len() == most;
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + BETWEEN.len() + length <= room => {
+                line.push_str(BETWEEN);
+                line.push_str(piece);
+            }
+            Some(line) if full => {
+                line.push_str(&format!("{BETWEEN}{left} more"));
+                break;
+            }
+            _ => lines.push(piece.clone()),
+        }
+    }
+    lines
+}
+
+/// A name of at most so many characters: the beginning and the end of a longer one, as most paths differ there.
+fn shortened(name: &str, most: usize) -> String {
+    let length = name.chars().count();
+    if length <= most {
+        return name.to_owned();
+    }
+    let (before, behind) = (most / 2, most - most / 2 - 1);
+    name.chars().take(before).chain(['…']).chain(name.chars().skip(length - behind)).collect()
 }
 
 /// How a piece of a line looks.
@@ -54,8 +140,9 @@ fn push_section(section: &Section<'_>, style: Style, out: &mut String) {
     let lines = LINES - families.len().min(FAMILIES);
     let facts = rows_shown(section.facts.len(), lines);
     let names = section.facts.iter().take(facts).map(|(name, _)| name.chars().count());
-    let column = names.max().unwrap_or(0);
+    let column = names.max().unwrap_or(0).min(NAMES);
     for (name, value) in &section.facts[..facts] {
+        let name = shortened(name, column);
         push_line(&[(Look::Plain, &format!("  {name:column$}  {value}"))], style, out);
     }
     push_more(section.facts.len() - facts, "facts in /plugins/", section.name, style, out);
@@ -157,7 +244,7 @@ fn scaled(value: f64, base: &str, larger: &[&str]) -> String {
     if unit == base { format!("{} {unit}", number(value)) } else { format!("{value:.1} {unit}") }
 }
 
-fn seconds(value: f64) -> String {
+pub(crate) fn seconds(value: f64) -> String {
     let magnitude = value.abs();
     let (factor, unit) = match magnitude {
         0.0 => return "0 s".to_owned(),
@@ -172,7 +259,7 @@ fn seconds(value: f64) -> String {
 }
 
 /// Seconds since 1970 as date and time of day in UTC.
-fn date(value: f64) -> String {
+pub(crate) fn date(value: f64) -> String {
     let seconds = value as u64;
     let (days, time) = (seconds / 86_400, seconds % 86_400);
     // Years that begin in March put the leap day at their end; 719,468 days lie between the first of March of the
@@ -251,6 +338,25 @@ fn push_line(pieces: &[(Look, &str)], style: Style, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_facts_fill_few_lines_and_the_rest_is_counted() {
+        let pieces: Vec<_> = (0..9).map(|at| format!("eth{at} up, 10 Gbit/s")).collect();
+        let lines = filled(&pieces, 60, 2);
+        assert_eq!(lines[0], "eth0 up, 10 Gbit/s · eth1 up, 10 Gbit/s");
+        assert_eq!(lines[1], "eth2 up, 10 Gbit/s · eth3 up, 10 Gbit/s · 5 more");
+        assert!(lines.len() == 2 && lines.iter().all(|line| line.chars().count() <= 60), "{lines:?}");
+        assert_eq!(filled(&pieces[..1], 60, 1), [pieces[0].as_str()]);
+        assert_eq!(filled(&pieces[..3], 60, 2).len(), 2);
+        assert_eq!(filled(&[], 60, 2), [""; 0]);
+    }
+
+    #[test]
+    fn a_long_name_keeps_both_its_ends() {
+        assert_eq!(shortened("/var/lib/docker/overlay2/0123456789abcdef/merged", 20), "/var/lib/d…ef/merged");
+        assert_eq!(shortened("/", 20), "/");
+        assert_eq!(shortened("ééééé", 3), "é…é");
+    }
 
     #[test]
     fn values_are_shown_as_people_read_them() {

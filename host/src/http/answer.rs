@@ -41,6 +41,9 @@ pub(super) struct ErrorBody<'a> {
 
 impl<'r> Responder<'r, 'static> for Refusal {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let peer = request.remote().map(tracing::field::display);
+        let (status, method, uri) = (self.status.code, request.method(), request.uri());
+        tracing::debug!(peer, status, "{method} {uri} is answered with an error: {}", self.error);
         let mut answer = Json(ErrorBody { error: &self.error, hint: &self.hint }).respond_to(request)?;
         answer.set_status(self.status);
         if self.status == Status::Unauthorized {

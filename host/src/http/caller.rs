@@ -10,14 +10,20 @@ use sha2::{Digest, Sha256};
 
 use super::Site;
 use super::answer::Refusal;
-use super::owner::is_same_user;
+use super::owner::trusted;
 use crate::serve::dispatch::{LOCAL_ADDRESS, RAW_METHOD};
 
 /// A header for the token alone, for callers whose `Authorization` has their user and password.
-const TOKEN: &str = "Relink-Token";
+pub(crate) const TOKEN: &str = "Relink-Token";
 
-/// Whether this request may change the agent, or why not.
-pub(crate) struct Permission(pub(crate) Result<(), Refusal>);
+/// Who may change the agent by this request, or why nobody may.
+pub(crate) struct Permission(pub(crate) Result<Caller, Refusal>);
+
+/// One who may change the agent, for the log.
+pub(crate) struct Caller {
+    pub(crate) peer: String,
+    pub(crate) who: &'static str,
+}
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Permission {
@@ -26,21 +32,17 @@ impl<'r> FromRequest<'r> for Permission {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
         let permission = permitted(request);
         let peer = request.remote().map(|peer| peer.to_string()).unwrap_or_default();
-        match &permission {
-            // A warning too, so that the log shows it by default: it is the record of who changed the agent.
-            Ok(who) => tracing::warn!(peer, who, "{} {} is allowed", request.method(), request.uri()),
-            Err(refusal) => {
-                let site = request.rocket().state::<Site>();
-                if let Some(site) = site {
-                    site.agent.counters.request_was_refused();
-                }
-                if let Some(more) = site.and_then(|site| site.agent.refusals.take()) {
-                    let (method, uri, error) = (request.method(), request.uri(), &refusal.error);
-                    tracing::warn!(peer, "{method} {uri} is refused: {error}{more}");
-                }
+        if let Err(refusal) = &permission {
+            let site = request.rocket().state::<Site>();
+            if let Some(site) = site {
+                site.agent.counters.request_was_refused();
+            }
+            if let Some(more) = site.and_then(|site| site.agent.refusals.take()) {
+                let (method, uri, error) = (request.method(), request.uri(), &refusal.error);
+                tracing::warn!(peer, "{method} {uri} is refused: {error}{more}");
             }
         }
-        Outcome::Success(Permission(permission.map(drop)))
+        Outcome::Success(Permission(permission.map(|who| Caller { peer, who })))
     }
 }
 
@@ -82,9 +84,9 @@ fn permitted(request: &Request<'_>) -> Result<&'static str, Refusal> {
     }
     let own_end = header(LOCAL_ADDRESS).and_then(|address| address.parse().ok());
     if let (Some(peer), Some(own_end)) = (request.remote(), own_end)
-        && is_same_user(peer, own_end)
+        && let Some(who) = trusted(peer, own_end)
     {
-        return Ok("the agent's own user");
+        return Ok(who);
     }
     denied(
         "only the agent's own user on this machine may do this without a token",

@@ -16,8 +16,8 @@ use super::query;
 use crate::agent::Agent;
 use crate::expose::json::{Map, Number};
 use crate::expose::past::seconds;
-use crate::own;
 use crate::store::history::{Series, Since};
+use crate::{names, own};
 
 /// The most points that one answer may have: some 20 MB of JSON.
 const MAX_POINTS: usize = 1 << 20;
@@ -132,13 +132,7 @@ fn declared(agent: &Agent) -> Vec<Family> {
 
 /// Names that one may have meant.
 fn close(name: &str, families: &[Family]) -> String {
-    let mut close: Vec<_> = families
-        .iter()
-        .map(|family| (strsim::jaro_winkler(name, family.name()), family.name()))
-        .filter(|(likeness, _)| *likeness > 0.85)
-        .collect();
-    close.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let names: Vec<_> = close.into_iter().take(3).map(|(_, name)| name).collect();
+    let names = names::close(name, families.iter().map(Family::name));
     match names[..] {
         [] => "GET /metrics shows all families".to_owned(),
         _ => format!("close names are {}; GET /metrics shows all families", names.join(", ")),

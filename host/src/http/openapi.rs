@@ -55,7 +55,10 @@ const OF_ALL: [(&str, &str); 9] = [
     ("405", "The path does not take this method; `Allow` lists those that it takes."),
     ("408", "The request did not come in whole in time (`[limits] header_timeout`, `body_timeout`)."),
     ("413", "The body is longer than `[limits] max_body`."),
-    ("421", "The Host is not one under which the agent may be asked (`hosts` in relink.toml)."),
+    (
+        "421",
+        "The Host is not one under which the agent may be asked (`hosts` in relink.toml). Where others can reach it, any will do to read.",
+    ),
     ("429", "More requests than `rate_limit` in the web configuration has room for."),
     ("431", "The head is longer than `[limits] max_head`; this one answer has no body."),
     ("503", "No connection is free (`[limits] max_connections`)."),

@@ -9,16 +9,24 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
 };
 
-/// Whether the other end of a connection from this machine belongs to the agent's user, or to root, who may do
-/// anything anyway. The kernel says so in `/proc/net/tcp`, which has a line for each end of each connection.
-pub(super) fn is_same_user(peer: SocketAddr, own_end: SocketAddr) -> bool {
+/// Who has the other end of a connection from this machine, if it is the agent's user; or root, who may do anything
+/// anyway. The kernel says so in `/proc/net/tcp`, which has a line for each end of each connection.
+pub(super) fn trusted(peer: SocketAddr, own_end: SocketAddr) -> Option<&'static str> {
     use std::os::unix::fs::MetadataExt;
     if !peer.ip().to_canonical().is_loopback() {
-        return false;
+        return None;
     }
-    let Ok(own) = std::fs::metadata("/proc/self") else { return false };
-    let owner = asked(peer, own_end).unwrap_or_else(|_| looked_up(peer, own_end));
-    owner.is_some_and(|user| user == own.uid() || user == 0)
+    let own = std::fs::metadata("/proc/self").ok()?.uid();
+    name(asked(peer, own_end).unwrap_or_else(|_| looked_up(peer, own_end))?, own)
+}
+
+/// What the log calls a user that may change the agent.
+fn name(user: u32, own: u32) -> Option<&'static str> {
+    match user {
+        0 => Some("root"),
+        user if user == own => Some("the agent's own user"),
+        _ => None,
+    }
 }
 
 /// Asks the kernel for the one socket (`NETLINK_SOCK_DIAG`): some 10 µs, where its tables take milliseconds to list.
@@ -127,10 +135,10 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let own_end = listener.local_addr().unwrap();
         let client = std::net::TcpStream::connect(own_end).unwrap().local_addr().unwrap();
-        assert!(!is_same_user(client, own_end), "it is closed already");
+        assert!(trusted(client, own_end).is_none(), "it is closed already");
         let client = std::net::TcpStream::connect(own_end).unwrap();
         let peer = client.local_addr().unwrap();
-        assert!(is_same_user(peer, own_end));
+        assert!(trusted(peer, own_end).is_some());
         let own = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap());
         assert_eq!(looked_up(peer, own_end), Some(own));
         if cfg!(target_os = "linux") {
@@ -138,14 +146,19 @@ mod tests {
             // There is no such connection; what listens at one end of it does not count.
             assert_eq!(asked(own_end, "127.0.0.1:1".parse().unwrap()).unwrap(), None);
         }
+        assert_eq!((name(0, 1000), name(0, 0)), (Some("root"), Some("root")));
+        assert_eq!((name(1000, 1000), name(1001, 1000)), (Some("the agent's own user"), None));
         let mapped = |v4: SocketAddr| match v4.ip() {
             IpAddr::V4(ip) => SocketAddr::from((ip.to_ipv6_mapped(), v4.port())),
             IpAddr::V6(_) => v4,
         };
-        assert!(is_same_user(mapped(peer), mapped(own_end)), "as a listener for both families sees it");
-        assert!(!is_same_user(peer, "127.0.0.1:1".parse().unwrap()), "another connection from the same port");
-        assert!(!is_same_user("127.0.0.1:1".parse().unwrap(), own_end), "nobody's socket");
-        assert!(!is_same_user("192.0.2.1:80".parse().unwrap(), own_end));
+        assert!(trusted(mapped(peer), mapped(own_end)).is_some(), "as a listener for both families sees it");
+        assert!(
+            trusted(peer, "127.0.0.1:1".parse().unwrap()).is_none(),
+            "another connection from the same port"
+        );
+        assert!(trusted("127.0.0.1:1".parse().unwrap(), own_end).is_none(), "nobody's socket");
+        assert!(trusted("192.0.2.1:80".parse().unwrap(), own_end).is_none());
     }
 
     #[test]

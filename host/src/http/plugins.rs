@@ -1,8 +1,8 @@
 //! `GET /plugins` and `GET /plugins/<name>`.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
+use relink_core::Facts;
 use rocket::http::Status;
 use rocket::{Route, State, get, routes};
 use serde::Serialize;
@@ -17,8 +17,12 @@ use crate::plugins::status::Status as PluginStatus;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Plugins)]
 pub(super) struct List {
+    /// The agent's version.
+    version: &'static str,
     /// How often new code went live in this process, its start included.
     generation: u64,
+    /// Since when that code serves, in seconds since 1970.
+    since: f64,
     /// Sorted by name.
     plugins: Vec<PluginStatus>,
 }
@@ -26,7 +30,13 @@ pub(super) struct List {
 impl List {
     /// The plugins of now.
     pub(super) fn of(site: &Site) -> Self {
-        List { generation: site.agent.counters.generation(), plugins: site.agent.scheduler.statuses() }
+        let counted = site.agent.counters.counted();
+        List {
+            version: env!("CARGO_PKG_VERSION"),
+            generation: counted.generation,
+            since: counted.since,
+            plugins: site.agent.scheduler.statuses(),
+        }
     }
 }
 
@@ -36,7 +46,7 @@ impl List {
 pub(super) struct One {
     #[serde(flatten)]
     status: PluginStatus,
-    /// What it tells people, such as the model of the CPU.
+    /// What it tells people, as it is now, such as the model of the CPU.
     facts: BTreeMap<String, String>,
     /// The families that it declared.
     #[schema(value_type = Vec<FamilyJson>)]
@@ -50,7 +60,8 @@ pub(super) fn list(site: &State<Site>) -> Json<List> {
     Json(List::of(site))
 }
 
-/// One plugin with its families and their samples; asks the plugin.
+/// One plugin with its facts, its families and their samples; asks the plugin. The first request in ten seconds takes a
+/// quarter of a second, as usage is told from two readings.
 #[utoipa::path(
     params(("name" = String, Path, description = "The plugin's name.")),
     responses(
@@ -71,17 +82,18 @@ pub(super) async fn one(name: &str, site: &State<Site>) -> Result<Json<One>, Ref
         let hint = format!("known are: {}", known.join(", "));
         return Err(Refusal::new(Status::NotFound, format!("there is no plugin {name:?}"), hint));
     }
-    // A refused plugin can't be selected; its families are then empty.
-    let families = match site.agent.scheduler.select(&[name], &[]) {
-        Ok(selection) => {
-            let deadline = Instant::now() + site.agent.config.collect_timeout();
-            let snapshot = site.agent.scheduler.collect(&selection, deadline).await;
+    // One that does not run can't be asked.
+    let (facts, families) = match site.agent.collect_with_facts(name).await {
+        Ok(snapshot) => {
             let frame = snapshot.reading(name).and_then(|reading| reading.result.as_ref().ok());
-            serde_json::json!(json::families(site.agent.scheduler.families_of(name), frame))
+            // Of one that does not answer, what it told some time ago may no longer be so.
+            let facts = frame.map(|_| site.agent.scheduler.facts_of(name)).unwrap_or_default();
+            let families = json::families(site.agent.scheduler.families_of(name), frame);
+            (facts, serde_json::json!(families))
         }
-        Err(_) => serde_json::json!([]),
+        Err(_) => (Facts::default(), serde_json::json!([])),
     };
-    let facts = site.agent.scheduler.facts_of(name).rows().iter().cloned().collect();
+    let facts = facts.rows().iter().cloned().collect();
     match find() {
         Some(status) => Ok(Json(One { status, facts, families })),
         None => Err(Refusal::new(Status::NotFound, format!("plugin {name:?} was just removed"), "")),

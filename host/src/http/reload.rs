@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::Site;
 use super::answer::{ErrorBody, Json, Refusal};
-use super::caller::Permission;
+use super::caller::{Caller, Permission};
 use super::query;
 use crate::journal::Journal;
 use crate::reload::build::is_plugin_name;
@@ -87,10 +87,13 @@ impl<'r> Responder<'r, 'static> for Owed {
 )]
 #[put("/plugins/reload")]
 pub(super) fn reload(permission: Permission, wanted: Wanted, site: &State<Site>) -> Result<Owed, Refusal> {
-    permission.0?;
+    let Caller { peer, who } = permission.0?;
     let request = wanted.0?;
     match site.reloader.start(request) {
-        Ok(id) => Ok(Owed(id)),
+        Ok(id) => {
+            tracing::info!(reload = id, peer, who, "PUT /plugins/reload is allowed");
+            Ok(Owed(id))
+        }
         Err(busy) => Err(Refusal::new(
             Status::Conflict,
             format!("reload {} runs already, at step {}", busy.id, busy.step),

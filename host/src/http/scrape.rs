@@ -1,6 +1,7 @@
 //! `GET /metrics`.
 
 use std::io::Cursor;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,6 +24,8 @@ pub(super) struct Scrape {
     format: Format,
     gzip: bool,
     timeout: Option<String>,
+    /// Who asks, for the log.
+    peer: Option<SocketAddr>,
 }
 
 #[rocket::async_trait]
@@ -38,6 +41,7 @@ impl<'r> FromRequest<'r> for Scrape {
             format,
             gzip,
             timeout: header("X-Prometheus-Scrape-Timeout-Seconds").map(str::to_owned),
+            peer: request.remote(),
         })
     }
 }
@@ -94,6 +98,7 @@ async fn metrics_elsewhere(scrape: Scrape, site: &State<Site>) -> Result<Exposit
 async fn exposition(scrape: Scrape, site: &Site) -> Result<Exposition, Refusal> {
     let collect: Vec<_> = scrape.collect.iter().map(String::as_str).collect();
     let exclude: Vec<_> = scrape.exclude.iter().map(String::as_str).collect();
+    let began = Instant::now();
     let selection = site.agent.scheduler.select(&collect, &exclude)?;
     let allowed = deadline::allowed(scrape.timeout.as_deref(), site.agent.config.collect_timeout());
     let snapshot = site.agent.scheduler.collect(&selection, Instant::now() + allowed).await;
@@ -101,6 +106,13 @@ async fn exposition(scrape: Scrape, site: &Site) -> Result<Exposition, Refusal> 
         site.agent.was_scraped(Arc::clone(&snapshot));
     }
     let body = expose::body(&snapshot, scrape.format, scrape.gzip.then_some(&site.agent.packer));
+    tracing::debug!(
+        peer = scrape.peer.map(tracing::field::display),
+        series = snapshot.series(),
+        bytes = body.len(),
+        seconds = began.elapsed().as_secs_f64(),
+        "scrape"
+    );
     Ok(Exposition { format: scrape.format, gzip: scrape.gzip, body })
 }
 

@@ -2,18 +2,19 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::access::Web;
 use crate::agent::push::Push;
-use crate::journal::Outcome;
+use crate::journal::{Outcome, unix_seconds};
 
 /// The counters. Any part of the agent may add; the agent's own reading shows them.
 #[derive(Default)]
 pub(crate) struct Counters {
     generation: AtomicU64,
+    /// Since when it serves: seconds since 1970 as bits of an `f64`.
+    since: AtomicU64,
     reloads: [AtomicU64; Outcome::ALL.len()],
     /// Seconds since 1970 as bits of an `f64`; 0 before the first success.
     last_success: AtomicU64,
@@ -29,8 +30,11 @@ pub(crate) struct Counters {
 
 /// The counters as one value, for the hand-over.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Counted {
     pub(crate) generation: u64,
+    /// Since when this generation serves, in seconds since 1970; 0 for one that begins.
+    pub(crate) since: f64,
     pub(crate) reloads: Vec<u64>,
     pub(crate) last_success: f64,
     pub(crate) history_lost: u64,
@@ -42,6 +46,8 @@ impl Counters {
     pub(crate) fn starting_from(counted: &Counted) -> Self {
         let counters = Counters::default();
         counters.generation.store(counted.generation.max(1), Relaxed);
+        let since = if counted.since > 0.0 { counted.since } else { unix_seconds() };
+        counters.since.store(since.to_bits(), Relaxed);
         for (counter, value) in counters.reloads.iter().zip(&counted.reloads) {
             counter.store(*value, Relaxed);
         }
@@ -59,6 +65,7 @@ impl Counters {
     pub(crate) fn counted(&self) -> Counted {
         Counted {
             generation: self.generation(),
+            since: f64::from_bits(self.since.load(Relaxed)),
             reloads: self.reloads.iter().map(|counter| counter.load(Relaxed)).collect(),
             last_success: f64::from_bits(self.last_success.load(Relaxed)),
             history_lost: self.history_lost.load(Relaxed),
@@ -74,6 +81,7 @@ impl Counters {
     /// New code went live in this image.
     pub(crate) fn committed(&self) {
         self.generation.fetch_add(1, Relaxed);
+        self.since.store(unix_seconds().to_bits(), Relaxed);
     }
 
     /// The web configuration file, to say how it fares.
@@ -107,8 +115,7 @@ impl Counters {
     pub(crate) fn reload_ended(&self, outcome: Outcome) {
         self.reloads[outcome as usize].fetch_add(1, Relaxed);
         if matches!(outcome, Outcome::Committed | Outcome::Unchanged) {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            self.last_success.store(now.as_secs_f64().to_bits(), Relaxed);
+            self.last_success.store(unix_seconds().to_bits(), Relaxed);
         }
     }
 

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relink_core::{Error, Family, Samples, Source, registry};
+use rustix::param::page_size;
 
 use crate::agent::push::report;
 use crate::journal::Outcome;
 use crate::own::counters::Counters;
+use crate::plugins::status::State;
 use crate::store::snapshot::{Frame, Layout, Reading};
 
 const COLLECTOR_DURATION: Family =
@@ -21,8 +23,19 @@ const COLLECTOR_SUCCESS: Family =
         .labels(&["collector"]);
 const BUILD_INFO: Family =
     Family::gauge("relink_build_info", "Which relink this is; always 1.").labels(&["version", "registry"]);
+const NODE_EXPORTER: Family = Family::gauge(
+    "node_exporter_build_info",
+    "Always 1, for dashboards that look for machines by it. The version is relink's own; what only Go or a repository \
+     knows is empty.",
+)
+.labels(&["branch", "goarch", "goos", "goversion", "revision", "tags", "version"]);
 const GENERATION: Family =
     Family::gauge("relink_generation", "How often new code went live in this process, its start included.");
+const PLUGINS: Family = Family::gauge(
+    "relink_plugins",
+    "Plugins by state: off are those that nobody has chosen, refused those with a fault.",
+)
+.labels(&["state"]);
 const RELOADS: Family =
     Family::counter("relink_reloads_total", "Reloads that ended, by outcome.").labels(&["outcome"]);
 const LAST_SUCCESS: Family = Family::gauge(
@@ -59,7 +72,7 @@ const RESIDENT: Family = Family::gauge("process_resident_memory_bytes", "Residen
 const VIRTUAL: Family = Family::gauge("process_virtual_memory_bytes", "Virtual memory of the agent.");
 const VIRTUAL_MAX: Family = Family::gauge(
     "process_virtual_memory_max_bytes",
-    "How much virtual memory the agent may have; -1 without a limit.",
+    "How much virtual memory the agent may have; 1.8446744073709552e+19 without a limit.",
 );
 const START_TIME: Family =
     Family::gauge("process_start_time_seconds", "When the process started, in seconds since 1970.");
@@ -69,7 +82,9 @@ pub(crate) const FAMILIES: &[Family] = &[
     COLLECTOR_DURATION,
     COLLECTOR_SUCCESS,
     BUILD_INFO,
+    NODE_EXPORTER,
     GENERATION,
+    PLUGINS,
     RELOADS,
     LAST_SUCCESS,
     HISTORY_LOST,
@@ -94,6 +109,28 @@ pub(crate) const FAMILIES: &[Family] = &[
     report::LOST,
 ];
 
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What Go calls this kind of machine.
+const GOARCH: &str = match std::env::consts::ARCH.as_bytes() {
+    b"x86_64" => "amd64",
+    b"x86" => "386",
+    b"aarch64" => "arm64",
+    b"loongarch64" => "loong64",
+    b"powerpc64" if cfg!(target_endian = "little") => "ppc64le",
+    b"powerpc64" => "ppc64",
+    b"mips" if cfg!(target_endian = "little") => "mipsle",
+    b"mips64" if cfg!(target_endian = "little") => "mips64le",
+    // arm, mips, mips64, riscv64 and s390x have one name.
+    _ => std::env::consts::ARCH,
+};
+
+/// What Go calls this system.
+const GOOS: &str = match std::env::consts::OS.as_bytes() {
+    b"macos" => "darwin",
+    _ => std::env::consts::OS,
+};
+
 /// The name under which the agent's own reading stands in a snapshot. No plugin can have it: it has a space.
 pub(crate) const NAME: &str = "relink itself";
 
@@ -116,8 +153,14 @@ impl Own {
         self.process = None;
     }
 
-    /// The agent's own reading beside these of the plugins.
-    pub(crate) fn read(&mut self, readings: &[Reading]) -> Reading {
+    /// The agent's own reading beside these of the plugins, of which so many are in each state; and beside collectors that
+    /// are `lacking`: for whoever watches those, they fail.
+    pub(crate) fn read(
+        &mut self,
+        readings: &[Reading],
+        lacking: &[String],
+        states: [usize; State::ALL.len()],
+    ) -> Reading {
         let began = Instant::now();
         let out = &mut self.samples;
         out.clear();
@@ -125,9 +168,17 @@ impl Own {
             out.push(&COLLECTOR_DURATION, [reading.plugin], reading.duration.as_secs_f64());
             out.push(&COLLECTOR_SUCCESS, [reading.plugin], f64::from(u8::from(reading.result.is_ok())));
         }
-        out.push(&BUILD_INFO, [env!("CARGO_PKG_VERSION"), registry::NAME], 1.0);
+        for collector in lacking {
+            out.push(&COLLECTOR_DURATION, [collector.as_str()], 0.0);
+            out.push(&COLLECTOR_SUCCESS, [collector.as_str()], 0.0);
+        }
+        out.push(&BUILD_INFO, [VERSION, registry::NAME], 1.0);
+        out.push(&NODE_EXPORTER, ["", GOARCH, GOOS, "", "", "relink", VERSION], 1.0);
         let counted = self.counters.counted();
         out.push(&GENERATION, [], counted.generation as f64);
+        for (state, count) in State::ALL.iter().zip(states) {
+            out.push(&PLUGINS, [state.name()], count as f64);
+        }
         for (outcome, count) in Outcome::ALL.iter().zip(&counted.reloads) {
             out.push(&RELOADS, [outcome.name()], *count as f64);
         }
@@ -186,7 +237,6 @@ struct Fixed {
 
 /// The kernel's USER_HZ, which is 100 on every architecture that Rust's std supports.
 const TICKS: f64 = 100.0;
-const PAGE: f64 = 4096.0;
 
 impl Process {
     fn new() -> Self {
@@ -229,24 +279,60 @@ impl Process {
         // One of the descriptors is the listing's own.
         let open_fds = std::fs::read_dir("/proc/self/fd")?.count().saturating_sub(1) as f64;
         let cpu = (field(14)? + field(15)?) / TICKS;
-        Ok(Usage { cpu, resident: field(24)? * PAGE, mapped: field(23)?, open_fds })
+        Ok(Usage { cpu, resident: resident_bytes(field(24)?, page_size()), mapped: field(23)?, open_fds })
     }
+}
+
+/// `stat` counts resident memory in pages, which on arm64 and ppc64 may have 64 KiB.
+fn resident_bytes(pages: f64, page_size: usize) -> f64 {
+    pages * page_size as f64
 }
 
 impl Fixed {
     fn read(started: f64) -> Result<Self, Error> {
         let limits = std::fs::read_to_string(Path::new("/proc/self/limits"))?;
-        let limit = |name: &str| {
-            let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-            let soft = line.split_ascii_whitespace().next().unwrap_or_default();
-            soft.parse().unwrap_or(-1.0)
-        };
         let stat = std::fs::read_to_string("/proc/stat")?;
         let boot = stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap_or("0");
         Ok(Fixed {
-            max_fds: limit("Max open files"),
-            max_virtual: limit("Max address space"),
+            max_fds: soft_limit(&limits, "Max open files")?,
+            max_virtual: soft_limit(&limits, "Max address space")?,
             start: boot.trim().parse::<f64>()? + started / TICKS,
         })
+    }
+}
+
+/// The soft limit of a line of `/proc/self/limits`. Where there is none, the kernel has the largest number for it, which is
+/// also what Go's library shows: one below all others would leave a logarithmic scale.
+fn soft_limit(limits: &str, name: &str) -> Result<f64, Error> {
+    let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    match line.split_ascii_whitespace().next().unwrap_or_default() {
+        "unlimited" => Ok(u64::MAX as f64),
+        number => Ok(number.parse()?),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_limit_is_the_largest_number() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max open files            1024                 524288               files     \n\
+                      Max address space         unlimited            unlimited            bytes     \n";
+        assert_eq!(soft_limit(limits, "Max open files").unwrap(), 1024.0);
+        assert_eq!(soft_limit(limits, "Max address space").unwrap().to_string(), "18446744073709552000");
+        assert!(soft_limit(limits, "Max nice priority").is_err());
+    }
+
+    #[test]
+    fn resident_memory_is_counted_in_the_systems_pages() {
+        assert_eq!(resident_bytes(3.0, 64 * 1024), 196_608.0);
+        // What the kernel says in kilobytes, whatever its pages are. Other tests of this process take and give memory.
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let told = line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0;
+        let shown = Process::new().usage().unwrap().resident;
+        assert!((0.5..2.0).contains(&(shown / told)), "{shown} and {told}");
     }
 }

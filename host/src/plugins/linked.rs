@@ -3,7 +3,7 @@
 use relink_core::{Descriptor, Error, registry};
 
 use super::set::{Plugin, PluginSet, Refused};
-use super::status::Placement;
+use super::status::{Placement, State};
 use crate::settings::Config;
 
 /// Which plugins an executable was built with, as its build script tells.
@@ -39,23 +39,20 @@ pub(crate) fn plugins(built: Option<Built>, config: &Config, generation: u64) ->
         if config.plugins.enables(descriptor.name) {
             set.add(plugin(descriptor, config, generation));
         } else {
-            let error = match config.plugins.why_left_out(descriptor.name) {
-                Some(flag) => Error::new(format!("linked in, and left out by {flag}")),
-                None => Error::new("linked in, and not among [plugins] enabled").hint(format!(
-                    "add {:?} to [plugins] enabled in {}",
-                    descriptor.name,
-                    config.origin()
-                )),
-            };
-            set.refused.push(refused(descriptor.name, descriptor.version, descriptor.help, error));
+            let error = config.why_off(descriptor.name);
+            set.refused.push(off(descriptor.name, descriptor.version, descriptor.help, error));
         }
     }
     for name in built.into_iter().flat_map(|built| names(built.without)) {
         if !registered.iter().any(|descriptor| descriptor.name == name) {
             let all: Vec<_> = registered.iter().map(|d| d.name).chain([name]).collect();
-            let error = Error::new("not linked in: this executable was built without it")
-                .hint(format!("cargo xtask run --plugins {}", all.join(",")));
-            set.refused.push(refused(name, "", "", error));
+            let error = Error::new("not linked in: this executable was built without it");
+            // With a builder, a reload that names it builds it, as it switches on any other.
+            let error = match &config.reload.builder {
+                Some(_) => error,
+                None => error.hint(format!("cargo xtask run --plugins {}", all.join(","))),
+            };
+            set.refused.push(off(name, "", "", error));
         }
     }
     Ok(set)
@@ -75,13 +72,14 @@ fn plugin(descriptor: &'static Descriptor, config: &Config, generation: u64) -> 
     }
 }
 
-fn refused(name: &str, version: &str, help: &str, error: Error) -> Refused {
+fn off(name: &str, version: &str, help: &str, error: Error) -> Refused {
     Refused {
         name: name.to_owned(),
         version: version.to_owned(),
         help: help.to_owned(),
         placement: Placement::Linked,
         path: None,
+        state: State::Off,
         error,
     }
 }

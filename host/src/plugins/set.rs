@@ -24,7 +24,7 @@ pub(crate) struct Plugin {
     pub(crate) new: Box<Factory>,
 }
 
-/// A plugin that is known and does not run.
+/// A plugin that is known and does not run: refused for a fault, or off.
 #[derive(Clone, Debug)]
 pub(crate) struct Refused {
     pub(crate) name: String,
@@ -32,6 +32,7 @@ pub(crate) struct Refused {
     pub(crate) help: String,
     pub(crate) placement: Placement,
     pub(crate) path: Option<PathBuf>,
+    pub(crate) state: State,
     pub(crate) error: Error,
 }
 
@@ -54,6 +55,7 @@ impl PluginSet {
                 help: plugin.help.to_owned(),
                 placement: plugin.placement,
                 path: plugin.path,
+                state: State::Refused,
                 error,
             }),
             None => {
@@ -96,7 +98,7 @@ impl Refused {
             version: self.version.clone(),
             help: self.help.clone(),
             placement: self.placement,
-            state: State::Refused,
+            state: self.state,
             generation: 0,
             path: self.path.as_ref().map(|path| path.display().to_string()),
             samples: 0,

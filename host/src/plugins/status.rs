@@ -33,17 +33,29 @@ pub(crate) enum State {
     Failing,
     /// A call into it has not returned by its deadline, and still has not.
     Stuck,
-    /// It does not run; the error says why.
+    /// It does not run because nobody has chosen it; the error says who decided, and how to switch it on.
+    Off,
+    /// It does not run because of a fault, which the error tells.
     Refused,
 }
 
 impl State {
+    /// All states.
+    pub(crate) const ALL: [State; 5] =
+        [State::Active, State::Failing, State::Stuck, State::Off, State::Refused];
+
+    /// Whether a plugin in this state is asked for samples.
+    pub(crate) fn runs(self) -> bool {
+        !matches!(self, State::Off | State::Refused)
+    }
+
     /// The name, as in `GET /plugins`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             State::Active => "active",
             State::Failing => "failing",
             State::Stuck => "stuck",
+            State::Off => "off",
             State::Refused => "refused",
         }
     }
@@ -73,7 +85,7 @@ pub(crate) struct Status {
     /// How long its last collection took.
     #[schema(required)]
     pub(crate) last_collect_seconds: Option<f64>,
-    /// Why it is failing, stuck or refused; of an active one what it had to leave out.
+    /// Why it is failing, stuck, off or refused; of an active one what it had to leave out.
     #[schema(required)]
     pub(crate) error: Option<String>,
     /// Since when it is in this state, in seconds since 1970.

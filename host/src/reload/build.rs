@@ -9,6 +9,7 @@ use tokio::process::Command;
 use tokio::sync::watch;
 
 use super::child;
+use relink_handover::boot::Origin;
 
 /// What a successful build made.
 #[derive(Debug, PartialEq)]
@@ -44,11 +45,11 @@ enum Line {
 /// Runs the builder and tells its `progress` in words.
 ///
 /// `plugins` are names that were checked by [`is_plugin_name`]; nothing else that a caller said comes near the
-/// command. Its environment is `environment`, the agent's own at its start.
+/// command.
 pub(crate) async fn build(
     builder: &[String],
     plugins: Option<&[String]>,
-    environment: &[(std::ffi::OsString, std::ffi::OsString)],
+    origin: Origin<'_>,
     limit: Duration,
     stop: watch::Receiver<bool>,
     mut progress: impl FnMut(String),
@@ -57,9 +58,8 @@ pub(crate) async fn build(
         return Err(Error::new("[reload] builder is an empty list, expected a command"));
     };
     let mut command = Command::new(program);
-    command.args(arguments).env_clear();
-    command
-        .envs(environment.iter().filter(|(name, _)| !name.to_string_lossy().starts_with("RELINK_")).cloned());
+    command.args(arguments);
+    origin.apply(command.as_std_mut(), |name| name.to_string_lossy().starts_with("RELINK_"));
     if let Some(plugins) = plugins {
         command.arg("--plugins").arg(plugins.join(","));
     }
@@ -118,8 +118,9 @@ mod tests {
         let builder = ["sh".to_owned(), "-c".to_owned(), script.to_owned(), "sh".to_owned()];
         let mut steps = Vec::new();
         let path = [("PATH".into(), std::env::var_os("PATH").unwrap()), ("RELINK_X".into(), "1".into())];
+        let origin = Origin::of(&path);
         let limit = Duration::from_secs(10);
-        let built = build(&builder, plugins, &path, limit, stop, |step| steps.push(step)).await;
+        let built = build(&builder, plugins, origin, limit, stop, |step| steps.push(step)).await;
         (built, steps)
     }
 

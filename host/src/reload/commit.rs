@@ -79,6 +79,7 @@ impl Reloader {
         let connections = carried.iter().map(|one| Connection {
             fd: one.socket.as_raw_fd(),
             peer: one.peer,
+            opened: one.opened,
             unread: one.unread.to_vec(),
             owed: one.owed.as_ref().map(|owed| owed.id.clone()),
             keep_alive: one.owed.as_ref().is_none_or(|owed| owed.keep_alive),
@@ -92,13 +93,16 @@ impl Reloader {
             hash: candidate.hash.clone(),
             before: (self.agent.chosen.clone(), self.hash.get().cloned().unwrap_or_default()),
         };
-        let address = server.local_addr().context("asking the listener for its address")?;
+        let listeners = server.listeners().map(|socket| {
+            let address = socket.local_addr().context("asking a listener for its address")?;
+            Ok(Listener { fd: socket.as_raw_fd(), address })
+        });
         Ok(Handover {
             generation: self.agent.counters.generation() + 1,
             reload_id: id.to_owned(),
             paused_unix_ms: paused.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis()
                 as u64,
-            listener: Some(Listener { fd: server.listener().as_raw_fd(), address }),
+            listeners: listeners.collect::<Result<_, Error>>()?,
             connections: connections.collect(),
             boot: self.boot.to_record(),
             executable: candidate.source.clone(),

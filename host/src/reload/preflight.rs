@@ -16,6 +16,7 @@ use crate::expose;
 use crate::journal::{FamilyChanges, PluginChanges};
 use crate::plugins::status::State;
 use crate::settings::environment;
+use relink_handover::boot::Origin;
 
 /// What an image says of itself: the preflight's answer on stdout, and what the running image compares it with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,8 +50,10 @@ pub(crate) struct ReportedPlugin {
 impl Report {
     /// What this image is, for comparison. The plugins' errors are those of their last collection.
     pub(crate) fn of(agent: &Agent) -> Self {
-        let (refused, running): (Vec<_>, Vec<_>) =
-            agent.scheduler.statuses().into_iter().partition(|status| status.state == State::Refused);
+        let (running, idle): (Vec<_>, Vec<_>) =
+            agent.scheduler.statuses().into_iter().partition(|status| status.state.runs());
+        // What is off is missed by nobody.
+        let refused = idle.into_iter().filter(|status| status.state == State::Refused);
         let libraries = agent.libraries();
         let plugins = running
             .into_iter()
@@ -75,8 +78,7 @@ impl Report {
                 (status.name, plugin)
             })
             .collect();
-        let refused_files =
-            refused.into_iter().filter_map(|status| Some((status.path?, status.error?))).collect();
+        let refused_files = refused.filter_map(|status| Some((status.path?, status.error?))).collect();
         Report { plugins, refused_files, metrics: String::new(), ready: 0 }
     }
 
@@ -149,8 +151,8 @@ pub(crate) enum Verdict {
 /// The running image's side: runs the staged image as a child and judges its report.
 pub(crate) async fn preflight(
     image: BorrowedFd<'_>,
-    arguments: &[OsString],
-    environment: &[(OsString, OsString)],
+    argv: &[OsString],
+    origin: Origin<'_>,
     enabled: Option<&[String]>,
     now: &Report,
     limit: Duration,
@@ -158,7 +160,9 @@ pub(crate) async fn preflight(
 ) -> Result<Verdict, Error> {
     // The child opens the descriptor's file through /proc before its close-on-exec takes effect.
     let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));
-    command.arg0("relink").args(arguments).env_clear().envs(environment.iter().cloned());
+    // Also under its name, on which defaults may depend.
+    command.arg0(argv.first().map_or("relink".as_ref(), OsString::as_os_str)).args(argv.iter().skip(1));
+    origin.apply(command.as_std_mut(), |_| false);
     command.env(environment::PREFLIGHT, serde_json::to_string(&enabled)?);
     let mut lines = Vec::new();
     let ended =

@@ -15,12 +15,7 @@ impl Reloader {
             self.agent.counters.reload_ended(outcome);
         }
         let journal = journal.clone();
-        tracing::info!(
-            reload = id,
-            outcome = journal.outcome.map(Outcome::name),
-            error = journal.error,
-            "reload ended"
-        );
+        log(&journal);
         Some(journal)
     }
 
@@ -67,6 +62,18 @@ impl Reloader {
             self.agent.events.reload(journal);
         }
     }
+}
+
+/// Logs how a reload ended.
+pub(super) fn log(journal: &Journal) {
+    tracing::info!(
+        reload = journal.id,
+        outcome = journal.outcome.map(Outcome::name),
+        generation = journal.generation,
+        pause_ms = journal.pause_ms,
+        error = journal.error,
+        "reload ended"
+    );
 }
 
 impl State {

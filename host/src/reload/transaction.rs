@@ -126,9 +126,11 @@ impl Reloader {
         let _ = self.server.set(server);
     }
 
-    /// Ends what a running reload waits for: the agent ends.
-    pub(crate) fn stop(&self) {
+    /// Ends what a running reload waits for, a build above all, and waits until it has let go: the agent ends.
+    pub(crate) async fn stop(&self, patience: Duration) {
         self.stop.send_replace(true);
+        // Whoever runs a child holds a receiver until the child is killed.
+        let _ = tokio::time::timeout(patience, self.stop.closed()).await;
     }
 
     /// Begins a reload and returns its id. Its answer goes to the connections that are owed it.
@@ -204,11 +206,11 @@ impl Reloader {
     ) -> Result<Outcome, Stop> {
         self.step(id, "preflight");
         let now = Report::of(&self.agent);
-        let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+        let argv: Vec<_> = std::env::args_os().collect();
         let verdict = preflight::preflight(
             candidate.image.as_fd(),
-            &arguments,
-            self.boot.env(),
+            &argv,
+            self.boot.origin(),
             chosen.as_deref(),
             &now,
             seconds(self.agent.config.reload.preflight_timeout),
@@ -248,7 +250,7 @@ impl Reloader {
         let plugins = chosen.or(config.plugins.enabled.as_deref());
         let limit = seconds(config.reload.build_timeout);
         let progress = |words: String| self.detail(id, words);
-        build::build(builder, plugins, self.boot.env(), limit, self.stop.subscribe(), progress)
+        build::build(builder, plugins, self.boot.origin(), limit, self.stop.subscribe(), progress)
             .await
             .map(Some)
     }
@@ -289,7 +291,7 @@ impl Reloader {
             }
             journal.clone()
         };
-        tracing::info!(reload = id, outcome = stop.outcome.name(), error = journal.error, "reload ended");
+        super::record::log(&journal);
         systemd::ready();
         self.agent.events.reload(&journal);
         if let Some(server) = self.server.get() {

@@ -33,13 +33,20 @@ impl Instance {
     }
 
     /// Makes the collector and tries one collection, on a thread of its own and no longer than `limit`: how a library's
-    /// code proves itself before it serves. A call that does not return costs that thread.
-    pub(crate) fn proven(plugin: &Arc<Plugin>, series: usize, limit: Duration) -> Result<Instance, Error> {
+    /// code proves itself before it serves. A call that does not return costs that thread. An error of its options names
+    /// their `origin`.
+    pub(crate) fn proven(
+        plugin: &Arc<Plugin>,
+        series: usize,
+        limit: Duration,
+        origin: String,
+    ) -> Result<Instance, Error> {
         let (done, wait) = std::sync::mpsc::sync_channel(1);
         let plugin = Arc::clone(plugin);
         std::thread::Builder::new().name("trial".to_owned()).spawn(move || {
             let mut instance = Instance::new(&plugin, series);
-            let outcome = instance.collect(&plugin).map(drop);
+            let made = instance.make(&plugin).map_err(|error| Failure::Said(error.context(origin)));
+            let outcome = made.and_then(|()| instance.collect(&plugin).map(drop));
             // Nobody waits any more when the time is over; then the instance is dropped here.
             let _ = done.send((instance, outcome));
         })?;

@@ -12,6 +12,7 @@ use super::instance::Instance;
 use super::sideload;
 use super::slot::{Done, Slot, Work};
 use crate::plugins::set::{Plugin, Refused};
+use crate::plugins::status::State;
 use crate::store::snapshot::{Reading, Snapshot};
 
 /// How long the walker may be inside one plugin before another one walks on. Well above what a healthy collection takes
@@ -28,6 +29,8 @@ pub(super) struct Schedule {
     pub(super) refused: Vec<Refused>,
     /// Files that have no plugin.
     pub(super) refused_files: Vec<Refused>,
+    /// Collectors of another agent that the command line asks for, and that nothing here stands for.
+    pub(super) lacking: Vec<String>,
     /// Walks that have not yet asked all their plugins; the first is being walked.
     pub(super) queue: VecDeque<Arc<Walk>>,
     /// How often plugins were put in or taken out.
@@ -210,6 +213,7 @@ impl Schedule {
             leaving: Vec::new(),
             refused,
             refused_files: Vec::new(),
+            lacking: Vec::new(),
             queue: VecDeque::new(),
             change: 0,
             walker: Walker::Nobody,
@@ -381,6 +385,27 @@ impl Schedule {
             }
         }
         finished
+    }
+
+    /// The collectors that are asked for and not here, beside so many readings: a scrape of some plugins did not ask for
+    /// them, and one that a plugin has brought meanwhile is here.
+    pub(super) fn lacking_beside(&self, readings: usize) -> Vec<String> {
+        if readings < self.slots.len() {
+            return Vec::new();
+        }
+        self.lacking.iter().filter(|name| !self.slots.contains_key(name.as_str())).cloned().collect()
+    }
+
+    /// Those that are known and don't run. One that is off, or not linked in, may run as a library.
+    pub(super) fn idle(&self) -> impl Iterator<Item = &Refused> {
+        let linked = self.refused.iter().filter(|idle| !self.slots.contains_key(idle.name.as_str()));
+        linked.chain(&self.refused_files)
+    }
+
+    /// How many plugins are in this state.
+    pub(super) fn count(&self, state: State) -> usize {
+        let running = self.slots.values().filter(|slot| slot.state() == state).count();
+        running + self.idle().filter(|idle| idle.state == state).count()
     }
 
     /// The readings of a walk whose time is over, the missing ones marked; and whether a plugin's state has changed by

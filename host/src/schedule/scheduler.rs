@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use relink_core::{Error, Facts};
 use tokio::sync::watch;
@@ -15,7 +15,7 @@ use super::worker::Shared;
 use crate::failure::Failed;
 use crate::own::counters::Counters;
 use crate::plugins::set::{Plugin, PluginSet, Refused};
-use crate::plugins::status::Status;
+use crate::plugins::status::{State, Status};
 use crate::store::snapshot::Snapshot;
 
 /// Runs the plugins.
@@ -24,14 +24,29 @@ pub(crate) struct Scheduler {
 }
 
 impl Scheduler {
-    /// Makes the collectors of linked plugins. An error of a plugin's `new` names bad options.
-    pub(crate) fn new(set: PluginSet, series: usize, counters: Arc<Counters>) -> Result<Self, Failed> {
-        let mut slots = BTreeMap::new();
+    /// Makes the collectors of linked plugins. An error of a plugin's `new` names bad options, and `wrong` what they
+    /// stand in; those of all plugins are told.
+    pub(crate) fn new(
+        set: PluginSet,
+        series: usize,
+        counters: Arc<Counters>,
+        wrong: impl Fn(&str, Error) -> Error,
+    ) -> Result<Self, Failed> {
+        let (mut slots, mut faults) = (BTreeMap::new(), Vec::new());
         for plugin in set.plugins {
             let mut instance = Instance::new(&plugin, series);
-            let made = instance.make(&plugin);
-            made.map_err(|error| Failed::settings(error.context(format_args!("plugin {}", plugin.name))))?;
+            if let Err(error) = instance.make(&plugin) {
+                faults.push(wrong(plugin.name, error));
+            }
             slots.insert(plugin.name, Slot::new(Arc::new(plugin), instance));
+        }
+        match faults.as_slice() {
+            [] => {}
+            [_] => return Err(Failed::settings(faults.remove(0))),
+            many => {
+                let lines: Vec<_> = many.iter().map(ToString::to_string).collect();
+                return Err(Failed::settings(Error::new(lines.join("\n"))));
+            }
         }
         let schedule = Schedule::new(slots, set.refused);
         Ok(Scheduler { shared: Arc::new(Shared::new(schedule, counters)) })
@@ -40,6 +55,11 @@ impl Scheduler {
     /// Leaves what the agent's own process costs out of the snapshots.
     pub(crate) fn hide_process(&self) {
         self.shared.own.lock().unwrap_or_else(PoisonError::into_inner).hide_process();
+    }
+
+    /// Shows these as collectors that failed, but for one that a plugin of its name brings.
+    pub(crate) fn lacks(&self, collectors: Vec<String>) {
+        self.shared.lock().lacking = collectors;
     }
 
     /// Puts a plugin in, in place of the one of that name if there is one. The call in flight of the old one ends as
@@ -116,9 +136,14 @@ impl Scheduler {
         self.run(Task::Collect, selection, deadline).await
     }
 
-    /// One collection of all plugins which asks for their facts too; [`Scheduler::facts_of`] has them afterwards.
-    pub(crate) async fn collect_with_facts(&self, deadline: Instant) -> Arc<Snapshot> {
-        self.run(Task::CollectWithFacts, &self.everything(), deadline).await
+    /// One collection which asks for facts too; [`Scheduler::facts_of`] has them afterwards.
+    pub(crate) async fn collect_with_facts(&self, selection: &Selection, deadline: Instant) -> Arc<Snapshot> {
+        self.run(Task::CollectWithFacts, selection, deadline).await
+    }
+
+    /// How long ago a plugin told its facts, if it ever did.
+    pub(crate) fn age_of_facts(&self, plugin: &str) -> Option<Duration> {
+        Some(self.shared.lock().slots.get(plugin)?.told?.elapsed())
     }
 
     /// The facts that a plugin told last.
@@ -131,10 +156,14 @@ impl Scheduler {
         let now = Instant::now();
         let schedule = self.shared.lock();
         let mut all: Vec<_> = schedule.slots.values().map(|slot| slot.status(now)).collect();
-        // A plugin that was not linked in, or is linked in and not enabled, may run as a library.
-        let idle =
-            schedule.refused.iter().filter(|refused| !schedule.slots.contains_key(refused.name.as_str()));
-        all.extend(idle.chain(&schedule.refused_files).map(Refused::status));
+        let running: Vec<_> = schedule.slots.keys().copied().collect();
+        all.extend(schedule.idle().map(|idle| {
+            let mut status = idle.status();
+            if idle.state == State::Off && idle.error.advice().is_none() {
+                status.error = Some(idle.error.clone().hint(switch_on(&running, &idle.name)).to_string());
+            }
+            status
+        }));
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }
@@ -185,4 +214,11 @@ impl Scheduler {
         }
         self.shared.snapshot(readings)
     }
+}
+
+/// The command that has a plugin run beside those that do, in place.
+fn switch_on(running: &[&str], name: &str) -> String {
+    let mut wanted: Vec<_> = running.iter().copied().chain([name]).collect();
+    wanted.sort_unstable();
+    format!("relink reload --plugins {} switches it on in place", wanted.join(","))
 }

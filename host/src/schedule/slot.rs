@@ -21,6 +21,8 @@ pub(crate) struct Slot {
     pub(crate) plugin: Arc<Plugin>,
     pub(crate) work: Work,
     pub(crate) facts: Facts,
+    /// When it told them.
+    pub(crate) told: Option<Instant>,
     state: State,
     since: SystemTime,
     error: Option<Error>,
@@ -62,6 +64,7 @@ impl Slot {
             plugin,
             work: Work::Idle(Box::new(instance)),
             facts: Facts::default(),
+            told: None,
             state: State::Active,
             since: SystemTime::now(),
             error: None,
@@ -103,6 +106,9 @@ impl Slot {
             Work::Running { waiting, .. } => waiting,
             Work::Idle(_) => Waiting::new(),
         };
+        if done.facts.is_some() {
+            self.told = Some(Instant::now());
+        }
         match done.facts {
             Some(Ok(facts)) => self.facts = facts,
             Some(Err(Failure::Said(error) | Failure::Panicked(error))) => {
@@ -165,6 +171,10 @@ impl Slot {
             }
         };
         (Reading { plugin: self.plugin.name, duration, result: Err(error) }, is_news)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state
     }
 
     /// Sets state and error, and says whether either is another than before.

@@ -22,6 +22,7 @@ use super::slot::Done;
 use super::watchdog::Watchdog;
 use crate::own::Own;
 use crate::own::counters::Counters;
+use crate::plugins::status::State;
 use crate::store::snapshot::{Reading, Snapshot};
 
 /// What scrapes and walkers share.
@@ -226,10 +227,12 @@ impl Shared {
         debug_assert!(!LOCKED.get(), "a plugin is called under the schedule's lock");
         let Call { task, name, serial, plugin, mut instance, claims } = call;
         let began = Instant::now();
-        let facts = (task == Task::CollectWithFacts).then(|| instance.facts(&plugin));
         instance.set_claims(&claims);
         let frame = instance.collect(&plugin);
-        let done = Done { facts, frame, left_out: instance.left_out() };
+        let left_out = instance.left_out();
+        // After the collection, which finds out what there is: CPUs that have just come have no usage before.
+        let facts = (task == Task::CollectWithFacts).then(|| instance.facts(&plugin));
+        let done = Done { facts, frame, left_out };
         let returned = Returned { name, serial, instance, done, began };
         let Finished { whole, gone, is_news } = self.lock().finish(number, returned, Instant::now());
         whole.iter().for_each(|walk| _ = self.publish(walk));
@@ -253,7 +256,12 @@ impl Shared {
 
     pub(super) fn snapshot(&self, mut readings: Vec<Reading>) -> Arc<Snapshot> {
         sideload::settle(&mut readings);
-        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).read(&readings);
+        let (lacking, states) = {
+            let schedule = self.lock();
+            (schedule.lacking_beside(readings.len()), State::ALL.map(|state| schedule.count(state)))
+        };
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = own.read(&readings, &lacking, states);
         readings.push(own);
         Arc::new(Snapshot::new(readings))
     }

@@ -37,6 +37,8 @@ pub(crate) struct Carried {
     pub(crate) unread: Bytes,
     /// The client.
     pub(crate) peer: SocketAddr,
+    /// Whether it came by a listener that the operator has opened to others.
+    pub(crate) opened: bool,
     /// Set when the client waits for the answer of a reload.
     pub(crate) owed: Option<Owed>,
 }
@@ -53,15 +55,16 @@ impl Connection {
         Connection { stream: Socket::Plain(stream), unread: Bytes::new(), owed: None }
     }
 
-    pub(super) fn adopted(carried: Carried) -> io::Result<(Self, SocketAddr)> {
+    pub(super) fn adopted(carried: Carried) -> io::Result<(Self, SocketAddr, bool)> {
         carried.socket.set_nonblocking(true)?;
         let stream = Socket::Plain(TcpStream::from_std(carried.socket)?);
-        Ok((Connection { stream, unread: carried.unread, owed: carried.owed }, carried.peer))
+        Ok((Connection { stream, unread: carried.unread, owed: carried.owed }, carried.peer, carried.opened))
     }
 
-    pub(super) fn carried(self, peer: SocketAddr) -> io::Result<Carried> {
+    pub(super) fn carried(self, live: &Live) -> io::Result<Carried> {
         let Socket::Plain(stream) = self.stream else { return Err(io::Error::other("it is under TLS")) };
-        Ok(Carried { socket: stream.into_std()?, unread: self.unread, peer, owed: self.owed })
+        let (peer, opened) = (live.peer, live.opened);
+        Ok(Carried { socket: stream.into_std()?, unread: self.unread, peer, opened, owed: self.owed })
     }
 }
 
@@ -279,6 +282,7 @@ async fn wait_for_answer(live: &Live, connection: &mut Connection, max_unread: u
 
 /// Writes a refusal past hyper and closes.
 pub(super) async fn refuse(server: &Server, mut stream: Socket, live: &Live, refusal: &Refusal) {
+    refusal.log(live.peer, format_args!("a connection"));
     let bytes = response(server, refusal.status, &refusal.json(), false, None);
     if let Ok(Ok(())) = timeout(server.limits.write_timeout, write(&mut stream, &bytes)).await {
         linger(stream, live).await;

@@ -5,8 +5,10 @@
 //! peer, the limit of the body, the length of the response.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::future::{pending, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -67,6 +69,12 @@ impl Refusal {
         Refusal { status, error: error.into(), hint: hint.into() }
     }
 
+    /// Logs that a peer's request, or what it sent in place of one, is answered so.
+    pub(super) fn log(&self, peer: SocketAddr, what: fmt::Arguments<'_>) {
+        let status = self.status.as_u16();
+        tracing::debug!(%peer, status, "{what} is answered with an error: {}", self.error);
+    }
+
     pub(super) fn json(&self) -> Bytes {
         serde_json::json!({ "error": self.error, "hint": self.hint }).to_string().into()
     }
@@ -101,6 +109,7 @@ pub(super) async fn dispatch(
             // The rest of a refused body is not worth reading, and what is unread would be taken for a request.
             let has_body = parts.headers.contains_key(CONTENT_LENGTH);
             closes |= has_body || refusal.status == StatusCode::PAYLOAD_TOO_LARGE;
+            refusal.log(live.peer, format_args!("{} {}", parts.method, parts.uri));
             refuse(&refusal, flight)
         }
     };
@@ -155,7 +164,7 @@ async fn admit(
     body: Incoming,
     reading: Option<&Reading>,
 ) -> Result<(Method, LocalRequest<'static>), Refusal> {
-    let host = server.hosts.check(parts)?;
+    let host = server.hosts.check(parts, live.opened)?;
     let has_password = match (&server.web, reading) {
         (Some(web), Some(reading)) => {
             let given = parts.headers.get_all(AUTHORIZATION).iter();

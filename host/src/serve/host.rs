@@ -3,13 +3,23 @@
 //! A page on any site can point a name of its own at 127.0.0.1 (DNS rebinding); then the browser takes the agent for
 //! that site. It can't do so without a name, so a request must name the agent by an address or by a name that the
 //! operator listed.
+//!
+//! A listener that the operator has opened to others is asked by names that nobody lists: scrapers know machines by their
+//! DNS names. Whoever can reach it may read there, so a name keeps no reader out, and reading (GET, HEAD) is for any. That
+//! is a matter of the listener, not of the address by which it was reached: what 127.0.0.1 shows of a socket that listens
+//! on 0.0.0.0 is what it shows to everybody. Only a page in a browser inside a network, and its author outside, could tell
+//! a difference; against that there are passwords and certificates, as for every other reader. Whatever changes
+//! something keeps the list, everywhere.
+//!
+//! The machine's own name is no name of somebody else's site, so it is good for reading everywhere. And where the agent
+//! stands in for another one, which asks for no names, neither does reading: a proxy beside it hands on the name that its
+//! client used.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use hyper::StatusCode;
-use hyper::Version;
 use hyper::header::HOST;
 use hyper::http::request::Parts;
+use hyper::{Method, StatusCode, Version};
 
 use super::dispatch::Refusal;
 
@@ -17,6 +27,10 @@ use super::dispatch::Refusal;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HostPolicy {
     names: Vec<String>,
+    /// The machine's own name.
+    own: Option<String>,
+    /// No reader is asked, whichever listener it came by.
+    stands_in: bool,
 }
 
 /// Why an authority is not one of ours.
@@ -29,17 +43,27 @@ enum Wrong {
 impl HostPolicy {
     /// `names` come from the setting `hosts` and from `--allow-host`; case and a trailing dot don't matter.
     pub(crate) fn new(names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        HostPolicy { names: names.into_iter().map(|name| normalise(name.as_ref())).collect() }
+        let names = names.into_iter().map(|name| normalise(name.as_ref())).collect();
+        HostPolicy { names, own: None, stands_in: false }
     }
 
-    /// The authority that the request is for, `None` for an HTTP/1.0 request that names none.
-    pub(super) fn check<'a>(&self, parts: &'a Parts) -> Result<Option<&'a str>, Refusal> {
+    /// The same for an agent on a machine of this name, which stands in for another one or does not.
+    pub(crate) fn for_readers(mut self, own: &str, stands_in: bool) -> Self {
+        (self.own, self.stands_in) = (Some(normalise(own)), stands_in);
+        self
+    }
+
+    /// The authority that the request is for, `None` for an HTTP/1.0 request that names none. `opened`: it came by a
+    /// listener that the operator has opened to others.
+    pub(super) fn check<'a>(&self, parts: &'a Parts, opened: bool) -> Result<Option<&'a str>, Refusal> {
+        let reads = matches!(parts.method, Method::GET | Method::HEAD);
+        let any = reads && (opened || self.stands_in);
         let mut headers = parts.headers.get_all(HOST).iter();
         let header = match (headers.next(), headers.next()) {
             (_, Some(_)) => return Err(malformed("more than one Host header".into())),
             (Some(header), None) => {
                 let text = header.to_str().map_err(|_| malformed(format!("host {header:?} is not ASCII")))?;
-                self.check_authority(text)?;
+                self.check_authority(text, reads, any)?;
                 Some(text)
             }
             (None, None) if parts.version == Version::HTTP_10 => None,
@@ -48,16 +72,17 @@ impl HostPolicy {
         // An absolute target overrides the header (RFC 9112, 3.2.2), so it has to pass too.
         match parts.uri.authority() {
             Some(authority) => {
-                self.check_authority(authority.as_str())?;
+                self.check_authority(authority.as_str(), reads, any)?;
                 Ok(Some(authority.as_str()))
             }
             None => Ok(header),
         }
     }
 
-    fn check_authority(&self, authority: &str) -> Result<(), Refusal> {
-        match self.allows(authority) {
+    fn check_authority(&self, authority: &str, reads: bool, any: bool) -> Result<(), Refusal> {
+        match self.allows(authority, reads) {
             Ok(()) => Ok(()),
+            Err(Wrong::NotServed) if any => Ok(()),
             Err(Wrong::Malformed) => Err(malformed(format!("host {authority:?} is malformed"))),
             Err(Wrong::NotServed) => Err(Refusal::new(
                 StatusCode::MISDIRECTED_REQUEST,
@@ -68,7 +93,7 @@ impl HostPolicy {
         }
     }
 
-    fn allows(&self, authority: &str) -> Result<(), Wrong> {
+    fn allows(&self, authority: &str, reads: bool) -> Result<(), Wrong> {
         let (host, port) = match authority.strip_prefix('[') {
             Some(rest) => {
                 let (address, port) = rest.split_once(']').ok_or(Wrong::Malformed)?;
@@ -92,7 +117,12 @@ impl HostPolicy {
         if name.is_empty() || !name.bytes().all(legal) {
             return Err(Wrong::Malformed);
         }
-        if name == "localhost" || self.names.contains(&name) { Ok(()) } else { Err(Wrong::NotServed) }
+        let is_own = reads && self.own.as_ref() == Some(&name);
+        if name == "localhost" || is_own || self.names.contains(&name) {
+            Ok(())
+        } else {
+            Err(Wrong::NotServed)
+        }
     }
 }
 
@@ -125,7 +155,7 @@ mod tests {
             "METRICS.example.:8000",
             "box",
         ] {
-            assert_eq!(policy.allows(host), Ok(()), "{host}");
+            assert_eq!(policy.allows(host, true), Ok(()), "{host}");
         }
     }
 
@@ -144,8 +174,63 @@ mod tests {
             "localhost..",
             "xn--lcalhost-54a",
         ] {
-            assert_eq!(policy.allows(host), Err(Wrong::NotServed), "{host}");
+            assert_eq!(policy.allows(host, true), Err(Wrong::NotServed), "{host}");
         }
+    }
+
+    #[test]
+    fn any_name_will_do_to_read_where_the_operator_has_opened_a_listener() {
+        let policy = HostPolicy::new(["metrics.example"]);
+        let status = |method: &str, target: &str, hosts: &[&str], opened| {
+            let mut request = hyper::Request::builder().method(method).uri(target);
+            for host in hosts {
+                request = request.header(HOST, *host);
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            policy.check(&parts, opened).map(|_| ()).map_err(|refusal| refusal.status.as_u16())
+        };
+        for host in
+            ["web-1.internal", "web-1.internal:9100", "web_1", "evil.example", "127.0.0.1.evil.example"]
+        {
+            for method in ["GET", "HEAD"] {
+                assert_eq!(status(method, "/", &[host], true), Ok(()), "{method} {host}");
+                assert_eq!(status(method, "/", &[host], false), Err(421), "{method} {host}");
+            }
+            for method in ["PUT", "POST", "PATCH", "DELETE", "OPTIONS", "TRACE", "get", "PURGE"] {
+                assert_eq!(status(method, "/", &[host], true), Err(421), "{method} {host}");
+            }
+        }
+        // It is one, and well-formed, for readers as well.
+        for hosts in
+            [&[][..], &["a", "a"], &["a b"], &["user@a"], &["a:x"], &["[a]"], &[""], &["a,b"], &["a/"]]
+        {
+            assert_eq!(status("GET", "/", hosts, true), Err(400), "{hosts:?}");
+        }
+        assert_eq!(status("GET", "http://web-1.internal/", &["web-2.internal"], true), Ok(()));
+        assert_eq!(status("GET", "http://web-1.internal/", &["web 2"], true), Err(400));
+        assert_eq!(status("PUT", "http://web-1.internal/", &["localhost"], true), Err(421));
+        assert_eq!(status("PUT", "/", &["METRICS.example."], true), Ok(()));
+    }
+
+    #[test]
+    fn the_machines_own_name_is_for_readers() {
+        let policy = HostPolicy::new(["metrics.example"]).for_readers("Web-1.Example", false);
+        assert_eq!(policy.allows("web-1.example.:9100", true), Ok(()));
+        assert_eq!(policy.allows("web-1.example", false), Err(Wrong::NotServed));
+        assert_eq!(policy.allows("metrics.example", false), Ok(()));
+    }
+
+    #[test]
+    fn an_agent_that_stands_in_asks_no_reader_for_a_name() {
+        let policy = HostPolicy::default().for_readers("box", true);
+        let check = |method: Method, host: &str| {
+            let request = hyper::Request::builder().method(method).header(HOST, host).body(()).unwrap();
+            policy.check(&request.into_parts().0, false).map(drop).map_err(|refusal| refusal.status)
+        };
+        assert_eq!(check(Method::GET, "node.example"), Ok(()));
+        assert_eq!(check(Method::HEAD, "node.example"), Ok(()));
+        assert_eq!(check(Method::PUT, "node.example"), Err(StatusCode::MISDIRECTED_REQUEST));
+        assert_eq!(check(Method::GET, "node example"), Err(StatusCode::BAD_REQUEST));
     }
 
     #[test]
@@ -175,7 +260,7 @@ mod tests {
             "löcalhost",
             "[fe80::1%25eth0]",
         ] {
-            assert_eq!(policy.allows(host), Err(Wrong::Malformed), "{host:?}");
+            assert_eq!(policy.allows(host, true), Err(Wrong::Malformed), "{host:?}");
         }
     }
 
@@ -191,7 +276,7 @@ mod tests {
                 text.push_str(alphabet[number % alphabet.len()]);
                 number /= alphabet.len();
             }
-            if policy.allows(&text).is_ok() {
+            if policy.allows(&text, true).is_ok() {
                 passed.push(text);
             }
         }

@@ -1,4 +1,4 @@
-//! The listening socket.
+//! Listening sockets.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -10,8 +10,28 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// `net.core.somaxconn`, 4096 by default.
 const BACKLOG: i32 = 4096;
 
-/// Listens on `address`. The socket does not block and is closed on exec unless the reload says otherwise; there is
-/// one for the life of the agent (with `SO_REUSEPORT` a second one would lose what waits in the queue of the first).
+/// Whether a socket that listens there can be reached from elsewhere.
+pub(crate) fn is_opened(address: SocketAddr) -> bool {
+    !address.ip().to_canonical().is_loopback()
+}
+
+/// A listening socket of the server's.
+pub(super) struct Listener {
+    pub(super) socket: TcpListener,
+    /// It is the operator who has opened it to others.
+    pub(super) opened: bool,
+}
+
+impl Listener {
+    pub(super) fn new(socket: TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let opened = is_opened(socket.local_addr()?);
+        Ok(Listener { socket, opened })
+    }
+}
+
+/// Listens on `address`. The socket does not block and is closed on exec unless the reload says otherwise; an
+/// address has one for the life of the agent (with `SO_REUSEPORT` a second one would lose what waits in the queue of the first).
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let (address, socket) = match Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
     {
@@ -41,6 +61,24 @@ mod tests {
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
         std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_loopback_address_is_not_opened_however_it_is_written() {
+        for (address, opened) in [
+            ("127.0.0.1:1", false),
+            ("127.1.2.3:1", false),
+            ("[::1]:1", false),
+            ("[::ffff:127.0.0.1]:1", false),
+            ("0.0.0.0:1", true),
+            ("[::]:1", true),
+            ("10.1.2.3:1", true),
+            ("[::ffff:10.1.2.3]:1", true),
+            ("[::ffff:0.0.0.0]:1", true),
+            ("[fe80::1]:1", true),
+        ] {
+            assert_eq!(is_opened(address.parse().unwrap()), opened, "{address}");
+        }
     }
 
     #[test]

@@ -95,6 +95,8 @@ pub(super) struct Live {
     pub(super) peer: SocketAddr,
     /// The other end: the agent's own.
     pub(super) local: Option<SocketAddr>,
+    /// It came by a listener that the operator has opened to others.
+    pub(super) opened: bool,
     state: Mutex<State>,
 }
 
@@ -157,7 +159,13 @@ impl State {
 }
 
 impl Live {
-    pub(super) fn new(peer: SocketAddr, local: Option<SocketAddr>, phase: Phase, wish: Wish) -> Self {
+    pub(super) fn new(
+        peer: SocketAddr,
+        local: Option<SocketAddr>,
+        opened: bool,
+        phase: Phase,
+        wish: Wish,
+    ) -> Self {
         let state = State {
             phase,
             since: Instant::now(),
@@ -174,7 +182,7 @@ impl Live {
             answer: None,
             waker: None,
         };
-        Live { peer, local, state: Mutex::new(state) }
+        Live { peer, local, opened, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,4 +1,4 @@
-//! Sockets ↔ Rocket: the listener, the connections, their limits, and their hand-over to the next image.
+//! Sockets ↔ Rocket: the listeners, the connections, their limits, and their hand-over to the next image.
 //!
 //! [`Server::quiesce`] brings every connection to a point where no request is in flight and gives all of them out as
 //! [`Carried`]; [`Server::adopt`] serves them on, in this image or in the next. No connection is closed on the way and
@@ -19,7 +19,6 @@ use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::io::Result;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -35,11 +34,12 @@ use tokio::time::timeout;
 
 pub(crate) use connection::Carried;
 pub(crate) use host::HostPolicy;
-pub(crate) use listener::bind;
+pub(crate) use listener::{bind, is_opened};
 pub(crate) use live::Owed;
 
 use connection::Connection;
 use dispatch::Refusal;
+use listener::Listener;
 use live::{Answer, Live, Phase, Wish};
 use socket::Socket;
 
@@ -88,11 +88,11 @@ const AHEAD: Duration = Duration::from_millis(100);
 /// Newcomers being told at the same time that there is no room. Further ones are closed without a word.
 const REFUSALS: usize = 32;
 
-/// Serves HTTP/1 on one listener.
+/// Serves HTTP/1 on its listeners.
 pub(crate) struct Server {
     /// Leaked: a local response borrows its client for as long as its body streams, and there is one client a process.
     client: &'static Client,
-    listener: TcpListener,
+    listeners: Vec<Listener>,
     limits: Limits,
     max_connections: usize,
     hosts: HostPolicy,
@@ -123,20 +123,19 @@ struct Table {
 impl Server {
     /// A server that does not accept yet. The client lives until the process ends.
     pub(crate) fn new(
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         client: Client,
         limits: Limits,
         hosts: HostPolicy,
         web: Option<Arc<Web>>,
         quiesce: Quiesce,
     ) -> Result<Arc<Self>> {
-        listener.set_nonblocking(true)?;
         let mut http = http1::Builder::new();
         // Without half-close hyper drops a request whose client has nothing more to say (`nc -N`).
         http.half_close(true).max_header_size(limits.max_head).max_buf_size(limits.max_head.max(8192));
         Ok(Arc::new(Server {
             client: Box::leak(Box::new(client)),
-            listener,
+            listeners: listeners.into_iter().map(Listener::new).collect::<Result<_>>()?,
             max_connections: limits.connections(),
             limits,
             hosts,
@@ -153,14 +152,9 @@ impl Server {
         }))
     }
 
-    /// Where it listens.
-    pub(crate) fn local_addr(&self) -> Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
-    /// The listening socket, for the hand-over.
-    pub(crate) fn listener(&self) -> BorrowedFd<'_> {
-        self.listener.as_fd()
+    /// The listening sockets.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = &TcpListener> {
+        self.listeners.iter().map(|listener| &listener.socket)
     }
 
     /// How many connections are open.
@@ -172,13 +166,17 @@ impl Server {
     /// Accepts connections until [`shutdown`](Self::shutdown); not while quiesced.
     pub(crate) async fn run(self: Arc<Self>) -> Result<()> {
         // A second descriptor of the same socket: the event loop of tokio keeps the one it gets.
-        let listener = tokio::net::TcpListener::from_std(self.listener.try_clone()?)?;
+        let evented = |listener: &Listener| {
+            Ok((tokio::net::TcpListener::from_std(listener.socket.try_clone()?)?, listener.opened))
+        };
+        let listeners: Vec<_> = self.listeners.iter().map(evented).collect::<Result<_>>()?;
+        let mut turn = 0;
         let mut mode = self.mode.subscribe();
         while *mode.borrow_and_update() != Mode::Stopping {
             tokio::select! {
                 // The sender is in `self`, so this can't fail.
                 _ = mode.changed() => {}
-                accepted = poll_fn(|cx| self.poll_accept(&listener, cx)) => if let Err(error) = accepted {
+                accepted = poll_fn(|cx| self.poll_accept(&listeners, &mut turn, cx)) => if let Err(error) = accepted {
                     self.accept_failed(&error).await;
                 },
             }
@@ -190,7 +188,9 @@ impl Server {
     pub(crate) fn adopt(self: &Arc<Self>, carried: Vec<Carried>) {
         for one in carried {
             match Connection::adopted(one) {
-                Ok((connection, peer)) => self.register(&mut self.table(), connection, peer),
+                Ok((connection, peer, opened)) => {
+                    self.register(&mut self.table(), connection, peer, opened);
+                }
                 Err(error) => tracing::warn!("a connection can't be adopted: {error}"),
             }
         }
@@ -295,28 +295,36 @@ impl Server {
     // ---- connections come
 
     /// Accepts one connection, unless quiesced: once the mode has changed, what arrives stays in the kernel's queue for
-    /// the next image. Hence the lock around it.
+    /// the next image. Hence the lock around it. The listeners have it by turns, so that a flood at one of them keeps
+    /// nobody away from the others.
     fn poll_accept(
         self: &Arc<Self>,
-        listener: &tokio::net::TcpListener,
+        listeners: &[(tokio::net::TcpListener, bool)],
+        turn: &mut usize,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         let mut table = self.table();
         if *self.mode.borrow() != Mode::Serving {
             return Poll::Pending;
         }
-        let (stream, peer) = ready!(listener.poll_accept(cx))?;
+        let mut next = || {
+            let (listener, opened) = &listeners[*turn];
+            *turn = (*turn + 1) % listeners.len();
+            listener.poll_accept(cx).map_ok(|(stream, peer)| (stream, peer, *opened))
+        };
+        let arrived = (0..listeners.len()).map(|_| next()).find(Poll::is_ready).unwrap_or(Poll::Pending);
+        let (stream, peer, opened) = ready!(arrived)?;
         // A response is one write; waiting for more of it would only delay it.
         let _ = stream.set_nodelay(true);
         if self.has_room(&table) {
-            self.register(&mut table, Connection::fresh(stream), peer);
+            self.register(&mut table, Connection::fresh(stream), peer, opened);
         } else {
             self.refuse(stream, peer);
         }
         Poll::Ready(Ok(()))
     }
 
-    fn register(self: &Arc<Self>, table: &mut Table, connection: Connection, peer: SocketAddr) {
+    fn register(self: &Arc<Self>, table: &mut Table, connection: Connection, peer: SocketAddr, opened: bool) {
         let wish = match *self.mode.borrow() {
             Mode::Serving => Wish::Serve,
             Mode::Quiescing => Wish::Carry,
@@ -324,7 +332,8 @@ impl Server {
         };
         // A client that waits for an answer is not idle, also before its task has seen it.
         let phase = if connection.owed.is_some() { Phase::Busy } else { Phase::Idle };
-        let live = Arc::new(Live::new(peer, connection.stream.tcp().local_addr().ok(), phase, wish));
+        let local = connection.stream.tcp().local_addr().ok();
+        let live = Arc::new(Live::new(peer, local, opened, phase, wish));
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         table.live.insert(id, live.clone());
         tokio::spawn(connection::serve(self.clone(), id, live, connection));
@@ -355,7 +364,7 @@ impl Server {
                 format!("{} connections are in use", server.max_connections),
                 "try again, or raise `limits.max_connections` in relink.toml",
             );
-            let live = Live::new(peer, None, Phase::Busy, Wish::Serve);
+            let live = Live::new(peer, None, false, Phase::Busy, Wish::Serve);
             connection::refuse(&server, Socket::Plain(stream), &live, &refusal).await;
             server.refusing.fetch_sub(1, Ordering::Relaxed);
         });
@@ -370,6 +379,8 @@ impl Server {
         if let Some(more) = self.accept_errors.take() {
             tracing::warn!("accepting a connection: {error}{more}");
         }
+        // Plugins close the files that they keep when they next collect: once a second, for the history.
+        relink_core::give_back_descriptors();
         let left = self.left.notified();
         evict(&self.table());
         // The descriptors may be held by others, whose end nobody announces: look again after a while.
@@ -388,7 +399,7 @@ impl Server {
         if *self.mode.borrow() != Mode::Quiescing {
             return Some(connection);
         }
-        match connection.carried(live.peer) {
+        match connection.carried(live) {
             Ok(carried) => table.carried.push(carried),
             Err(error) => tracing::warn!("a connection can't be carried: {error}"),
         }

@@ -1,12 +1,15 @@
 //! The command line.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::settings::Print;
+use crate::commands::Verify;
+use crate::commands::remote::Whom;
 use crate::settings::flags::{Flags, Given};
+use crate::settings::{Print, address};
 
 /// A system-metrics agent made of plugins that can be reloaded while it runs.
 #[derive(Debug, Parser)]
@@ -23,7 +26,11 @@ pub(crate) enum Command {
     /// Print what each plugin says, then serve (the default)
     Run,
     /// Print one collection and end
-    Once,
+    Once {
+        /// As JSON, whatever --print says
+        #[arg(long)]
+        json: bool,
+    },
     /// List the plugins of this executable
     Plugins {
         /// As JSON
@@ -36,6 +43,27 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Tell what an agent runs and how it fares; exit code 0 when it is ready
+    Status {
+        #[command(flatten)]
+        whom: Whom,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have an agent put new code live, or with --plugins another set of them; exit code 0 when it is
+    Reload {
+        /// Re-execute also if nothing has changed: a restart in place
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        whom: Whom,
+        /// The journal as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell what would go silent if relink took node_exporter's place; exit code 0 or 1
+    Verify(Verify),
     /// Print the default configuration, with comments
     Config,
     /// Print the completions for a shell
@@ -54,16 +82,17 @@ impl Command {
 /// What the command line and the environment may set; each wins over the configuration file.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Settings {
-    /// The address to listen on [default: 127.0.0.1:8000]; port 0 takes a free one
+    /// An address to listen on [default: 127.0.0.1:8000]; repeatable; port 0 takes a free one
     #[arg(
         long,
         visible_alias = "web.listen-address",
         global = true,
         value_name = "ADDRESS",
         env = "RELINK_LISTEN",
+        value_delimiter = ',',
         value_parser = address
     )]
-    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) listen: Vec<SocketAddr>,
     /// The configuration file [default: relink.toml, where there is one]
     #[arg(long, global = true, value_name = "FILE", env = "RELINK_CONFIG")]
     pub(crate) config: Option<PathBuf>,
@@ -76,6 +105,9 @@ pub(crate) struct Settings {
         value_delimiter = ':'
     )]
     pub(crate) plugin_dirs: Vec<PathBuf>,
+    /// The plugins to run, and no others: names with commas between them
+    #[arg(long, global = true, value_name = "NAMES", env = "RELINK_PLUGINS", value_delimiter = ',')]
+    pub(crate) plugins: Option<Vec<String>>,
     /// What to print on stdout at start and after a reload [default: table]
     #[arg(long, global = true, value_enum, env = "RELINK_PRINT")]
     pub(crate) print: Option<Print>,
@@ -94,15 +126,32 @@ pub(crate) struct Settings {
     /// Listen on an address that other machines can reach, without TLS and password
     #[arg(long, global = true, env = "RELINK_ALLOW_REMOTE")]
     pub(crate) allow_remote: bool,
+    /// Stand in for another agent: its defaults where nothing is set, and no --allow-remote is needed
+    #[arg(long, global = true, env = "RELINK_DROP_IN")]
+    pub(crate) drop_in: bool,
     /// TLS, passwords, headers: a web configuration file as Prometheus' exporters take it
-    #[arg(long = "web.config.file", global = true, value_name = "FILE", env = "RELINK_WEB_CONFIG_FILE")]
-    pub(crate) web_config: Option<PathBuf>,
+    #[arg(
+        long = "web.config.file",
+        global = true,
+        value_name = "FILE",
+        env = "RELINK_WEB_CONFIG_FILE",
+        value_parser = clap::value_parser!(OsString)
+    )]
+    pub(crate) web_config: Option<OsString>,
     /// Serve the samples at this path as well as at /metrics
     #[arg(long = "web.telemetry-path", global = true, value_name = "PATH")]
     pub(crate) telemetry_path: Option<String>,
     /// Leave what the agent's own process costs (process_…) out of /metrics
     #[arg(long = "web.disable-exporter-metrics", global = true)]
     pub(crate) disable_exporter_metrics: bool,
+    /// The opposite, which is the default
+    #[arg(
+        long = "no-web.disable-exporter-metrics",
+        global = true,
+        hide = true,
+        conflicts_with = "disable_exporter_metrics"
+    )]
+    pub(crate) exporter_metrics: bool,
     /// The least level to log: off, error, warn, info, debug or trace [default: warn]
     #[arg(long = "log.level", global = true, value_name = "LEVEL", env = "RELINK_LOG")]
     pub(crate) log_level: Option<String>,
@@ -127,34 +176,9 @@ pub(crate) fn environment() -> Settings {
     Cli::try_parse_from(["relink"]).map(|cli| cli.settings).unwrap_or_default()
 }
 
-/// An address as Go writes it: a host's name may stand in it, and `:9100` is that port on all addresses.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    if let Some(port) = text.strip_prefix(':') {
-        let port = port.parse().map_err(|_| format!("expected a port behind the colon, found {port:?}"))?;
-        return Ok(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, port)));
-    }
-    let expected = "expected an address and a port, such as 127.0.0.1:8000, [::1]:8000 or :8000";
-    if let Ok(address) = text.parse() {
-        return Ok(address);
-    }
-    let found = text.to_socket_addrs().map_err(|error| format!("{error}; {expected}"))?.next();
-    found.ok_or_else(|| expected.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_written_as_go_writes_them() {
-        let parsed = |text| address(text).map(|address| address.to_string());
-        assert_eq!(parsed("127.0.0.1:1").unwrap(), "127.0.0.1:1");
-        assert_eq!(parsed(":9100").unwrap(), "[::]:9100");
-        assert_eq!(parsed("localhost:1").unwrap().rsplit(':').next(), Some("1"));
-        for wrong in ["", ":", ":x", "localhost", "127.0.0.1", "127.0.0.1:65536"] {
-            assert!(parsed(wrong).unwrap_err().contains("expected"), "{wrong}");
-        }
-    }
 
     #[test]
     fn the_command_line_is_consistent() {

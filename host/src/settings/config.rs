@@ -1,7 +1,5 @@
 //! The configuration: defaults, then `relink.toml`, then the environment and the command line.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +8,9 @@ use relink_core::{Context, Error, Options, Paths};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Web;
-use crate::settings::Limits;
+use crate::serve::is_opened;
 use crate::settings::cli::Settings;
+use crate::settings::{Limits, Listen, Plugins, plugins};
 use crate::telemetry::Log;
 
 /// The whole configuration. Each key of `relink.toml` has its default here.
@@ -19,7 +18,7 @@ use crate::telemetry::Log;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Where to listen.
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: Listen,
     /// What to print on stdout at start and after a reload.
     pub(crate) print: Print,
     /// Host names under which the agent may be asked, beside localhost and addresses.
@@ -30,8 +29,10 @@ pub(crate) struct Config {
     pub(crate) exporter_metrics: bool,
     /// Allows a listener that other machines can reach although no TLS and no password is set up.
     pub(crate) allow_remote: bool,
+    /// Whether to do what another agent does where nothing is set. When absent, the executable's name decides.
+    pub(super) drop_in: Option<bool>,
     /// TLS, passwords, headers: a file in the format of Prometheus' exporter-toolkit.
-    web_config: Option<PathBuf>,
+    pub(super) web_config: Option<PathBuf>,
     /// What it asks for.
     #[serde(skip)]
     pub(crate) web: Option<Arc<Web>>,
@@ -46,7 +47,7 @@ pub(crate) struct Config {
     pub(crate) reload: Reload,
     /// The file it was read from, and its text then.
     #[serde(skip)]
-    file: Option<(PathBuf, String)>,
+    pub(super) file: Option<(PathBuf, String)>,
 }
 
 /// `[path]`: where the machine's files are.
@@ -66,49 +67,6 @@ pub(crate) struct Collect {
     pub(crate) timeout: f64,
     /// How many series a plugin may have.
     pub(crate) series: usize,
-}
-
-/// `[plugins]`: which plugins run, and a table of options for each.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default)]
-pub(crate) struct Plugins {
-    /// The plugins to run; all that are known when absent.
-    pub(crate) enabled: Option<Vec<String>>,
-    /// Folders with plugins to load.
-    #[serde(deserialize_with = "one_or_more")]
-    pub(crate) dir: Vec<PathBuf>,
-    /// Which of a linked and a loaded plugin of one name runs; without it, the loaded one is refused.
-    pub(crate) prefer: Option<Prefer>,
-    /// `[plugins.cpu]` and so on.
-    #[serde(flatten)]
-    pub(super) tables: BTreeMap<String, toml::Value>,
-    /// The plugins that a flag leaves out, each with the flag.
-    #[serde(skip)]
-    pub(super) left_out: BTreeMap<String, String>,
-}
-
-/// Which of two plugins of one name runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Prefer {
-    /// The library.
-    Loaded,
-    /// The one that is linked in.
-    Linked,
-}
-
-/// A folder, or a list of folders.
-fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a folder or a list of folders")]
-    enum Folders {
-        One(PathBuf),
-        More(Vec<PathBuf>),
-    }
-    Ok(match Folders::deserialize(from)? {
-        Folders::One(folder) => vec![folder],
-        Folders::More(folders) => folders,
-    })
 }
 
 /// `[history]`: the recent snapshots that are kept for the dashboard.
@@ -159,12 +117,13 @@ pub(crate) enum Print {
 impl Default for Config {
     fn default() -> Self {
         Config {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            listen: Listen::default(),
             print: Print::Table,
             hosts: Vec::new(),
             telemetry_path: METRICS.to_owned(),
             exporter_metrics: true,
             allow_remote: false,
+            drop_in: None,
             web_config: None,
             web: None,
             log: Log::default(),
@@ -220,6 +179,7 @@ impl Config {
     pub(crate) fn load(settings: &Settings, known: &[&str]) -> Result<Self, Error> {
         let mut config = Self::from_file(settings)?;
         config.overlay(settings)?;
+        config.stand_in(&settings.given)?;
         config.check(known)?;
         Ok(config)
     }
@@ -247,21 +207,30 @@ impl Config {
                 target.clone_from(value);
             }
         }
-        put(&mut self.listen, settings.listen.as_ref());
+        if !settings.listen.is_empty() {
+            self.listen.set(&settings.listen);
+        }
         put(&mut self.print, settings.print.as_ref());
         put(&mut self.telemetry_path, settings.telemetry_path.as_ref());
+        self.exporter_metrics |= settings.exporter_metrics;
         self.exporter_metrics &= !settings.disable_exporter_metrics;
         self.log.overlay(settings.log_level.as_deref(), settings.log_format.as_deref())?;
+        if let Some(names) = &settings.plugins {
+            self.plugins.decide(names.clone(), plugins::BY_FLAG);
+        }
         settings.given.apply(&mut self.plugins)?;
         self.allow_remote |= settings.allow_remote;
+        if settings.drop_in {
+            self.drop_in = Some(true);
+        }
         self.hosts.extend(settings.hosts.iter().cloned());
         self.plugins.dir.extend(settings.plugin_dirs.iter().cloned());
         put(&mut self.paths.procfs, settings.procfs.as_ref());
         put(&mut self.paths.sysfs, settings.sysfs.as_ref());
         put(&mut self.paths.rootfs, settings.rootfs.as_ref());
-        if settings.web_config.is_some() {
-            self.web_config.clone_from(&settings.web_config);
-        }
+        put(&mut self.web_config, settings.web_config.as_ref().map(|path| Some(path.into())).as_ref());
+        // node_exporter's own default, which configuration management writes out.
+        self.web_config.take_if(|path| path.as_os_str().is_empty());
         if let Some(builder) = &settings.builder {
             self.reload.builder = Some(
                 serde_json::from_str(builder)
@@ -282,6 +251,7 @@ impl Config {
                 return Err(Error::new(format!("{origin}: [plugins.{name}] is no table of options")));
             }
         }
+        self.plugins.check_dirs()?;
         let positive = [
             ("[collect] timeout", self.collect.timeout),
             ("[history] seconds", self.history.seconds),
@@ -323,14 +293,15 @@ impl Config {
     /// The same for an agent that serves: reads the web configuration file. A listener that other machines can reach
     /// needs one that keeps strangers out.
     pub(crate) fn guarded(mut self) -> Result<Self, Error> {
-        let must_guard = !self.listen.ip().is_loopback() && !self.allow_remote;
+        let opened = self.listen.addresses().iter().copied().find(|&address| is_opened(address));
+        let opened = opened.filter(|_| !self.allow_remote && !self.is_drop_in());
+        let must_guard = opened.is_some();
         let web = self.web_config.as_deref().map(|path| Web::open(path, must_guard)).transpose()?;
-        if must_guard && !web.as_ref().is_some_and(Web::guards) {
+        if let Some(opened) = opened.filter(|_| !web.as_ref().is_some_and(Web::guards)) {
             return Err(Error::new(format!(
-                "listening on {}{} would show this machine to others: there is no TLS with passwords or client \
+                "listening on {opened}{} would show this machine to others: there is no TLS with passwords or client \
                  certificates",
-                self.listen,
-                if self.listen.ip().is_unspecified() { " (all addresses)" } else { "" }
+                if opened.ip().is_unspecified() { " (all addresses)" } else { "" }
             ))
             .hint(
                 "set them up with --web.config.file (docs/tls.md), listen on 127.0.0.1 behind a proxy, or accept \
@@ -346,36 +317,6 @@ impl Config {
         if self.web.as_ref().is_some_and(|web| web.has_tls()) { "https" } else { "http" }
     }
 
-    /// Whether it is a path. Whether a route can be put there, the routes say.
-    fn check_telemetry_path(&self) -> Result<(), Error> {
-        let path = self.telemetry_path.as_str();
-        let segments = || path.split('/').skip(1);
-        let is_plain = |segment: &str| {
-            !matches!(segment, "" | "." | "..")
-                && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-        };
-        if !path.starts_with('/') || !segments().all(is_plain) {
-            return Err(Error::new(format!(
-                "{}: telemetry_path is {path:?}, expected a path such as /metrics, of letters, digits and -._~",
-                self.origin()
-            )));
-        }
-        Ok(())
-    }
-
-    /// Whether each plugin that the configuration names is one of those `known`.
-    pub(crate) fn check_names(&self, known: &[&str]) -> Result<(), Error> {
-        let enabled = self.plugins.enabled.iter().flatten();
-        match self.plugins.tables.keys().chain(enabled).find(|name| !known.contains(&name.as_str())) {
-            None => Ok(()),
-            Some(name) => Err(Error::new(format!(
-                "{}: [plugins] names {name:?}, which is no plugin of this agent",
-                self.origin()
-            ))
-            .hint(format!("known are: {}, and the keys enabled, dir and prefer", known.join(", ")))),
-        }
-    }
-
     /// The configuration file that was read.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_ref().map(|(path, _)| path.as_path())
@@ -384,11 +325,6 @@ impl Config {
     /// Where the machine's files are.
     pub(crate) fn paths(&self) -> Paths {
         self.paths.resolved()
-    }
-
-    /// The name of the configuration file, for messages.
-    pub(crate) fn origin(&self) -> String {
-        self.file.as_ref().map_or(Path::new(DEFAULT_FILE), |(path, _)| path).display().to_string()
     }
 
     /// Whether the configuration file has another text than the one that was read.
@@ -421,7 +357,7 @@ impl Roots {
     }
 }
 
-const DEFAULT_FILE: &str = "relink.toml";
+pub(super) const DEFAULT_FILE: &str = "relink.toml";
 
 /// Where the samples are always served.
 pub(crate) const METRICS: &str = "/metrics";
@@ -443,7 +379,7 @@ mod tests {
         let config =
             load("print = \"json\"\n[plugins]\nenabled = [\"cpu\"]\n[plugins.cpu]\ninfo = true\n").unwrap();
         assert_eq!(config.print, Print::Json);
-        assert_eq!(config.listen.port(), 8000);
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
         assert!(config.plugins.enables("cpu") && !config.plugins.enables("disk"));
         assert_eq!(config.options_of("cpu").table()["info"], true);
         assert!(config.options_of("disk").table().is_empty());
@@ -456,9 +392,27 @@ mod tests {
         let error = load("[collect]\ntimeot = 1").unwrap_err().to_string();
         assert!(error.contains("`timeot`") && error.contains("`timeout`"), "{error}");
         let error = load("[plugins.dsik]\na = 1").unwrap_err().to_string();
-        assert!(error.contains("\"dsik\"") && error.contains("cpu, disk"), "{error}");
+        assert!(
+            error.contains("\"dsik\"") && error.contains("mean disk?") && error.contains("cpu, disk"),
+            "{error}"
+        );
         let error = load("[plugins]\nenabled = [\"gpu\"]").unwrap_err().to_string();
         assert!(error.contains("\"gpu\"") && error.contains("cpu, disk"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_web_configuration_is_none() {
+        for (file, flag) in
+            [("", Some("")), ("web_config = \"w.yml\"", Some("")), ("web_config = \"\"", None)]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("relink.toml");
+            std::fs::write(&path, file).unwrap();
+            let web_config = flag.map(Into::into);
+            let settings = Settings { config: Some(path), web_config, ..Settings::default() };
+            let config = Config::load(&settings, &[]).unwrap().guarded().unwrap();
+            assert!(config.web.is_none(), "{file:?} {flag:?}");
+        }
     }
 
     #[test]
@@ -468,7 +422,8 @@ mod tests {
             ("[collect]\ntimeout = -1", "[collect] timeout is -1"),
             ("[history]\ninterval = 0.001", "[history] interval is 0.001"),
             ("listen = \"0.0.0.0:8000\"", "--allow-remote"),
-            ("listen = \"localhost\"", "invalid socket address"),
+            ("listen = [\"127.0.0.1:1\", \"10.1.2.3:8000\"]", "listening on 10.1.2.3:8000 would show"),
+            ("listen = \"localhost\"", "\"localhost\" has no port"),
             ("[limits]\nmax_head = 0", "max_head is 0"),
             ("[limits]\nmax_connections = 0", "max_connections is 0"),
             ("[reload]\nbuilder = []", "builder is an empty list"),
@@ -477,5 +432,6 @@ mod tests {
             assert!(error.contains(key), "{toml}: {error}");
         }
         assert!(load("listen = \"0.0.0.0:8000\"\nallow_remote = true").is_ok());
+        assert!(load("listen = [\"127.0.0.2:1\", \"[::1]:1\", \"[::ffff:127.0.0.1]:2\"]").is_ok());
     }
 }

@@ -8,15 +8,17 @@ use relink_core::Error;
 pub(crate) const PREFLIGHT: &str = "RELINK_PREFLIGHT";
 
 /// The variables that relink reads. A misspelt one would otherwise be ignored without a word.
-const VARIABLES: [&str; 15] = [
+const VARIABLES: [&str; 17] = [
     "RELINK_LISTEN",
     "RELINK_CONFIG",
+    "RELINK_PLUGINS",
     "RELINK_PLUGIN_DIR",
     "RELINK_PRINT",
     "RELINK_PATH_PROCFS",
     "RELINK_PATH_SYSFS",
     "RELINK_PATH_ROOTFS",
     "RELINK_ALLOW_REMOTE",
+    "RELINK_DROP_IN",
     "RELINK_LOG",
     "RELINK_LOG_FORMAT",
     "RELINK_BUILDER",
@@ -34,7 +36,7 @@ pub(crate) fn check_environment(names: impl Iterator<Item = OsString>) -> Result
             && !VARIABLES.contains(&name)
         {
             return Err(Error::new(format!("unknown environment variable {name}"))
-                .hint(format!("known are: {}", VARIABLES[..12].join(", "))));
+                .hint(format!("known are: {}", VARIABLES[..14].join(", "))));
         }
     }
     Ok(())

@@ -25,6 +25,11 @@ pub(crate) enum Origin {
     File,
     Environment,
     Flag,
+    /// The executable's name.
+    Name,
+    /// What the agent does by default for which this one stands in.
+    #[serde(rename = "drop-in")]
+    DropIn,
 }
 
 impl Origin {
@@ -34,6 +39,8 @@ impl Origin {
             Origin::File => "file",
             Origin::Environment => "environment",
             Origin::Flag => "flag",
+            Origin::Name => "the executable's name",
+            Origin::DropIn => "drop-in",
         }
     }
 }
@@ -50,8 +57,15 @@ pub(crate) fn explain(environment: &Settings, all: &Settings) -> Result<Vec<Sett
         config.overlay(settings)?;
         Ok(serde_json::to_value(config)?)
     };
-    let layers =
-        Layers { environment: with(environment)?, all: with(all)?, file: serde_json::to_value(&file)? };
+    let mut last = file.clone();
+    last.overlay(all)?;
+    last.stand_in(&all.given)?;
+    let layers = Layers {
+        file: serde_json::to_value(&file)?,
+        environment: with(environment)?,
+        all: with(all)?,
+        last: serde_json::to_value(last)?,
+    };
     let mut found = Vec::new();
     layers.walk(&mut Vec::new(), &defaults, &mut found);
     Ok(found)
@@ -61,24 +75,28 @@ struct Layers {
     file: Value,
     environment: Value,
     all: Value,
+    /// With what standing in for another agent sets.
+    last: Value,
 }
 
 impl Layers {
     fn walk(&self, path: &mut Vec<String>, default: &Value, found: &mut Vec<Setting>) {
-        let all = at(&self.all, path);
-        if let (Value::Object(all), true) = (all, default.is_object() || default.is_null()) {
-            for key in all.keys() {
+        let last = at(&self.last, path);
+        if let (Value::Object(last), true) = (last, default.is_object() || default.is_null()) {
+            for key in last.keys() {
                 path.push(key.clone());
                 self.walk(path, default.get(key).unwrap_or(&Value::Null), found);
                 path.pop();
             }
-        } else if all != default {
-            let from = match all {
+        } else if last != default {
+            let from = match last {
                 value if value == at(&self.file, path) => Origin::File,
                 value if value == at(&self.environment, path) => Origin::Environment,
-                _ => Origin::Flag,
+                value if value == at(&self.all, path) => Origin::Flag,
+                _ if path == &["drop_in"] => Origin::Name,
+                _ => Origin::DropIn,
             };
-            found.push(Setting { key: path.join("."), value: all.clone(), default: default.clone(), from });
+            found.push(Setting { key: path.join("."), value: last.clone(), default: default.clone(), from });
         }
     }
 }
@@ -101,7 +119,7 @@ mod tests {
         let environment = Settings { telemetry_path: Some("/m".into()), ..Settings::default() };
         let all = Settings {
             config: Some(path),
-            listen: Some("127.0.0.1:1".parse().unwrap()),
+            listen: vec!["127.0.0.1:1".parse().unwrap()],
             ..environment.clone()
         };
         let found = explain(&environment, &all).unwrap();

@@ -1,9 +1,11 @@
 //! Flags of another agent's command line, so that its unit file works unchanged: the table of an executable, and what a
 //! command line makes of it.
 //!
-//! The table is the executable's, because it names plugins: the engine knows none. Each flag has one of three meanings:
-//! it stands for an option of a plugin, it changes nothing here, or it is refused with the reason.
+//! The table is the executable's, because it names plugins: the engine knows none. Each flag has one of four meanings:
+//! it stands for an option of a plugin, it changes nothing here, it tunes a collector that is not here, which is told in
+//! a warning, or it is refused with the reason.
 
+mod absent;
 mod given;
 mod value;
 
@@ -18,10 +20,34 @@ pub struct Flags {
     pub collectors: &'static [Collector],
     /// Its other flags.
     pub flags: &'static [Flag],
+    /// What it does where nothing is set; none where the executable can't stand in for it.
+    pub drop_in: Option<DropIn>,
+}
+
+/// What an agent does where nothing is set, for one that stands in for it (`--drop-in`).
+#[derive(Debug)]
+pub struct DropIn {
+    /// What its executable is called. One of relink's that is called so stands in for it without being told.
+    pub names: &'static [&'static str],
+    /// The port at which it listens, on all addresses of the machine.
+    pub port: u16,
+    /// Folders that its packages make and have it read.
+    pub folders: &'static [Folder],
+}
+
+/// A folder that is read if it is there.
+#[derive(Debug)]
+pub struct Folder {
+    /// The plugin that reads it.
+    pub plugin: &'static str,
+    /// The option of that plugin which names the folder.
+    pub option: &'static str,
+    /// Where it is.
+    pub path: &'static str,
 }
 
 /// No flags but relink's own.
-pub const NONE: &Flags = &Flags { agent: "", collectors: &[], flags: &[] };
+pub const NONE: &Flags = &Flags { agent: "", collectors: &[], flags: &[], drop_in: None };
 
 /// A collector of the other agent's.
 #[derive(Debug)]
@@ -55,7 +81,8 @@ impl Collector {
         Collector { name, stands_for: Some(Part { plugin, option: Some(option), by_default: false }) }
     }
 
-    /// A collector that nothing here stands for: to switch it off changes nothing, to switch it on is refused.
+    /// A collector that nothing here stands for: to switch it off changes nothing, to switch it on is told in a warning
+    /// and on the page, where its scrape is one that failed.
     pub const fn absent(name: &'static str) -> Self {
         Collector { name, stands_for: None }
     }
@@ -90,6 +117,10 @@ enum Means {
         option: &'static str,
     },
     Nothing,
+    /// It tunes a collector that nothing here stands for.
+    Absent {
+        collector: &'static str,
+    },
     /// Why; of a switch, whether it is refused `on` or off.
     Refused {
         why: &'static str,
@@ -111,6 +142,11 @@ impl Flag {
     /// A flag that is taken and changes nothing: what it asks for is so anyhow, or tunes what is not here.
     pub const fn idle(name: &'static str, takes: Takes) -> Self {
         Flag { name, takes, means: Means::Nothing }
+    }
+
+    /// A flag of a collector that nothing here stands for: told in a warning.
+    pub const fn absent(name: &'static str, takes: Takes, collector: &'static str) -> Self {
+        Flag { name, takes, means: Means::Absent { collector } }
     }
 
     /// A flag that is refused, and why. A switch may be switched off, as here it is.
@@ -142,11 +178,26 @@ impl Flags {
             "Flags of {} that mean the same here:\n  \
              --[no-]collector.NAME, NAME one of {}\n  \
              --collector.disable-defaults\n  {}\nTaken, without effect:\n  {}\n\
-             Others are refused with the reason.",
+             What tunes or switches on a collector that is not here is told in a warning.\n\
+             Others are refused with the reason.{}",
             self.agent,
             names.join(", "),
             options.map(flag).collect::<Vec<_>>().join("\n  "),
             idle.map(flag).collect::<Vec<_>>().join("\n  "),
+            self.drop_in.as_ref().map(DropIn::help).unwrap_or_default(),
+        )
+    }
+}
+
+impl DropIn {
+    fn help(&self) -> String {
+        let folders: Vec<_> = self.folders.iter().map(|folder| folder.path).collect();
+        format!(
+            "\n--drop-in, and an executable called {}: listens on :{} where no address is set,\nand reads {} where it \
+             is there and no folder is set.",
+            self.names.join(" or "),
+            self.port,
+            folders.join(", "),
         )
     }
 }

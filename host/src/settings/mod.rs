@@ -3,15 +3,20 @@
 pub(crate) mod cli;
 mod config;
 mod default;
+mod drop_in;
 pub(crate) mod environment;
 mod explain;
 pub mod flags;
 mod limits;
+mod listen;
 mod plugins;
 pub(crate) mod push;
+mod route;
 
-pub(crate) use config::{Config, METRICS, Plugins, Prefer, Print};
+pub(crate) use config::{Config, METRICS, Print};
 pub(crate) use default::DEFAULT_TOML;
 pub(crate) use environment::check_environment;
 pub(crate) use explain::{Origin, Setting, explain};
 pub(crate) use limits::Limits;
+pub(crate) use listen::{Listen, address};
+pub(crate) use plugins::{Plugins, Prefer};

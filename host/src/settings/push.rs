@@ -2,6 +2,8 @@
 
 mod files;
 
+pub(crate) use files::{certificates, secret};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -225,7 +227,7 @@ impl Target {
             return Err(Error::new("both bearer_token_file and basic_auth, expected one of them"));
         }
         // A file that can't be used is better known at the start than from the log.
-        self.certificates()?;
+        self.ca_file.as_deref().map(certificates).transpose()?;
         self.authorization().map(drop)
     }
 

@@ -24,6 +24,11 @@ impl Snapshot {
         Snapshot { taken: SystemTime::now(), readings, bodies: Default::default() }
     }
 
+    /// How many series there are.
+    pub(crate) fn series(&self) -> usize {
+        self.readings.iter().flat_map(|reading| &reading.result).map(Frame::samples).sum()
+    }
+
     /// The reading of a plugin.
     pub fn reading(&self, plugin: &str) -> Option<&Reading> {
         self.readings.iter().find(|reading| reading.plugin == plugin)

@@ -5,10 +5,12 @@
 
 mod http;
 mod process;
+mod terminal;
 mod tls;
 
 pub use http::{Answer, Connection};
 pub use process::{Agent, command};
+pub use terminal::Terminal;
 pub use tls::{Authority, Identity};
 
 use std::io::Write;

@@ -2,9 +2,12 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::thread::JoinHandle;
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::http::{Answer, Connection};
 use crate::until;
@@ -37,8 +40,30 @@ impl Agent {
 
     /// The same for one that may refuse to start: how it ended, and what it said on stderr.
     pub fn try_from(mut command: Command) -> Result<Agent, (ExitStatus, String)> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        Self::watch(command)
+    }
+
+    /// The same for one that is started as systemd does it where sockets wait for it: with these two as descriptors 3
+    /// and 4, called `one` and `two`.
+    pub fn activated(
+        executable: &str,
+        arguments: &[&str],
+        [one, two]: [OwnedFd; 2],
+    ) -> Result<Agent, (ExitStatus, String)> {
+        // Only a child's first descriptors can be chosen from here, so a shell moves them; what becomes of the shell has
+        // its number, which has to be told.
+        const MOVE: &str = "export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=one:two; \
+                            exec \"$@\" 3<&0 4<&1 </dev/null >/dev/null";
+        let mut command = command("sh");
+        command.args(["-c", MOVE, "sh", executable]).args(arguments).stdin(one).stdout(two);
+        Self::watch(command)
+    }
+
+    fn watch(mut command: Command) -> Result<Agent, (ExitStatus, String)> {
         forget_settings(&mut command);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        heed_interrupts();
+        command.stderr(Stdio::piped());
         let mut child = until("the executable is not being written to", || match command.spawn() {
             // A test beside this one was starting a child while the executable was copied, and that child still has it
             // open for writing, up to its own exec.
@@ -46,10 +71,8 @@ impl Agent {
             other => Some(other.unwrap_or_else(|error| panic!("starting {command:?}: {error}"))),
         });
         let (stdout, stderr) = (Text::default(), Text::default());
-        let readers = vec![
-            collect(child.stdout.take().expect("stdout is a pipe"), &stdout),
-            collect(child.stderr.take().expect("stderr is a pipe"), &stderr),
-        ];
+        let mut readers = vec![collect(child.stderr.take().expect("stderr is a pipe"), &stderr)];
+        readers.extend(child.stdout.take().map(|pipe| collect(pipe, &stdout)));
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut agent = Agent { child, address: unknown, stdout, stderr, readers };
         let found = until("the agent listens or ends", || match agent.listening() {
@@ -69,9 +92,12 @@ impl Agent {
     }
 
     fn listening(&self) -> Option<SocketAddr> {
-        let said = self.stderr();
-        let line = said.lines().find_map(|line| line.strip_prefix("listening on http"))?;
-        line.trim_start_matches('s').strip_prefix("://")?.parse().ok()
+        self.listeners().first().copied()
+    }
+
+    /// Where it has said so far that it listens, in order: all of it again after each re-exec.
+    pub fn listeners(&self) -> Vec<SocketAddr> {
+        listening(&self.stderr())
     }
 
     /// Its process id, the same before and after a reload.
@@ -160,6 +186,30 @@ pub fn command(executable: &str) -> Command {
     command
 }
 
+/// Has children end on SIGINT where this process was started to ignore it, as a shell does with what it runs in the
+/// background: what is ignored stays ignored in a child, and what has a handler is at its default there. So this gets
+/// one, which does nothing.
+fn heed_interrupts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if ignores_interrupts() {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+            let runtime = runtime.expect("a runtime for the handler");
+            let _inside = runtime.enter();
+            // The handler outlives both.
+            drop(signal(SignalKind::interrupt()).expect("a handler for SIGINT"));
+        }
+    });
+}
+
+/// Whether this process ignores SIGINT, where the kernel tells.
+fn ignores_interrupts() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or_default();
+    ignored >> (SignalKind::interrupt().as_raw_value() - 1) & 1 == 1
+}
+
 /// Leaves out what `cargo xtask test` tells the tests, and keeps what the test itself has set.
 fn forget_settings(command: &mut Command) {
     let set: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
@@ -176,6 +226,15 @@ impl Drop for Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Where an agent listens that has said this: in a line of its own, or of a log in JSON.
+pub(crate) fn listening(said: &str) -> Vec<SocketAddr> {
+    // The last line may be half of one.
+    let whole = said.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let lines = whole.lines().filter_map(|line| line.split_once("listening on http"));
+    let addresses = lines.filter_map(|(_, rest)| rest.trim_start_matches('s').strip_prefix("://"));
+    addresses.filter_map(|address| address.split(['"', ' ']).next()?.parse().ok()).collect()
 }
 
 fn collect(pipe: impl Read + Send + 'static, into: &Text) -> JoinHandle<()> {

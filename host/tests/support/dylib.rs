@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use relink_testkit::{Agent, command};
+use relink_testkit::{Agent, command, installed, skip};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -154,6 +154,16 @@ pub fn reasons(journal: &Value) -> String {
         .iter()
         .map(|one| format!("{}: {}\n", one["name"].as_str().unwrap(), one["reason"].as_str().unwrap()))
         .collect()
+}
+
+/// Whether there is a compiler for C under the usual name, and a word that `what` is skipped if not: rustc may link by
+/// another one.
+pub fn compiles(what: &str) -> bool {
+    let found = installed("cc").is_some();
+    if !found {
+        skip(what, "cc is not installed");
+    }
+    found
 }
 
 /// Compiles C to a library.

@@ -8,7 +8,7 @@ use super::source::code;
 
 /// The rooms, from the ground up.
 const FLOORS: [&[&str]; 9] = [
-    &["journal", "memory", "store", "systemd", "telemetry"],
+    &["duration", "journal", "memory", "names", "store", "systemd", "telemetry"],
     &["access", "expose", "failure"],
     &["settings"],
     &["own", "serve"],

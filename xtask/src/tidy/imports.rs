@@ -1,4 +1,5 @@
-//! Which member of the workspace may depend on which: `metrics-* → relink-core ← relink-host ← relink → metrics-*`.
+//! Which member of the workspace may depend on which: `metrics-* → relink-core ← relink-host ← relink → metrics-*`,
+//! and `relink-verify → relink-core`.
 
 use crate::build::AGENT;
 use crate::workspace::{PLUGIN_PREFIX, Package, Workspace};
@@ -7,6 +8,7 @@ const CORE: &str = "relink-core";
 const HOST: &str = "relink-host";
 const HANDOVER: &str = "relink-handover";
 const TESTKIT: &str = "relink-testkit";
+const VERIFY: &str = "relink-verify";
 
 pub(super) fn problems(workspace: &Workspace) -> Vec<String> {
     workspace.packages.iter().flat_map(|package| of_package(workspace, package)).collect()
@@ -33,6 +35,7 @@ fn may_depend(from: &str, to: &str, kind: &str) -> bool {
     match from {
         HOST => to == CORE || to == HANDOVER || (dev && to == TESTKIT),
         AGENT => to == HOST || to.starts_with(PLUGIN_PREFIX) || (dev && to == TESTKIT),
+        VERIFY => to == CORE,
         plugin if plugin.starts_with(PLUGIN_PREFIX) => to == CORE,
         _ => false,
     }
@@ -44,6 +47,7 @@ fn rule(from: &str) -> &'static str {
         HANDOVER => "how a process becomes another image concerns no plugin, no HTTP and no setting",
         HOST => "the engine knows the contract, and no plugin by name",
         AGENT => "the executable links the engine and the plugins, nothing else",
+        VERIFY => "it reads pages as the contract does, and needs nothing of an agent",
         plugin if plugin.starts_with(PLUGIN_PREFIX) => "a plugin knows the contract only",
         "xtask" => "these commands must build when the rest does not",
         _ => "a new member needs a line in xtask/src/tidy/imports.rs",
@@ -72,6 +76,9 @@ mod tests {
             ("relink-host", "metrics-cpu", "dev", false),
             ("relink", "metrics-gpu", "normal", true),
             ("relink", "relink-core", "normal", false),
+            ("relink-verify", "relink-core", "normal", true),
+            ("relink-verify", "relink-host", "normal", false),
+            ("relink", "relink-verify", "normal", false),
             ("xtask", "relink-core", "normal", false),
         ] {
             assert_eq!(may_depend(from, to, kind), allowed, "{from} → {to} ({kind})");

@@ -109,8 +109,7 @@ fn come_up(
     let read = match read {
         Ok(read) => read,
         Err(rejected) => {
-            let address = std::env::args().nth(1).and_then(|address| address.parse().ok());
-            let listener = address.and_then(|address| inherited.salvage_listener(address));
+            let listener = inherited.salvage_listeners().pop();
             let listener = listener.ok_or_else(|| io::Error::other("no listener"))?;
             boot.unblock_signals();
             let dropped = vec![rejected.to_string()];
@@ -129,8 +128,12 @@ fn come_up(
             ));
         }
     };
-    let kept =
-        read.handover.listener.clone().ok_or_else(|| io::Error::other("no listener in the hand-over"))?;
+    let kept = read
+        .handover
+        .listeners
+        .first()
+        .cloned()
+        .ok_or_else(|| io::Error::other("no listener in the hand-over"))?;
     let listener = inherited.adopt_listener(kept.fd, kept.address)?;
     listener.set_nonblocking(false)?;
     let generation = read.handover.generation - u64::from(rolled_back.is_some());
@@ -187,10 +190,11 @@ impl Agent {
         let handover = Handover {
             generation: self.generation + 1,
             reload_id: "r".into(),
-            listener: Some(Listener { fd: self.listener.as_raw_fd(), address: self.listener.local_addr()? }),
+            listeners: vec![Listener { fd: self.listener.as_raw_fd(), address: self.listener.local_addr()? }],
             connections: vec![Connection {
                 fd: asker.as_raw_fd(),
                 peer: asker.peer_addr()?,
+                opened: false,
                 unread: vec![],
                 owed: Some("r".into()),
                 keep_alive: false,

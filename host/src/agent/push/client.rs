@@ -5,6 +5,7 @@
 //! its handshakes would run on the one thread that answers scrapes. Proxies named in the environment are not used, and
 //! redirections are not followed: what is sent goes where the configuration says.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +14,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 
 use super::queue::Outcome;
 use super::{otlp, remote_write};
-use crate::settings::push::{Kind, Target};
+use crate::settings::push::{Kind, Target, certificates};
 
 /// How much of an answer is read.
 const LARGEST_ANSWER: u64 = 64 << 10;
@@ -36,12 +37,6 @@ pub(super) struct Answer {
 
 impl Client {
     pub(super) fn new(target: &Target) -> Result<Self, Error> {
-        let mut tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
-        if let Some(certificates) = target.certificates()? {
-            tls = tls.root_certs(RootCerts::new_with_certs(&certificates));
-        }
         let config = ureq::Agent::config_builder()
             .proxy(None)
             .max_redirects(0)
@@ -52,7 +47,7 @@ impl Client {
             // Longer than most intervals, and shorter than a receiver keeps an idle connection.
             .max_idle_age(Duration::from_secs(50))
             .max_idle_connections(1)
-            .tls_config(tls.build());
+            .tls_config(tls(target.ca_file.as_deref())?);
         Ok(Client { agent: config.build().new_agent(), target: target.clone() })
     }
 
@@ -82,12 +77,24 @@ impl Client {
     }
 }
 
-/// The time of a `Retry-After`: seconds, or a date.
+/// TLS that trusts who has signed these certificates, or else whom the machine trusts.
+pub(crate) fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, Error> {
+    let roots = match ca_file {
+        Some(file) => RootCerts::new_with_certs(&certificates(file)?),
+        None => RootCerts::PlatformVerifier,
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build())
+}
+
+/// The time of a `Retry-After`: seconds, or a date. One that has passed is 0; what is neither says nothing.
 fn wait(value: &str, now: SystemTime) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse() {
-        return Some(Duration::from_secs(seconds));
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than a number has still ask for a long time.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let until = httpdate::parse_http_date(value.trim()).ok()?;
+    let until = httpdate::parse_http_date(value).ok()?;
     Some(until.duration_since(now).unwrap_or_default())
 }
 
@@ -152,10 +159,19 @@ mod tests {
         for (value, seconds) in [
             ("0", Some(0)),
             (" 120 ", Some(120)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("99999999999999999999999999", Some(u64::MAX)),
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(30)),
             ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(30)),
+            ("Sun Nov  6 08:49:37 1994", Some(30)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(252_618_189_052)),
             ("soon", None),
             ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("1, 2", None),
+            ("Sun, 06 Nov 1994 08:49:37 +0100", None),
             ("", None),
         ] {
             assert_eq!(wait(value, now), seconds.map(Duration::from_secs), "{value:?}");

@@ -26,14 +26,14 @@ use prost::Message;
 use relink_core::Error;
 
 use self::carry::Carried;
+pub(crate) use self::client::tls;
 use self::due::Due;
 use self::lane::Lane;
 use self::otlp::Origin;
 use self::queue::Batch;
 use self::series::{Live, Metric};
 use crate::agent::Agent;
-use crate::settings::push::Kind;
-use crate::settings::push::Settings;
+use crate::settings::push::{Kind, Settings};
 
 /// How long a reload waits for the answers to requests on their way. Serving goes on meanwhile.
 const REST: Duration = Duration::from_millis(250);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-/// The longest that a target may ask us to wait.
+/// The longest that a target may ask us to wait. One that is broken, or whose clock is, must not silence us for ever.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// One request: its body, ready to be sent, and how many samples are in it. The body is shared by all targets that
@@ -23,7 +23,7 @@ pub(super) enum Outcome {
     Delivered,
     /// The target does not want it, and would not another time.
     Refused,
-    /// To be sent again, at the earliest after the time that the target asks for.
+    /// To be sent again: at the earliest after the back-off, and after the time that the target asks for.
     Failed { retry_after: Option<Duration> },
 }
 
@@ -103,7 +103,9 @@ impl Queue {
                 }
             }
             Outcome::Failed { retry_after } => {
-                let wait = retry_after.map_or_else(|| self.backoff(random), |wait| wait.min(LONGEST_WAIT));
+                // The greater of the two: a target that asks for less, such as 0, is one that can't keep up already.
+                let asked = retry_after.unwrap_or_default().min(LONGEST_WAIT);
+                let wait = self.backoff(random).max(asked);
                 self.failures = self.failures.saturating_add(1);
                 self.not_before = Some(now + wait);
             }
@@ -211,15 +213,32 @@ mod tests {
     }
 
     #[test]
-    fn what_the_target_asks_for_is_obeyed_within_reason() {
-        let (mut queue, now) = (queue(1000), Instant::now());
+    fn the_wait_is_the_greater_of_the_back_off_and_what_the_target_asks_for() {
+        let (mut queue, mut now) = (queue(1000), Instant::now());
         queue.push(batch(1, 10));
-        for (asked, waited) in [(0, 0), (7, 7), (100, 100), (1 << 40, 3600)] {
-            queue.hurry();
-            queue.next(now);
+        // The back-off alone would be 1, 2, 4, 8, 10, 10 … seconds.
+        for (asked, waited) in [
+            (0, 1),
+            (0, 2),
+            (3, 4),
+            (9, 9),
+            (0, 10),
+            (10, 10),
+            (11, 11),
+            (3600, 3600),
+            (1 << 40, 3600),
+            (0, 10),
+        ] {
+            assert!(matches!(queue.next(now), Next::Send(_)));
             queue.ended(Outcome::Failed { retry_after: Some(Duration::from_secs(asked)) }, now, 1.0);
-            assert_eq!(queue.not_before(), Some(now + Duration::from_secs(waited)));
+            let until = queue.not_before().unwrap();
+            assert_eq!(until - now, Duration::from_secs(waited), "asked for {asked} s");
+            now = until;
         }
+        // What it asks for is not shortened by chance.
+        queue.next(now);
+        queue.ended(Outcome::Failed { retry_after: Some(Duration::from_secs(10)) }, now, 0.0);
+        assert_eq!(queue.not_before(), Some(now + Duration::from_secs(10)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use relink_core::Error;
 
 use super::set::{Plugin, Refused};
-use super::status::Placement;
+use super::status::{Placement, State};
 use crate::settings::Config;
 use find::Seen;
 use relink_handover::stage::Staged;
@@ -81,8 +81,8 @@ pub(crate) enum Cause {
     File,
     /// Another plugin, which may leave.
     Another,
-    /// The configuration, which leaves this plugin out.
-    Configuration,
+    /// The operator's choice, which leaves the plugin of this name out.
+    Choice(&'static str),
 }
 
 impl From<Error> for Objection {
@@ -221,7 +221,7 @@ impl Libraries {
 
     /// What runs now stays; only that this content was refused is new.
     fn refuse(&mut self, path: PathBuf, seen: Seen, why: Objection) -> Refused {
-        let refused = refused(&path, why.error.clone());
+        let refused = refused(&path, &why);
         let loaded = self.files.remove(&path).and_then(|known| known.loaded);
         let known = Known { seen, loaded, refused: Some(why), leaves: false };
         self.files.insert(path, known);
@@ -253,9 +253,8 @@ impl Libraries {
 
     /// The files whose content does not run, and why.
     pub(crate) fn refused(&self) -> Vec<Refused> {
-        let refused =
-            self.files.iter().filter_map(|(path, known)| Some((path, &known.refused.as_ref()?.error)));
-        refused.map(|(path, error)| self::refused(path, error.clone())).collect()
+        let refused = self.files.iter().filter_map(|(path, known)| Some((path, known.refused.as_ref()?)));
+        refused.map(|(path, why)| self::refused(path, why)).collect()
     }
 
     /// A plugin that another image could not load again, as its file is not what was loaded; and that file.
@@ -292,12 +291,6 @@ impl Libraries {
         refused.is_some_and(|why| why.cause == Cause::Another)
     }
 
-    /// Whether a file is in order, and only the configuration leaves its plugin out.
-    pub(crate) fn is_left_out(&self, path: &Path) -> bool {
-        let refused = self.files.get(path).and_then(|known| known.refused.as_ref());
-        refused.is_some_and(|why| why.cause == Cause::Configuration)
-    }
-
     /// A library takes the place of a linked plugin.
     pub(crate) fn displace(&mut self, linked: Option<Arc<Plugin>>) {
         self.displaced.extend(linked.map(|linked| (linked.name, linked)));
@@ -321,15 +314,20 @@ impl Plan {
     }
 }
 
-/// A file that is no plugin has the name of the file.
-pub(crate) fn refused(path: &Path, error: Error) -> Refused {
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+/// A file that is no plugin has the name of the file; one that only nobody has chosen, its plugin's.
+pub(crate) fn refused(path: &Path, why: &Objection) -> Refused {
+    let file = || path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let (name, state) = match why.cause {
+        Cause::Choice(plugin) => (plugin.to_owned(), State::Off),
+        Cause::File | Cause::Another => (file(), State::Refused),
+    };
     Refused {
         name,
         version: String::new(),
         help: String::new(),
         placement: Placement::Loaded,
         path: Some(path.to_owned()),
-        error,
+        state,
+        error: why.error.clone(),
     }
 }

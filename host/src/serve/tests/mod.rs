@@ -2,6 +2,7 @@
 
 mod carrying;
 mod limiting;
+mod listening;
 mod refusing;
 mod serving;
 mod tls;
@@ -54,19 +55,19 @@ impl Agent {
         Self::on(bind("127.0.0.1:0".parse().unwrap()).unwrap(), limits, 1).await.running()
     }
 
-    /// The next image: the same socket, another Rocket. It does not accept before `running`.
+    /// The next image: the same sockets, another Rocket. It does not accept before `running`.
     async fn next(&self) -> Agent {
-        let listener = self.server.listener().try_clone_to_owned().unwrap();
+        let listeners = self.server.listeners().map(|listener| listener.try_clone().unwrap()).collect();
         let web = self.server.web.clone();
-        Self::guarded(listener.into(), Limits::default(), self.doors.generation + 1, web).await
+        Self::guarded(listeners, Limits::default(), self.doors.generation + 1, web).await
     }
 
     async fn on(listener: std::net::TcpListener, limits: Limits, generation: u8) -> Agent {
-        Self::guarded(listener, limits, generation, None).await
+        Self::guarded(vec![listener], limits, generation, None).await
     }
 
     async fn guarded(
-        listener: std::net::TcpListener,
+        listeners: Vec<std::net::TcpListener>,
         limits: Limits,
         generation: u8,
         web: Option<Arc<Web>>,
@@ -82,9 +83,9 @@ impl Agent {
         let config = rocket::Config { log_level: rocket::config::LogLevel::Off, ..Default::default() };
         let rocket = rocket::custom(config).manage(doors.clone()).mount("/", all_routes());
         let client = Client::untracked(rocket).await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let address = listeners[0].local_addr().unwrap();
         let hosts = HostPolicy::new(["metrics.example"]);
-        let server = Server::new(listener, client, limits, hosts, web, quiesce).unwrap();
+        let server = Server::new(listeners, client, limits, hosts, web, quiesce).unwrap();
         Agent { server, doors, address }
     }
 

@@ -36,7 +36,7 @@ impl Tls {
         std::fs::write(&file, text).unwrap();
         let web = Arc::new(Web::open(&file, false).unwrap());
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let agent = Agent::guarded(listener, limits, 1, Some(web)).await.running();
+        let agent = Agent::guarded(vec![listener], limits, 1, Some(web)).await.running();
         Tls { agent, authority, folder }
     }
 
@@ -203,7 +203,9 @@ async fn a_missed_deadline_serves_on() {
 #[tokio::test]
 async fn a_response_that_the_kernel_does_not_have_yet_is_in_flight() {
     let tls = Tls::start(Limits::default()).await;
-    socket2::SockRef::from(&tls.agent.server.listener()).set_send_buffer_size(16 * 1024).unwrap();
+    socket2::SockRef::from(tls.agent.server.listeners().next().unwrap())
+        .set_send_buffer_size(16 * 1024)
+        .unwrap();
     let mut peer = tls.connect().await;
     socket2::SockRef::from(peer.stream.get_ref().0).set_recv_buffer_size(16 * 1024).unwrap();
     peer.send("GET /medium HTTP/1.1\r\nHost: localhost\r\n\r\n").await;

@@ -1,25 +1,32 @@
 //! What a command line says with another agent's flags.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::path::Path;
 
 use relink_core::Error;
 
-use super::{Collector, Flag, Flags, Means, NONE, Part, Takes};
+use super::{Collector, DropIn, Flag, Flags, Means, NONE, Part, Takes};
 use crate::settings::Plugins;
 
 /// The other agent's flags of one command line.
 #[derive(Clone, Debug)]
 pub(crate) struct Given {
-    flags: &'static Flags,
+    pub(super) flags: &'static Flags,
     /// The plugins that are linked in.
     linked: Vec<&'static str>,
     /// `--collector.disable-defaults`: nothing runs but what was switched on.
     defaults_off: bool,
     /// Collectors that were switched on or off.
-    switched: Vec<(&'static str, bool)>,
+    pub(super) switched: Vec<(&'static str, bool)>,
     /// Plugins' options that were set, each with the flag that did.
     options: Vec<(&'static Flag, Setting)>,
+    /// The flags of each collector that nothing here stands for.
+    pub(super) absent: BTreeMap<&'static str, Vec<String>>,
+    /// Flags that switch something off which neither agent knows.
+    pub(super) unknown: Vec<String>,
+    /// The executable is called as the other agent's is.
+    is_called_so: bool,
 }
 
 /// A plugin, an option of it, and its value.
@@ -41,6 +48,9 @@ impl Default for Given {
             defaults_off: false,
             switched: Vec::new(),
             options: Vec::new(),
+            absent: BTreeMap::new(),
+            unknown: Vec::new(),
+            is_called_so: false,
         }
     }
 }
@@ -55,7 +65,7 @@ impl Given {
     ) -> Result<(Vec<OsString>, Self), Error> {
         let mut given = Given { flags, linked: linked.to_vec(), ..Given::default() };
         let mut rest = Vec::new();
-        let mut arguments = arguments.into_iter();
+        let mut arguments = arguments.into_iter().peekable();
         while let Some(argument) = arguments.next() {
             let word = argument.to_str().and_then(|text| text.strip_prefix("--")).unwrap_or_default();
             let (name, value) =
@@ -85,13 +95,39 @@ impl Given {
             } else if let Some(collector) =
                 positive.strip_prefix(SWITCH).filter(|_| !flags.collectors.is_empty())
             {
-                given.switch(name, collector, on)?;
+                if let Some((owner, _)) = collector.split_once('.') {
+                    let next = arguments.peek().filter(|_| value.is_none());
+                    given.unknown_flag(name, owner, on, next.and_then(|next| next.to_str()))?;
+                } else {
+                    given.switch(name, collector, on)?;
+                    takes_nothing(name, value.as_deref())?;
+                }
+            } else if matches!((positive, on), ("help" | "version", false)) && !flags.agent.is_empty() {
+                // Every switch of the other agent's can be switched off; these are.
                 takes_nothing(name, value.as_deref())?;
             } else {
                 rest.push(argument);
             }
         }
         Ok((rest, given))
+    }
+
+    /// The same, by an executable that was started under this name.
+    pub(crate) fn called(mut self, name: Option<OsString>) -> Self {
+        let name = name.as_deref().and_then(|name| Path::new(name).file_name()?.to_str());
+        let names = self.drop_in().map_or(&[][..], |other| other.names);
+        self.is_called_so = name.is_some_and(|name| names.contains(&name));
+        self
+    }
+
+    /// Whether the executable has the other agent's name.
+    pub(crate) fn is_called_so(&self) -> bool {
+        self.is_called_so
+    }
+
+    /// What the other agent does where nothing is set.
+    pub(crate) fn drop_in(&self) -> Option<&'static DropIn> {
+        self.flags.drop_in.as_ref()
     }
 
     fn flag(&self, name: &str) -> Option<&'static Flag> {
@@ -102,6 +138,12 @@ impl Given {
         let (plugin, option) = match flag.means {
             Means::Option { plugin, option } => (plugin, option),
             Means::Nothing => return Ok(()),
+            Means::Absent { collector } => {
+                if value.as_bool() != Some(false) {
+                    self.absent.entry(collector).or_default().push(format!("--{}", flag.name));
+                }
+                return Ok(());
+            }
             Means::Refused { on, .. } if value.as_bool().is_some_and(|value| value != on) => return Ok(()),
             Means::Refused { why, on } => {
                 let no = if on { "" } else { "no-" };
@@ -134,47 +176,34 @@ impl Given {
 
     /// `--collector.NAME` and `--no-collector.NAME`.
     fn switch(&mut self, flag: &str, name: &str, on: bool) -> Result<(), Error> {
-        let agent = self.flags.agent;
-        let Some(collector) = self.flags.collectors.iter().find(|collector| collector.name == name) else {
-            let owner = name.split_once('.').map_or(name, |(owner, _)| owner);
-            return Err(match self.flags.collectors.iter().find(|collector| collector.name == owner) {
-                Some(Collector { stands_for: Some(_), .. }) => {
-                    Error::new(format!("--{flag} is no flag that relink knows"))
-                        .hint(format!("those of collector {owner}: {}", self.flags_of(owner)))
-                }
-                // To switch something off that is not here changes nothing.
-                Some(_) if !on => return Ok(()),
-                Some(_) => Error::new(format!("--{flag} is refused: relink has no collector {owner}")),
-                None => Error::new(format!("--{flag}: there is no collector {owner}"))
-                    .hint(format!("known are: {}", self.known())),
-            });
+        let Some(collector) = self.collector(name) else {
+            return self.no_collector(flag, name, on);
         };
-        if collector.stands_for.is_none() && on {
-            return Err(Error::new(format!(
-                "--{flag} is refused: relink has no plugin that stands for {agent}'s collector {name}"
-            ))
-            .hint(format!("leave the flag out; there are: {}", self.known())));
-        }
         if self.switched.iter().any(|(before, was)| *before == name && *was != on) {
             return Err(Error::new(format!("--collector.{name} and --no-collector.{name} are both given")));
+        }
+        if collector.stands_for.is_none() && on {
+            self.absent.entry(collector.name).or_default().push(format!("--{flag}"));
         }
         self.switched.push((collector.name, on));
         Ok(())
     }
 
-    fn known(&self) -> String {
+    pub(super) fn collector(&self, name: &str) -> Option<&'static Collector> {
+        self.flags.collectors.iter().find(|collector| collector.name == name)
+    }
+
+    pub(super) fn known(&self) -> String {
         let here = self.flags.collectors.iter().filter(|collector| collector.stands_for.is_some());
         here.map(|collector| collector.name).collect::<Vec<_>>().join(", ")
     }
 
-    fn flags_of(&self, collector: &str) -> String {
+    pub(super) fn flags_of(&self, collector: &str) -> Vec<String> {
         let prefix = format!("{SWITCH}{collector}.");
         let own = self.flags.flags.iter().filter(|flag| flag.name.starts_with(&prefix));
-        let own: Vec<_> = own
-            .filter(|flag| !matches!(flag.means, Means::Refused { .. }))
+        own.filter(|flag| !matches!(flag.means, Means::Refused { .. }))
             .map(|flag| format!("--{}", flag.name))
-            .collect();
-        if own.is_empty() { "none".to_owned() } else { own.join(", ") }
+            .collect()
     }
 
     /// Puts what was said into the configuration.
@@ -184,8 +213,9 @@ impl Given {
             plugins.set(plugin, option, value.clone());
         }
         if self.defaults_off {
-            plugins.enabled = Some(Vec::new());
+            plugins.decide(Vec::new(), &format!("--{DEFAULTS_OFF}"));
         }
+        plugins.lacking = self.lacking().map(str::to_owned).collect();
         let parts = || self.flags.collectors.iter().filter_map(|c| Some((c.name, c.stands_for.as_ref()?)));
         for plugin in parts().map(|(_, part)| part.plugin).collect::<BTreeSet<_>>() {
             let own: Vec<_> = parts().filter(|(_, part)| part.plugin == plugin).collect();
@@ -227,9 +257,14 @@ impl Given {
         Ok(())
     }
 
-    /// Whether this executable has the plugin. What a library brings is only known once it is loaded.
+    /// Whether this executable may have the plugin. What a library brings is only known once it is loaded.
+    pub(crate) fn has(&self, plugin: &str, plugins: &Plugins) -> bool {
+        self.linked.contains(&plugin) || !plugins.dir.is_empty()
+    }
+
+    /// An error where it has not, for the flag that needs it.
     fn exists(&self, plugin: &str, flag: &str, plugins: &Plugins) -> Result<(), Error> {
-        if self.linked.contains(&plugin) || !plugins.dir.is_empty() {
+        if self.has(plugin, plugins) {
             return Ok(());
         }
         Err(Error::new(format!("{flag} is of plugin {plugin}, which is not linked into this executable"))
@@ -248,10 +283,10 @@ fn takes_nothing(name: &str, value: Option<&str>) -> Result<(), Error> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    static FLAGS: Flags = Flags {
+    pub(in crate::settings::flags) static FLAGS: Flags = Flags {
         agent: "other",
         collectors: &[
             Collector::part("space", "disk", "space"),
@@ -260,6 +295,7 @@ mod tests {
             Collector::plugin("memory", "mem"),
             Collector::plugin("files", "textfile"),
             Collector::absent("tape"),
+            Collector::absent("radio"),
         ],
         flags: &[
             Flag::option("collector.space.exclude", Takes::Text, "disk", "exclude"),
@@ -270,7 +306,10 @@ mod tests {
             Flag::idle("collector.space.workers", Takes::Text),
             Flag::refused("collector.traffic.deep", Takes::Nothing, "there is nothing deep"),
             Flag::refused_off("collector.traffic.zeros", "they are always there"),
+            Flag::absent("collector.tape.drive", Takes::Text, "tape"),
+            Flag::absent("collector.tape.rewind", Takes::Nothing, "tape"),
         ],
+        drop_in: None,
     };
 
     fn taken(line: &str, linked: &[&'static str]) -> Result<(Vec<String>, Plugins), Error> {
@@ -312,7 +351,7 @@ mod tests {
         assert_eq!(one.get("disk", "traffic"), None, "what was not spoken of is left alone");
         let none = plugins("--no-collector.space --no-collector.traffic");
         assert!(!none.enables("disk") && none.enables("mem"));
-        assert_eq!(none.why_left_out("disk"), Some("--no-collector.traffic"));
+        assert_eq!(none.switched_off_by("disk"), Some("--no-collector.traffic"));
         let extra = plugins("--no-collector.space --no-collector.traffic --collector.inodes");
         assert!(extra.enables("disk"));
         assert_eq!(extra.get("disk", "inodes").unwrap().as_bool(), Some(true));
@@ -356,13 +395,13 @@ mod tests {
     #[test]
     fn what_has_no_meaning_is_refused_by_name() {
         for (line, words) in [
-            (
-                "--collector.tape",
-                &["--collector.tape", "no plugin that stands for other's collector tape"][..],
-            ),
-            ("--collector.tape.drive=1", &["--collector.tape.drive", "no collector tape"]),
-            ("--collector.tpae", &["there is no collector tpae", "space, traffic, inodes"]),
-            ("--no-collector.tpae", &["--no-collector.tpae", "no collector tpae"]),
+            ("--collector.tpae", &["there is no collector tpae", "mean tape?", "space, traffic, inodes"][..]),
+            ("--collector.tpae.drive=1", &["there is no collector tpae", "mean tape?"]),
+            ("--collector.tape.spool 1", &["--collector.tape.spool", "\"1\"", "--collector.tape.spool=1"]),
+            ("--collector.tape=1", &["--collector.tape takes no value"]),
+            ("--collector.tape.drive", &["needs a value"]),
+            ("--collector.tape --no-collector.tape", &["are both given"]),
+            ("--no-version=1", &["takes no value"]),
             ("--collector.space.exclud=1", &["--collector.space.exclud", "--collector.space.exclude"]),
             ("--collector.memory.x=1", &["those of collector memory: none"]),
             ("--collector.traffic.deep", &["--collector.traffic.deep", "there is nothing deep"]),

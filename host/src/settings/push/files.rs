@@ -19,14 +19,10 @@ impl Target {
         let pair = format!("{}:{}", basic.username, secret(&basic.password_file)?);
         Ok(Some(format!("Basic {}", STANDARD.encode(pair))))
     }
-
-    /// The authorities that the target's certificate may come from; `None`: those that the machine trusts.
-    pub(crate) fn certificates(&self) -> Result<Option<Vec<Certificate<'static>>>, Error> {
-        self.ca_file.as_deref().map(certificates).transpose()
-    }
 }
 
-fn secret(file: &Path) -> Result<String, Error> {
+/// The secret in a file: one line.
+pub(crate) fn secret(file: &Path) -> Result<String, Error> {
     let text = std::fs::read_to_string(file).context(format_args!("reading {}", file.display()))?;
     let text = text.trim();
     if text.is_empty() || text.contains(|c: char| c.is_control()) {
@@ -35,7 +31,8 @@ fn secret(file: &Path) -> Result<String, Error> {
     Ok(text.to_owned())
 }
 
-fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, Error> {
+/// The certificates in a file.
+pub(crate) fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, Error> {
     let pem = std::fs::read(file).context(format_args!("reading {}", file.display()))?;
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {

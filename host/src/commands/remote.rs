@@ -1,0 +1,225 @@
+//! An agent that runs, as `relink status` and `relink reload` ask it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use relink_core::{Context, Error};
+use serde_json::Value;
+use ureq::http::Uri;
+
+use crate::agent::Agent;
+use crate::agent::push::tls;
+use crate::http::caller::TOKEN;
+use crate::plugins::linked::Built;
+use crate::settings::Config;
+use crate::settings::cli::Settings;
+use crate::settings::push::secret;
+
+/// How long an answer may take that the agent gives at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Which agent to ask, and what opens its doors.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Whom {
+    /// The agent, as URL or HOST:PORT [default: where the configuration has it listen]
+    #[arg(long, value_name = "URL")]
+    address: Option<String>,
+    /// A file with the token of its [reload] token_file
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// A file with the certificate of who has signed the agent's [default: the machine's authorities]
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// The user's name where the agent wants a password
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    user: Option<String>,
+    /// A file with the user's password
+    #[arg(long, value_name = "FILE", requires = "user")]
+    password_file: Option<PathBuf>,
+}
+
+/// The agent that was chosen.
+pub(crate) struct Remote {
+    client: ureq::Agent,
+    /// Its URL, without a `/` at the end.
+    pub(crate) url: String,
+    headers: Vec<(&'static str, String)>,
+}
+
+/// What it answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+}
+
+impl Remote {
+    pub(crate) fn new(whom: &Whom, settings: &Settings, built: Option<Built>) -> Result<Self, Error> {
+        let url = match &whom.address {
+            Some(address) => url_of(address)?,
+            None => own_url(Config::load(settings, &Agent::known_plugins(built))?)?,
+        };
+        let mut headers = Vec::new();
+        if let Some(file) = &whom.token_file {
+            headers.push((TOKEN, secret(file)?));
+        }
+        if let (Some(user), Some(file)) = (&whom.user, &whom.password_file) {
+            let pair = STANDARD.encode(format!("{user}:{}", secret(file)?));
+            headers.push(("Authorization", format!("Basic {pair}")));
+        }
+        let config = ureq::Agent::config_builder()
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .user_agent(concat!("relink/", env!("CARGO_PKG_VERSION")))
+            .timeout_connect(Some(PATIENCE))
+            .tls_config(tls(whom.ca_file.as_deref())?);
+        Ok(Remote { client: config.build().new_agent(), url, headers })
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Result<Answer, Error> {
+        let mut request = self.client.get(format!("{}{path}", self.url));
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        self.told(request.config().timeout_global(Some(PATIENCE)).build().call())
+    }
+
+    /// Waits for the answer as long as it takes.
+    pub(crate) fn put(&self, path: &str) -> Result<Answer, Error> {
+        let mut request = self.client.put(format!("{}{path}", self.url));
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        self.told(request.send_empty())
+    }
+
+    fn told(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, Error> {
+        let mut answer = answer.map_err(|error| {
+            let error = Error::from(error).context(format_args!("asking the agent at {}", self.url));
+            error.hint("start one with `relink run`, or say with --address where it is")
+        })?;
+        let status = answer.status().as_u16();
+        let text = answer.body_mut().read_to_string().unwrap_or_default();
+        // What is no JSON is a sentence, such as that of `/-/ready`.
+        let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.trim().to_owned()));
+        Ok(Answer { status, body })
+    }
+}
+
+impl Answer {
+    /// The body of a success; else the agent's own words, and its hint.
+    pub(crate) fn success(self) -> Result<Value, Error> {
+        match self.status {
+            200 if self.body.is_object() => Ok(self.body),
+            _ => Err(self.refusal()),
+        }
+    }
+
+    pub(crate) fn refusal(&self) -> Error {
+        let word = |key: &str| self.body[key].as_str().unwrap_or_default();
+        if word("error").is_empty() {
+            let error =
+                Error::new(format!("it answers {}, and nothing that a relink agent says", self.status));
+            return error.hint("say with --address where the agent is");
+        }
+        let error = Error::new(format!("the agent answers {}: {}", self.status, harmless(word("error"))));
+        match (self.status, word("hint")) {
+            (401, hint) => error.hint(format!("{hint} (--token-file; --user and --password-file)")),
+            (_, "") => error,
+            (_, hint) => error.hint(hint),
+        }
+    }
+}
+
+/// An agent's words without control characters, with which a terminal can be driven.
+pub(super) fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
+}
+
+/// `host:port`, `:port`, or a URL without a path.
+fn url_of(address: &str) -> Result<String, Error> {
+    let url = match address {
+        address if address.contains("://") => address.trim_end_matches('/').to_owned(),
+        address if address.starts_with(':') => format!("http://127.0.0.1{address}"),
+        address => format!("http://{address}"),
+    };
+    let is_plain = |uri: &Uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.path_and_query().is_none_or(|path| path.as_str() == "/")
+            && uri.authority().is_some_and(|authority| match authority.port_u16() {
+                Some(port) => authority.as_str() == format!("{}:{port}", authority.host()),
+                None => authority.as_str() == authority.host(),
+            })
+    };
+    if url.parse::<Uri>().is_ok_and(|uri| is_plain(&uri)) {
+        return Ok(url);
+    }
+    Err(Error::new(format!(
+        "--address is {address:?}, expected HOST:PORT, http://HOST:PORT or https://HOST:PORT"
+    )))
+}
+
+/// Where an agent of this configuration listens.
+fn own_url(config: Config) -> Result<String, Error> {
+    let listen = config.listen.seen_from_here().ok_or_else(|| {
+        Error::new("the agent took a free port (listen has port 0)")
+            .hint("say which with --address; the agent has told it when it started")
+    })?;
+    let config =
+        config.guarded().context("telling whether the agent speaks TLS (or say it with --address)")?;
+    Ok(format!("{}://{listen}", config.scheme()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_url_or_short_for_one() {
+        for (address, url) in [
+            ("localhost:8000", "http://localhost:8000"),
+            (":9100", "http://127.0.0.1:9100"),
+            ("[::1]:8000", "http://[::1]:8000"),
+            ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
+            ("https://node.example:9100", "https://node.example:9100"),
+        ] {
+            assert_eq!(url_of(address).unwrap(), url);
+        }
+        for wrong in
+            ["", ":x", "ftp://localhost", "http://localhost:8000/metrics", "http://a@b", "a b", "http://"]
+        {
+            assert!(url_of(wrong).unwrap_err().to_string().contains("--address"), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_no_agent_is_told_from_one_that_refuses() {
+        let answer = |status, body| Answer { status, body };
+        let other = answer(404, Value::String("<html>".into())).success().unwrap_err();
+        assert!(other.to_string().contains("404, and nothing that a relink agent says"), "{other}");
+        assert!(answer(200, Value::String("up 1".into())).success().is_err());
+        let refused = serde_json::json!({ "error": "no\u{1b}[31m", "hint": "say please" });
+        let refused = answer(403, refused).success().unwrap_err().to_string();
+        assert_eq!(refused, "the agent answers 403: no\u{fffd}[31m; say please");
+    }
+
+    #[test]
+    fn the_own_agent_is_asked_where_it_can_be_reached() {
+        let of = |listen: &[&str]| {
+            let mut config = Config::default();
+            config.allow_remote = true;
+            config.listen.set(&listen.iter().map(|address| address.parse().unwrap()).collect::<Vec<_>>());
+            own_url(config)
+        };
+        let url = |listen: &str| of(&[listen]);
+        assert_eq!(of(&["10.1.2.3:80", "127.0.0.1:9100"]).unwrap(), "http://127.0.0.1:9100");
+        assert_eq!(url("127.0.0.1:8000").unwrap(), "http://127.0.0.1:8000");
+        assert_eq!(url("0.0.0.0:9100").unwrap(), "http://127.0.0.1:9100");
+        assert_eq!(url("[::]:9100").unwrap(), "http://[::1]:9100");
+        assert!(url("127.0.0.1:0").unwrap_err().to_string().contains("--address"));
+    }
+}
