@@ -113,6 +113,16 @@ pub(crate) fn tell_as(format: Format, level: Level, line: &str) {
     }
 }
 
+/// Writes to stdout; a reader who has left (`relink once | head -1`) is no error.
+pub(crate) fn say(text: &str) -> Result<(), Error> {
+    use std::io::Write;
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 /// The time for which a [`Quota`] holds.
 const SPAN: Duration = Duration::from_secs(60);
 

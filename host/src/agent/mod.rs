@@ -11,6 +11,7 @@ use relink_core::{Error, registry};
 use tokio::sync::watch;
 
 use crate::agent::events::Events;
+use crate::agent::push::Push;
 use crate::expose::table::{self, Style};
 use crate::expose::{Packer, Section, json};
 use crate::failure::Failed;
@@ -31,6 +32,8 @@ pub(crate) struct Agent {
     pub(crate) scheduler: Scheduler,
     pub(crate) counters: Arc<Counters>,
     pub(crate) events: Events,
+    /// What is pushed, if anything is.
+    pub(crate) push: Option<Arc<Push>>,
     /// The plugins that a reload chose, in place of the configuration's.
     pub(crate) chosen: Option<Vec<String>>,
     /// For bodies of `/metrics`.
@@ -57,6 +60,8 @@ pub(crate) enum Table {
 pub(crate) struct Past {
     pub(crate) counters: Arc<Counters>,
     pub(crate) history: History,
+    /// What is pushed, with what the image before had not delivered.
+    pub(crate) push: Option<Arc<Push>>,
     /// The plugins that a reload chose.
     pub(crate) chosen: Option<Vec<String>>,
     /// How often each library was loaded.
@@ -80,13 +85,16 @@ impl Agent {
         Self::with_past(
             built,
             config,
-            Past { counters, history, chosen: None, library_generations: Generations::new() },
+            Past { counters, history, push: None, chosen: None, library_generations: Generations::new() },
         )
     }
 
     /// An agent that goes on with what the image before left.
     pub(crate) fn with_past(built: Option<Built>, mut config: Config, past: Past) -> Result<Self, Failed> {
-        let Past { counters, history, chosen, library_generations } = past;
+        let Past { counters, history, push, chosen, library_generations } = past;
+        if let Some(push) = push.clone() {
+            counters.set_push(push);
+        }
         config.plugins.choose(chosen.clone());
         let set = linked::plugins(built, &config, counters.generation())?;
         let wrong = |plugin: &str, error: Error| {
@@ -111,6 +119,7 @@ impl Agent {
             scheduler,
             counters,
             events: Events::new(config.limits.max_streams, history.last_id()),
+            push,
             config,
             chosen,
             packer: Packer::new(),
@@ -280,5 +289,17 @@ impl Agent {
             (Print::Json, _) => json::snapshot(snapshot.taken, &sections) + "\n",
             (Print::None, _) => String::new(),
         }
+    }
+}
+
+/// Prints the figures once. Stdout may be a pipe that nobody reads, so a thread of its own writes there.
+pub(crate) async fn print_figures(agent: Arc<Agent>) {
+    if agent.config.print == Print::None {
+        return;
+    }
+    let text = agent.figures(agent.config.print, Table::Brief).await;
+    let written = tokio::task::spawn_blocking(move || telemetry::say(&text)).await;
+    if let Ok(Err(error)) = written {
+        tracing::warn!("the figures could not be printed: {error}");
     }
 }

@@ -11,16 +11,15 @@ use std::time::Instant;
 use relink_core::Error;
 use serde::Serialize;
 
-use super::say;
 use crate::agent::Agent;
 use crate::failure::{Failed, runtime};
 use crate::http::caller::Token;
 use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
-use crate::serve::is_opened;
 use crate::settings::cli::{self, Settings};
-use crate::settings::{Config, METRICS, Origin, Setting, explain};
+use crate::settings::{Config, METRICS, Origin, Setting, explain, is_opened};
+use crate::telemetry::say;
 
 /// What `relink check --json` prints.
 #[derive(Serialize)]

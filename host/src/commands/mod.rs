@@ -10,7 +10,6 @@ pub(crate) mod run;
 mod status;
 mod verify;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -24,11 +23,12 @@ use crate::plugins::status::{State, Status};
 use crate::settings::cli::{Command, Settings};
 use crate::settings::flags::Flags;
 use crate::settings::{Config, DEFAULT_TOML, Print, cli};
+use crate::telemetry::say;
 use relink_handover::exec::Boot;
 
 pub(crate) use check::check;
 use remote::Remote;
-pub(crate) use verify::{Verify, verify};
+pub(crate) use verify::verify;
 
 /// `relink once`: one collection on stdout.
 pub(crate) fn once(built: Option<Built>, config: Config) -> Result<ExitCode, Failed> {
@@ -106,13 +106,4 @@ pub(crate) fn prove(
 ) -> Result<ExitCode, Error> {
     say(&(prove::prove(built, config, enabled, boot)? + "\n"))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes to stdout; a reader who has left (`relink once | head -1`) is no error.
-pub(crate) fn say(text: &str) -> Result<(), Error> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
 }

@@ -9,9 +9,8 @@ use relink_core::Error;
 use serde_json::Value;
 
 use super::remote::{Answer, Remote, harmless};
-use super::say;
 use crate::journal::{Journal, Outcome, Step};
-use crate::telemetry::{colour, tell, width};
+use crate::telemetry::{colour, say, tell, width};
 
 /// How often the agent is asked for its steps while the answer is on its way.
 const GLANCE: Duration = Duration::from_millis(100);

@@ -1,11 +1,9 @@
 //! An agent that runs, as `relink status` and `relink reload` ask it.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use clap::Args;
 use relink_core::{Context, Error};
 use serde_json::Value;
 use ureq::http::Uri;
@@ -15,31 +13,12 @@ use crate::agent::push::tls;
 use crate::http::caller::TOKEN;
 use crate::plugins::linked::Built;
 use crate::settings::Config;
+use crate::settings::asked::Whom;
 use crate::settings::cli::Settings;
 use crate::settings::push::secret;
 
 /// How long an answer may take that the agent gives at once.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Which agent to ask, and what opens its doors.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Whom {
-    /// The agent, as URL or HOST:PORT [default: where the configuration has it listen]
-    #[arg(long, value_name = "URL")]
-    address: Option<String>,
-    /// A file with the token of its [reload] token_file
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// A file with the certificate of who has signed the agent's [default: the machine's authorities]
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
-    /// The user's name where the agent wants a password
-    #[arg(long, value_name = "NAME", requires = "password_file")]
-    user: Option<String>,
-    /// A file with the user's password
-    #[arg(long, value_name = "FILE", requires = "user")]
-    password_file: Option<PathBuf>,
-}
 
 /// The agent that was chosen.
 pub(crate) struct Remote {

@@ -10,7 +10,7 @@ use rocket::local::asynchronous::Client;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::agent::push::Push;
-use crate::agent::{Agent, Past, Table};
+use crate::agent::{self, Agent, Past};
 use crate::commands::arrival::{Arrival, Start};
 use crate::failure::{Failed, runtime};
 use crate::http::Site;
@@ -19,9 +19,9 @@ use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
 use crate::reload::transaction::{self, Reloader, Request};
 use crate::serve::{self, HostPolicy, Quiesce, Server};
-use crate::settings::{Config, Print};
+use crate::settings::Config;
 use crate::store::history::History;
-use crate::{commands, systemd};
+use crate::systemd;
 use relink_handover::exec::{self, Boot};
 
 /// How long requests in flight may take to end when the agent does.
@@ -39,11 +39,9 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
         Some(arrival) => arrival.history(&config, &counters),
         None => History::new(Duration::from_secs_f64(config.history.seconds), config.history.bytes),
     };
-    if let Some(push) = Push::new(&config.push, start.arrival.as_ref().and_then(Arrival::push))? {
-        counters.set_push(push);
-    }
-    let past =
-        Past { counters, history, chosen: carry.chosen, library_generations: carry.library_generations };
+    let push = Push::new(&config.push, start.arrival.as_ref().and_then(Arrival::push))?;
+    let (chosen, library_generations) = (carry.chosen, carry.library_generations);
+    let past = Past { counters, history, push, chosen, library_generations };
     let agent = Arc::new(Agent::with_past(built, config, past)?);
     let reloader = Reloader::new(Arc::clone(&agent), start.boot, carry.journals, carry.hash);
     let runtime = runtime()?;
@@ -81,7 +79,7 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
             agent.events.reload(&journal);
             transaction::answer(&server, &journal).await;
         }
-        if let Some(push) = agent.counters.push() {
+        if let Some(push) = &agent.push {
             push.start(&agent)?;
         }
         tokio::spawn(keep_history(Arc::clone(&agent)));
@@ -91,7 +89,7 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
         tracing::info!("relink ends: {why}");
         systemd::stopping();
         tokio::join!(server.shutdown(GRACE), reloader.stop(GRACE), async {
-            if let Some(push) = agent.counters.push() {
+            if let Some(push) = &agent.push {
                 push.finish().await;
             }
         });
@@ -160,7 +158,7 @@ fn log_start(agent: &Agent, addresses: &[SocketAddr]) {
 /// Prints the figures, and below them where the agent listens, so that a terminal shows this last.
 async fn announce(agent: Arc<Agent>, addresses: Vec<SocketAddr>) {
     // Those that take longer are printed as well.
-    let _ = tokio::time::timeout(FIGURES, tokio::spawn(print_figures(Arc::clone(&agent)))).await;
+    let _ = tokio::time::timeout(FIGURES, tokio::spawn(agent::print_figures(Arc::clone(&agent)))).await;
     for address in addresses {
         let line = format!("listening on {}://{address}", agent.config.scheme());
         crate::telemetry::tell_as(agent.config.log.format, crate::telemetry::Level::Info, &line);
@@ -195,18 +193,6 @@ async fn keep_history(agent: Arc<Agent>) {
                 }
             }
         }
-    }
-}
-
-/// Prints the figures once. Stdout may be a pipe that nobody reads, so a thread of its own writes there.
-pub(crate) async fn print_figures(agent: Arc<Agent>) {
-    if agent.config.print == Print::None {
-        return;
-    }
-    let text = agent.figures(agent.config.print, Table::Brief).await;
-    let written = tokio::task::spawn_blocking(move || commands::say(&text)).await;
-    if let Ok(Err(error)) = written {
-        tracing::warn!("the figures could not be printed: {error}");
     }
 }
 

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::reload::Account;
 use super::remote::{Remote, harmless};
-use super::say;
 use crate::expose::table::{date, seconds};
 use crate::journal::{Journal, unix_seconds};
+use crate::telemetry::say;
 
 /// What `relink status --json` prints.
 #[derive(Serialize)]

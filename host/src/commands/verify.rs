@@ -6,31 +6,11 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use clap::Args;
 use relink_core::{Context, Error};
 
 use crate::failure::Failed;
+use crate::settings::asked::Verify;
 use crate::settings::{Config, METRICS};
-
-/// What `relink-verify` is asked.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Verify {
-    /// node_exporter's page
-    #[arg(long, value_name = "URL|FILE")]
-    against: String,
-    /// relink's page [default: that of the agent at --listen]
-    #[arg(long, value_name = "URL|FILE")]
-    page: Option<String>,
-    /// Alerts and recording rules, as Prometheus reads them
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    rules: Vec<String>,
-    /// Dashboards of Grafana, as JSON
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    dashboard: Vec<String>,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-}
 
 /// Gives this process to `relink-verify`; comes back only with the reason why it could not.
 pub(crate) fn verify(config: &Config, asked: &Verify) -> Result<std::convert::Infallible, Failed> {

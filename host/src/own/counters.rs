@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
+use super::Report;
 use crate::access::Web;
-use crate::agent::push::Push;
 use crate::journal::{Outcome, unix_seconds};
 
 /// The counters. Any part of the agent may add; the agent's own reading shows them.
@@ -24,8 +24,8 @@ pub(crate) struct Counters {
     retired_bytes: AtomicU64,
     /// The web configuration file, where there is one.
     web: OnceLock<Arc<Web>>,
-    /// What is pushed, which counts for itself.
-    push: OnceLock<Arc<Push>>,
+    /// The push, which counts for itself.
+    push: OnceLock<Arc<dyn Report>>,
 }
 
 /// The counters as one value, for the hand-over.
@@ -103,12 +103,12 @@ impl Counters {
         self.retired_bytes.store(bytes, Relaxed);
     }
 
-    /// What is pushed, if anything is.
-    pub(crate) fn push(&self) -> Option<&Arc<Push>> {
+    /// What the push says of itself, if anything is pushed.
+    pub(super) fn push(&self) -> Option<&Arc<dyn Report>> {
         self.push.get()
     }
 
-    pub(crate) fn set_push(&self, push: Arc<Push>) {
+    pub(crate) fn set_push(&self, push: Arc<dyn Report>) {
         let _ = self.push.set(push);
     }
 

@@ -1,6 +1,7 @@
 //! The agent's own families: how each collection went, and what the process costs.
 
 pub(crate) mod counters;
+pub(crate) mod push;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +10,6 @@ use std::time::{Duration, Instant};
 use relink_core::{Error, Family, Samples, Source, registry};
 use rustix::param::page_size;
 
-use crate::agent::push::report;
 use crate::journal::Outcome;
 use crate::own::counters::Counters;
 use crate::plugins::status::State;
@@ -99,14 +99,14 @@ pub(crate) const FAMILIES: &[Family] = &[
     VIRTUAL,
     VIRTUAL_MAX,
     START_TIME,
-    report::SENT,
-    report::DROPPED,
-    report::FAILED,
-    report::RETRIED,
-    report::QUEUE_LENGTH,
-    report::QUEUE_BYTES,
-    report::LAST_SUCCESS,
-    report::LOST,
+    push::SENT,
+    push::DROPPED,
+    push::FAILED,
+    push::RETRIED,
+    push::QUEUE_LENGTH,
+    push::QUEUE_BYTES,
+    push::LAST_SUCCESS,
+    push::LOST,
 ];
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -133,6 +133,12 @@ const GOOS: &str = match std::env::consts::OS.as_bytes() {
 
 /// The name under which the agent's own reading stands in a snapshot. No plugin can have it: it has a space.
 pub(crate) const NAME: &str = "relink itself";
+
+/// A part of the agent that stands on a higher floor, and has something of its own to show.
+pub(crate) trait Report: Send + Sync {
+    /// Pushes samples of families that stand in [`FAMILIES`].
+    fn report(&self, out: &mut Samples);
+}
 
 /// Makes the agent's own reading.
 pub(crate) struct Own {
@@ -314,6 +320,12 @@ fn soft_limit(limits: &str, name: &str) -> Result<f64, Error> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_plugin_can_have_a_family_of_the_agents() {
+        let free = FAMILIES.iter().find(|family| !crate::plugins::set::is_reserved(family.name()));
+        assert!(free.is_none(), "{:?} is not reserved in plugins/set.rs", free.map(Family::name));
+    }
 
     #[test]
     fn no_limit_is_the_largest_number() {

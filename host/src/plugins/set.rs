@@ -70,14 +70,20 @@ impl PluginSet {
     }
 }
 
+/// Whether a family of this name is the agent's own, or may be that of a later one.
+pub(crate) fn is_reserved(family: &str) -> bool {
+    let prefixes = ["relink_", "process_", "node_scrape_collector_"];
+    family == "node_exporter_build_info" || prefixes.iter().any(|prefix| family.starts_with(prefix))
+}
+
 /// Why a plugin can't run beside these: each family has one owner.
 pub(crate) fn conflict<'a>(
     plugin: &Plugin,
     running: impl Iterator<Item = &'a Plugin> + Clone,
 ) -> Option<Error> {
     for family in plugin.families {
-        if let Some(own) = crate::own::FAMILIES.iter().find(|own| own.name() == family.name()) {
-            return Some(Error::new(format!("declares {}, which is the agent's own family", own.name())));
+        if is_reserved(family.name()) {
+            return Some(Error::new(format!("declares {}, which is the agent's own family", family.name())));
         }
         let owner = running.clone().find(|p| p.families.iter().any(|f| f.name() == family.name()));
         if let Some(owner) = owner {

@@ -23,7 +23,7 @@ impl Reloader {
             return Stop::with(Outcome::Failed, Error::new("the agent does not serve yet"));
         };
         let config = &self.agent.config.reload;
-        let _resting = match self.agent.counters.push() {
+        let _resting = match &self.agent.push {
             Some(push) => Some(push.rest().await),
             None => None,
         };
@@ -108,8 +108,8 @@ impl Reloader {
             executable: candidate.source.clone(),
             journal: serde_json::to_vec(&carry)?,
             history: self.agent.history().encode(),
-            pushes: self.agent.counters.push().is_some(),
-            push: self.agent.counters.push().map(|push| push.carry()).unwrap_or_default(),
+            pushes: self.agent.push.as_ref().is_some(),
+            push: self.agent.push.as_ref().map(|push| push.carry()).unwrap_or_default(),
             ..Handover::default()
         })
     }

@@ -80,6 +80,6 @@ impl Reloader {
 
     /// The figures once more, now that there is new code.
     fn print_anew(&self) {
-        tokio::spawn(crate::commands::run::print_figures(Arc::clone(&self.agent)));
+        tokio::spawn(crate::agent::print_figures(Arc::clone(&self.agent)));
     }
 }

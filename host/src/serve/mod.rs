@@ -34,7 +34,7 @@ use tokio::time::timeout;
 
 pub(crate) use connection::Carried;
 pub(crate) use host::HostPolicy;
-pub(crate) use listener::{bind, is_opened};
+pub(crate) use listener::bind;
 pub(crate) use live::Owed;
 
 use connection::Connection;

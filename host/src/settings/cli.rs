@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::commands::Verify;
-use crate::commands::remote::Whom;
+use super::asked::{Verify, Whom};
 use crate::settings::flags::{Flags, Given};
 use crate::settings::{Print, address};
 

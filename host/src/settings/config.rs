@@ -8,9 +8,8 @@ use relink_core::{Context, Error, Options, Paths};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Web;
-use crate::serve::is_opened;
 use crate::settings::cli::Settings;
-use crate::settings::{Limits, Listen, Plugins, plugins};
+use crate::settings::{Limits, Listen, Plugins, is_opened, plugins};
 use crate::telemetry::Log;
 
 /// The whole configuration. Each key of `relink.toml` has its default here.

@@ -64,6 +64,11 @@ impl Listen {
     }
 }
 
+/// Whether a socket that listens there can be reached from elsewhere.
+pub(crate) fn is_opened(address: SocketAddr) -> bool {
+    !address.ip().to_canonical().is_loopback()
+}
+
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all: Vec<_> = self.addresses.iter().map(SocketAddr::to_string).collect();
@@ -130,6 +135,24 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_loopback_address_is_not_opened_however_it_is_written() {
+        for (address, opened) in [
+            ("127.0.0.1:1", false),
+            ("127.1.2.3:1", false),
+            ("[::1]:1", false),
+            ("[::ffff:127.0.0.1]:1", false),
+            ("0.0.0.0:1", true),
+            ("[::]:1", true),
+            ("10.1.2.3:1", true),
+            ("[::ffff:10.1.2.3]:1", true),
+            ("[::ffff:0.0.0.0]:1", true),
+            ("[fe80::1]:1", true),
+        ] {
+            assert_eq!(is_opened(address.parse().unwrap()), opened, "{address}");
+        }
+    }
 
     #[test]
     fn addresses_are_written_as_go_writes_them() {

@@ -1,5 +1,6 @@
 //! What can be set: the configuration file, the environment, the command line, and another agent's flags.
 
+pub(crate) mod asked;
 pub(crate) mod cli;
 mod config;
 mod default;
@@ -18,5 +19,5 @@ pub(crate) use default::DEFAULT_TOML;
 pub(crate) use environment::check_environment;
 pub(crate) use explain::{Origin, Setting, explain};
 pub(crate) use limits::Limits;
-pub(crate) use listen::{Listen, address};
+pub(crate) use listen::{Listen, address, is_opened};
 pub(crate) use plugins::{Plugins, Prefer};

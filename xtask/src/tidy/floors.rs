@@ -11,8 +11,8 @@ const FLOORS: [&[&str]; 9] = [
     &["duration", "journal", "memory", "names", "store", "systemd", "telemetry"],
     &["access", "expose", "failure"],
     &["settings"],
-    &["own", "serve"],
-    &["plugins"],
+    &["plugins", "serve"],
+    &["own"],
     &["schedule"],
     &["agent"],
     &["reload"],
@@ -158,9 +158,9 @@ mod tests {
               floor, or hand it in as an argument"
             ]
         );
-        let level = found("host/src/own/mod.rs", "fn f() {\n    crate::serve::bind();\n}\n");
+        let level = found("host/src/plugins/mod.rs", "fn f() {\n    crate::serve::bind();\n}\n");
         assert!(
-            level[0].starts_with("host/src/own/mod.rs:2: own (floor 3) imports serve (floor 3)"),
+            level[0].starts_with("host/src/plugins/mod.rs:2: plugins (floor 3) imports serve (floor 3)"),
             "{level:?}"
         );
     }

@@ -15,7 +15,7 @@ mod lane;
 mod otlp;
 mod queue;
 mod remote_write;
-pub(crate) mod report;
+mod report;
 mod series;
 
 use std::collections::{BTreeMap, HashMap};

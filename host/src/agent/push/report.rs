@@ -1,42 +1,13 @@
-//! What `/metrics` says of the push. The families are declared in the agent's own reading.
+//! What `/metrics` says of the push.
 
-use relink_core::{Family, Samples};
+use relink_core::Samples;
 
 use super::Push;
+use crate::own::Report;
+use crate::own::push::{DROPPED, FAILED, LAST_SUCCESS, LOST, QUEUE_BYTES, QUEUE_LENGTH, RETRIED, SENT};
 
-pub(crate) const SENT: Family =
-    Family::counter("relink_push_samples_sent_total", "Samples that a target has taken.").labels(&["target"]);
-pub(crate) const DROPPED: Family = Family::counter(
-    "relink_push_samples_dropped_total",
-    "Samples that a target will not get: queue_full, refused with their request, or rejected out of one.",
-)
-.labels(&["target", "reason"]);
-pub(crate) const FAILED: Family = Family::counter(
-    "relink_push_requests_failed_total",
-    "Requests that a target did not take, each attempt.",
-)
-.labels(&["target"]);
-pub(crate) const RETRIED: Family =
-    Family::counter("relink_push_requests_retried_total", "Requests that were sent again.")
-        .labels(&["target"]);
-pub(crate) const QUEUE_LENGTH: Family =
-    Family::gauge("relink_push_queue_length", "Requests that wait for a target.").labels(&["target"]);
-pub(crate) const QUEUE_BYTES: Family =
-    Family::gauge("relink_push_queue_bytes", "Size of the requests that wait for a target.")
-        .labels(&["target"]);
-pub(crate) const LAST_SUCCESS: Family = Family::gauge(
-    "relink_push_last_success_timestamp_seconds",
-    "When a target last took a request, in seconds since 1970; 0 before the first.",
-)
-.labels(&["target"]);
-pub(crate) const LOST: Family = Family::counter(
-    "relink_push_lost_total",
-    "How often an image started with empty queues because those handed over could not be read.",
-);
-
-impl Push {
-    /// The samples.
-    pub(crate) fn report(&self, out: &mut Samples) {
+impl Report for Push {
+    fn report(&self, out: &mut Samples) {
         for lane in &self.lanes {
             let (tally, length, bytes) = lane.figures();
             let target = lane.name.as_str();
