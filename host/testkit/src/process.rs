@@ -62,7 +62,7 @@ impl Agent {
 
     fn watch(mut command: Command) -> Result<Agent, (ExitStatus, String)> {
         forget_settings(&mut command);
-        heed_interrupts();
+        heed_signals();
         command.stderr(Stdio::piped());
         let mut child = until("the executable is not being written to", || match command.spawn() {
             // A test beside this one was starting a child while the executable was copied, and that child still has it
@@ -186,28 +186,30 @@ pub fn command(executable: &str) -> Command {
     command
 }
 
-/// Has children end on SIGINT where this process was started to ignore it, as a shell does with what it runs in the
-/// background: what is ignored stays ignored in a child, and what has a handler is at its default there. So this gets
-/// one, which does nothing.
-fn heed_interrupts() {
+/// Has children heed SIGINT and SIGHUP where this process was started to ignore one, as a shell does with what it runs in
+/// the background, and `nohup`: what is ignored stays ignored in a child, and what has a handler is at its default
+/// there. So this gets one, which does nothing.
+pub(crate) fn heed_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        if ignores_interrupts() {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-            let runtime = runtime.expect("a runtime for the handler");
-            let _inside = runtime.enter();
-            // The handler outlives both.
-            drop(signal(SignalKind::interrupt()).expect("a handler for SIGINT"));
+        let ignored = ignored();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        let runtime = runtime.expect("a runtime for the handlers");
+        let _inside = runtime.enter();
+        for kind in [SignalKind::interrupt(), SignalKind::hangup()] {
+            if ignored >> (kind.as_raw_value() - 1) & 1 == 1 {
+                // The handler outlives what it is made with.
+                drop(signal(kind).expect("a handler"));
+            }
         }
     });
 }
 
-/// Whether this process ignores SIGINT, where the kernel tells.
-fn ignores_interrupts() -> bool {
+/// The signals that this process ignores, where the kernel tells; signal `n` is bit `n - 1`.
+fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or_default();
-    ignored >> (SignalKind::interrupt().as_raw_value() - 1) & 1 == 1
+    ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or_default()
 }
 
 /// Leaves out what `cargo xtask test` tells the tests, and keeps what the test itself has set.

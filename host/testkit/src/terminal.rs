@@ -24,6 +24,7 @@ impl Terminal {
     /// redirected. `None`: `setsid` is not installed, which can do that.
     pub fn start(command: &Command) -> Option<Terminal> {
         let setsid = installed("setsid")?;
+        crate::process::heed_signals();
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
         let master = openpt(flags).expect("a pseudo-terminal can be had");
         fcntl_setfd(&master, FdFlags::CLOEXEC).expect("a flag can be set");
