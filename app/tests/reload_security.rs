@@ -184,6 +184,10 @@ fn refuses_what_a_web_page_could_send(setup: &Setup, agent: &Agent) {
         (403, "PUT", &[("Sec-Fetch-Site", "Same-Origin ")], b""),
         (403, "PUT", &[("Sec-Fetch-Site", "")], b""),
         (403, "PUT", &[("Origin", &own), ("Sec-Fetch-Site", "cross-site")], b""),
+        // What a proxy of the agent's own user hands on for others.
+        (401, "PUT", &[("X-Forwarded-For", "203.0.113.9")], b""),
+        (401, "PUT", &[("Forwarded", "for=203.0.113.9")], b""),
+        (401, "PUT", &[("Via", "1.1 proxy")], b""),
         // A name that an attacker lets lead here.
         (421, "PUT", &[("Host", "evil.example")], b""),
         (421, "PUT", &[("Host", "evil.example"), ("Origin", "http://evil.example")], b""),

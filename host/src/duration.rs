@@ -52,7 +52,7 @@ fn nanoseconds(number: &str, worth: u64) -> Result<u64, &'static str> {
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
         return Err("expected a number before each unit, such as 5s or 1m30s");
     }
-    let mut sum = match whole {
+    let sum = match whole {
         "" => 0,
         whole => whole.parse::<u64>().ok().and_then(|count| count.checked_mul(worth)).ok_or(TOO_LONG)?,
     };
@@ -65,8 +65,7 @@ fn nanoseconds(number: &str, worth: u64) -> Result<u64, &'static str> {
         scale *= 10;
     }
     worth = worth * digits / scale;
-    sum += u64::try_from(worth).map_err(|_| TOO_LONG)?;
-    Ok(sum)
+    u64::try_from(worth).ok().and_then(|rest| sum.checked_add(rest)).ok_or(TOO_LONG)
 }
 
 #[cfg(test)]
@@ -137,6 +136,13 @@ mod tests {
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(why), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_told_and_never_wraps() {
+        for text in ["18446744073.9s", "5124095.99h", "18446744073709551615.9ns", "99999999999999999999s"] {
+            assert_eq!(parse(text).unwrap_err(), TOO_LONG, "{text}");
         }
     }
 }

@@ -14,6 +14,9 @@ const DEVICES: &str = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$";
 
 /// node_exporter's default for the same.
 const TIMEOUT: f64 = 5.0;
+/// The shortest time that counts as silence: with less, also a mount that answers at once would be silent, which it is not
+/// for node_exporter with a timeout of 0.
+const LEAST_TIMEOUT: f64 = 0.05;
 /// The longest `mount_timeout`.
 const LONGEST_TIMEOUT: f64 = 60.0;
 
@@ -101,7 +104,7 @@ fn timeout(seconds: f64) -> Result<(Duration, Option<String>), Error> {
         return Ok((Duration::from_secs_f64(LONGEST_TIMEOUT), Some(warning)));
     }
     if seconds >= 0.0 {
-        return Ok((Duration::from_secs_f64(seconds), None));
+        return Ok((Duration::from_secs_f64(seconds.max(LEAST_TIMEOUT)), None));
     }
     Err(Error::new(format!("{}, expected seconds from 0 to {LONGEST_TIMEOUT}", wrong())))
 }
@@ -209,7 +212,7 @@ mod tests {
             assert_eq!(cut, Duration::from_secs_f64(LONGEST_TIMEOUT));
             assert!(warning.unwrap().contains(&format!("mount_timeout is {long}, and more than")), "{long}");
         }
-        assert_eq!(timeout(0.0).unwrap().0, Duration::ZERO, "as node_exporter takes it");
+        assert_eq!(timeout(0.0).unwrap().0, Duration::from_millis(50), "what answers at once is not silent");
         for bad in [-1.0, f64::NAN] {
             assert!(timeout(bad).unwrap_err().message().contains("mount_timeout is"), "{bad}");
         }

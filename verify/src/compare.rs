@@ -90,6 +90,10 @@ impl Differences {
     /// A family that both have, which may differ for a `reason`.
     fn family(&mut self, name: &str, theirs: &Family, ours: &Family, reason: Option<&str>) {
         let family = name.to_owned();
+        let lost_labels = || theirs.label_names().difference(&ours.label_names()).next().is_some();
+        if let Some(reason) = reason.filter(|_| theirs.kind != ours.kind || lost_labels()) {
+            return self.told(name, reason);
+        }
         if theirs.kind != ours.kind {
             let (theirs, ours) = (theirs.kind.name(), ours.kind.name());
             self.other_type.push(OtherType { family: family.clone(), theirs, ours });

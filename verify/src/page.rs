@@ -48,7 +48,13 @@ impl Page {
             });
             (family.name().to_owned(), Family { kind: family.kind(), series: series.collect() })
         });
-        Ok(Page::of(families.collect()))
+        let page = Page::of(families.collect());
+        if page.families.is_empty() {
+            // As a download that has failed leaves it: nothing could be missed of it.
+            return Err(Error::new(format!("{source} has no metrics"))
+                .hint("expected a page of node_exporter or relink, in the Prometheus text format"));
+        }
+        Ok(page)
     }
 
     fn of(families: BTreeMap<String, Family>) -> Page {
@@ -140,6 +146,14 @@ mod tests {
         let joined = page(first).joined(page(second));
         assert_eq!(shown(&joined), "a{s=\"R\"} a{s=\"S\"} a{s=\"Z\"} b c");
         assert_eq!((joined.series(), joined.series_of("a").count(), joined.names().count()), (5, 3, 3));
+    }
+
+    #[test]
+    fn a_page_without_metrics_is_none() {
+        for text in ["", "\n", "# HELP a b\n"] {
+            let error = Page::parse("a page", text.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with("a page has no metrics"), "{error}");
+        }
     }
 
     #[test]

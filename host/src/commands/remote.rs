@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(of(&["10.1.2.3:80", "127.0.0.1:9100"]).unwrap(), "http://127.0.0.1:9100");
         assert_eq!(url("127.0.0.1:8000").unwrap(), "http://127.0.0.1:8000");
         assert_eq!(url("0.0.0.0:9100").unwrap(), "http://127.0.0.1:9100");
-        assert_eq!(url("[::]:9100").unwrap(), "http://[::1]:9100");
+        assert_eq!(url("[::]:9100").unwrap(), "http://127.0.0.1:9100");
         assert!(url("127.0.0.1:0").unwrap_err().to_string().contains("--address"));
     }
 }

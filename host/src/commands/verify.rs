@@ -62,7 +62,7 @@ mod tests {
         };
         assert_eq!(at("127.0.0.1:8000").unwrap(), "http://127.0.0.1:8000/metrics");
         assert_eq!(at("[::1]:1").unwrap(), "http://[::1]:1/metrics");
-        assert_eq!(at("[::]:9100").unwrap(), "http://[::1]:9100/metrics");
+        assert_eq!(at("[::]:9100").unwrap(), "http://127.0.0.1:9100/metrics");
         assert!(at("127.0.0.1:0").unwrap_err().contains("--page"));
     }
 

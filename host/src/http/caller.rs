@@ -16,6 +16,10 @@ use crate::serve::dispatch::{LOCAL_ADDRESS, RAW_METHOD};
 /// A header for the token alone, for callers whose `Authorization` has their user and password.
 pub(crate) const TOKEN: &str = "Relink-Token";
 
+/// What proxies add to the requests that they hand on.
+const FORWARDED: [&str; 6] =
+    ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"];
+
 /// Who may change the agent by this request, or why nobody may.
 pub(crate) struct Permission(pub(crate) Result<Caller, Refusal>);
 
@@ -81,6 +85,15 @@ fn permitted(request: &Request<'_>) -> Result<&'static str, Refusal> {
             return denied("no token is set up here", "set [reload] token_file in relink.toml");
         }
         (None, _) => {}
+    }
+    // A proxy of the agent's own user, or of root, speaks for others: whose socket it is says nothing of them.
+    if let Some(name) = FORWARDED.into_iter().find(|name| header(name).is_some()) {
+        return denied(
+            &format!(
+                "the request comes by a proxy ({name}), so the user on this machine may be another's stand-in"
+            ),
+            "ask the agent itself, or set [reload] token_file in relink.toml, and send its content as Bearer token",
+        );
     }
     let own_end = header(LOCAL_ADDRESS).and_then(|address| address.parse().ok());
     if let (Some(peer), Some(own_end)) = (request.remote(), own_end)

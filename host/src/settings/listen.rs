@@ -1,7 +1,7 @@
 //! The addresses to listen on, as flags, variables and the file write them.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -46,10 +46,9 @@ impl Listen {
     pub(crate) fn seen_from_here(&self) -> Option<SocketAddr> {
         let loopback = self.addresses.iter().find(|address| address.ip().is_loopback());
         let mut address = *loopback.or(self.addresses.first())?;
-        match address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-            _ => {}
+        if address.ip().is_unspecified() {
+            // Also for `[::]`: it takes IPv4 as well, and on a kernel without IPv6 it is all addresses of IPv4.
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
         }
         (address.port() != 0).then_some(address)
     }
