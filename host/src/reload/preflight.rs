@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-use relink_core::Error;
+use relink_core::{Context, Error};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 use tokio::sync::watch;
@@ -148,6 +150,27 @@ pub(crate) enum Verdict {
     Refused(Vec<(String, String)>),
 }
 
+/// What the kernel can't execute, the C library would hand to a shell as a script: the words would be the shell's.
+fn is_for_this_machine(image: BorrowedFd<'_>) -> Result<(), Error> {
+    // The magic number, the class, the order of bytes; and at 18 for which machine it is.
+    let kind = |file: &File| -> std::io::Result<([u8; 6], [u8; 2])> {
+        let (mut head, mut machine) = ([0; 6], [0; 2]);
+        file.read_exact_at(&mut head, 0)?;
+        file.read_exact_at(&mut machine, 18)?;
+        Ok((head, machine))
+    };
+    let (own, new) = (kind(&File::open("/proc/self/exe")?)?, kind(&File::from(image.try_clone_to_owned()?))?);
+    if own == new {
+        return Ok(());
+    }
+    let machine = |(_, bytes): ([u8; 6], [u8; 2])| u16::from_ne_bytes(bytes);
+    Err(Error::new(format!(
+        "Exec format error: it is for another machine (ELF machine {}, expected {})",
+        machine(new),
+        machine(own)
+    )))
+}
+
 /// The running image's side: runs the staged image as a child and judges its report.
 pub(crate) async fn preflight(
     image: BorrowedFd<'_>,
@@ -158,6 +181,7 @@ pub(crate) async fn preflight(
     limit: Duration,
     stop: watch::Receiver<bool>,
 ) -> Result<Verdict, Error> {
+    is_for_this_machine(image).context("starting the preflight of the new image")?;
     // The child opens the descriptor's file through /proc before its close-on-exec takes effect.
     let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));
     // Also under its name, on which defaults may depend.
