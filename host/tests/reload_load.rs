@@ -18,6 +18,11 @@ const WARM_UP: usize = 10;
 const ATTEMPTS: usize = 4;
 /// What a client may wait at most.
 const LONGEST: Duration = Duration::from_millis(50);
+/// How many plain starts of the same executable, one after the other, may take as long as half of the pauses: a pause is a
+/// start under load. What is held is the agent against the machine on which it runs, not against another machine.
+const STARTS: u32 = 12;
+/// How many of the longest pauses a request may wait: it may come before one, and its answer be read after it.
+const PAUSES: u32 = 3;
 /// How long the slow plugin takes, and a client between the halves of what it sends.
 const SLOW: Duration = Duration::from_millis(100);
 const HALF_TIME: Duration = Duration::from_millis(10);
@@ -246,8 +251,24 @@ impl Cpu {
     }
 }
 
+/// How long the executable takes to start and to end, the middle one of several.
+fn plain_start() -> Duration {
+    let mut times: Vec<_> = (0..11)
+        .map(|_| {
+            let began = Instant::now();
+            let ended = std::process::Command::new(support::CANDIDATE).arg("config").output().unwrap();
+            assert!(ended.status.success());
+            began.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
 #[test]
 fn fifty_reloads_under_load_lose_nothing() {
+    let start = plain_start();
+    println!("a plain start: {start:?}");
     let setup = Setup::new("");
     let agent = setup.start();
     for _ in 0..WARM_UP {
@@ -273,7 +294,9 @@ fn fifty_reloads_under_load_lose_nothing() {
         let share = Cpu::now(&agent).share_of_others_since(&began);
         println!("others: {:.0} % of the CPU", share * 100.0);
         quiet |= share < 0.1;
-        others < LONGEST && slow < 2 * SLOW + LONGEST
+        let pause = |place: usize| Duration::from_secs_f64(log.pauses[place] / 1000.0);
+        let longest = LONGEST.max(PAUSES * pause(RELOADS - 1));
+        others < longest && slow < 2 * SLOW + longest && pause(RELOADS / 2) < STARTS * start
     });
     if !in_time && !quiet {
         absent(
@@ -281,7 +304,7 @@ fn fifty_reloads_under_load_lose_nothing() {
             "a quiet machine: this one was busy with something else",
         );
     }
-    assert!(in_time || !quiet, "a request took longer than {LONGEST:?}");
+    assert!(in_time || !quiet, "a request, or half of the pauses, took too long for this machine");
     println!("resident: {memory} KiB before, {} KiB after", resident(&agent));
     before.holds(&agent);
     assert_eq!(agent.proc("environ").len(), environment);
