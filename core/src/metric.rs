@@ -101,6 +101,11 @@ impl Family {
         self.labels
     }
 
+    /// Whether both have one name.
+    pub(crate) const fn collides(&self, other: &Family) -> bool {
+        equal(self.name.as_bytes(), other.name.as_bytes())
+    }
+
     /// The unit, which is the last word of the name before `_total`, or nothing when that word is no unit.
     ///
     /// Prometheus and OpenMetrics want the unit in the name, so it is read from there and can't disagree with it.

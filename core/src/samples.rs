@@ -8,15 +8,18 @@ use crate::{Claims, Error, Exposition, Expositions, Family, Kind};
 /// Ends each label value. No UTF-8 text holds this byte, so two different lists of values never look alike.
 const END: u8 = 0xff;
 
+/// So many bytes of label values there is room for, times the limit of series: three times what they have on the average.
+const LABELS: usize = 100;
+
 /// So many warnings of a collection are kept, and so many bytes of each.
 const WARNINGS: usize = 20;
 const WARNING: usize = 1000;
 
-/// The samples of one collection of one plugin.
+/// The samples of one collection of one collector.
 ///
 /// [`push`](Samples::push) does not fail: the first mistake (a family that was not declared, a wrong number of
-/// labels, a counter that is no number, too many series) is kept and becomes the plugin's error when the
-/// collection ends, and nothing of that collection is shown.
+/// labels, a counter that is no number) is kept and becomes the collector's error when the collection ends, and nothing of
+/// that collection is shown. What is beyond the limit, which no real machine meets, is dropped, and that is told.
 pub struct Samples {
     families: &'static [Family],
     series: Vec<Series>,
@@ -27,7 +30,9 @@ pub struct Samples {
     fault: Option<Error>,
     side: SideLoad,
     warnings: Vec<String>,
-    /// In a library: the agent that judges its texts.
+    warned: usize,
+    dropped: usize,
+    /// In a library: the agent, which gets each sample at once.
     relay: Option<crate::abi::Relay>,
 }
 
@@ -51,6 +56,8 @@ impl Samples {
             fault: None,
             side: SideLoad::default(),
             warnings: Vec::new(),
+            warned: 0,
+            dropped: 0,
             relay: None,
         }
     }
@@ -65,16 +72,19 @@ impl Samples {
         match self.index_of(family) {
             Some(index) => self.push_index(index, labels, value),
             None => self
-                .fail(|| format!("a sample of family {}, which the plugin did not declare", family.name())),
+                .fail(|| format!("a sample of family {}, which the collector did not declare", family.name())),
         }
     }
 
-    /// The same with the family's place in the plugin's list, as the C interface names it.
+    /// The same with the family's place in the collector's list, as the C interface names it.
     pub fn push_index(&mut self, index: usize, labels: &[&str], value: f64) {
+        if let Some(relay) = &self.relay {
+            return relay.sample(index, labels, value);
+        }
         let Some(family) = self.families.get(index) else {
             let count = self.families.len();
             return self
-                .fail(|| format!("a sample of family number {index}, but the plugin declared {count}"));
+                .fail(|| format!("a sample of family number {index}, but the collector declared {count}"));
         };
         let names = family.label_names();
         if names.len() != labels.len() {
@@ -90,11 +100,9 @@ impl Samples {
             return self.fail(|| format!("a sample of the counter {} with the value {value}", family.name()));
         }
         let label_bytes = labels.iter().map(|label| label.len() + 1).sum::<usize>();
-        if self.len() >= self.limit || self.labels.len() + label_bytes > self.limit.saturating_mul(256) {
-            let limit = self.limit;
-            return self.fail(|| {
-                format!("more than {limit} series, or more than {limit} times 256 bytes of label values; raise [collect] series, or emit fewer")
-            });
+        if self.len() >= self.limit || self.labels.len() + label_bytes > self.limit.saturating_mul(LABELS) {
+            self.dropped += 1;
+            return;
         }
         for label in labels {
             self.labels.extend_from_slice(label.as_bytes());
@@ -122,22 +130,42 @@ impl Samples {
         self.side.push(text, self.families, room)
     }
 
-    /// Tells the operator of a part that could not be read while the rest could: shown as the plugin's error in
-    /// `GET /plugins`, and logged when it changes. The collection counts as a success.
+    /// Tells the operator of what was passed over, or could not be read while the rest could: shown with the collector in
+    /// `GET /plugins`, counted in `relink_collector_warnings_total`, and logged when it changes. The collection counts as a
+    /// success.
     pub fn warn(&mut self, what: impl Into<String>) {
-        let mut what = what.into();
-        if what.len() > WARNING {
-            what.truncate(what.floor_char_boundary(WARNING));
-            what.push('…');
+        self.warn_with(|| what.into());
+    }
+
+    /// The same, for one of many: the words are made only if they are kept.
+    pub(crate) fn warn_with(&mut self, what: impl FnOnce() -> String) {
+        self.warned += 1;
+        if let Some(relay) = &self.relay {
+            return relay.warning(&what());
         }
         if self.warnings.len() < WARNINGS {
+            let mut what = what();
+            if what.len() > WARNING {
+                what.truncate(what.floor_char_boundary(WARNING));
+                what.push('…');
+            }
             self.warnings.push(what);
         }
     }
 
-    /// What was warned of in this collection.
+    /// The first of what was warned of in this collection.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// How often was warned in this collection.
+    pub fn warned(&self) -> usize {
+        self.warned
+    }
+
+    /// How many samples were beyond the limit, and are left out.
+    pub fn dropped(&self) -> usize {
+        self.dropped
     }
 
     /// How many samples there may be.
@@ -170,16 +198,6 @@ impl Samples {
         &self.values
     }
 
-    /// Hands out each sample of a declared family as it was pushed: the family's place, its label values, the value.
-    pub(crate) fn each(&self, mut one: impl FnMut(usize, &mut dyn Iterator<Item = &str>, f64)) {
-        let mut start = 0;
-        for (series, value) in self.series.iter().zip(&self.values) {
-            let end = series.end as usize;
-            one(series.family as usize, &mut label_values(&self.labels[start..end]), *value);
-            start = end;
-        }
-    }
-
     /// Forgets the samples and the fault, and keeps the memory for the next collection.
     pub fn clear(&mut self) {
         self.series.clear();
@@ -189,6 +207,7 @@ impl Samples {
         self.fault = None;
         self.side.clear();
         self.warnings.clear();
+        (self.warned, self.dropped) = (0, 0);
     }
 
     /// The first mistake of this collection.
@@ -306,10 +325,7 @@ impl SeriesSet {
 
     /// The label values of the series at a place, in the order of the family's label names.
     pub fn labels_of(&self, place: usize) -> impl Iterator<Item = &str> + '_ {
-        // Only whole `&str`s went into the buffer, each with its END behind it.
-        self.label_bytes(place)
-            .split_inclusive(|&byte| byte == END)
-            .map(|value| std::str::from_utf8(&value[..value.len() - 1]).unwrap_or("\u{fffd}"))
+        label_values(self.label_bytes(place))
     }
 
     fn label_bytes(&self, place: usize) -> &[u8] {
@@ -372,22 +388,25 @@ mod tests {
             out.push(&OTHER, [], 0.0);
             out.fault().unwrap().message().to_owned()
         };
-        assert!(fault(|_| ()).contains("other, which the plugin did not declare"));
+        assert!(fault(|_| ()).contains("other, which the collector did not declare"));
         assert!(fault(|out| out.push(&A, ["x"], 0.0)).contains("1 label values"));
         assert!(fault(|out| out.push(&A, ["x", "y"], f64::NAN)).contains("NaN"));
         assert!(fault(|out| out.push(&A, ["x", "y"], -1.0)).contains("-1"));
-        assert!(fault(|out| (0..101).for_each(|_| out.push(&B, [], 0.0))).contains("more than 100 series"));
         assert!(fault(|out| out.push_index(2, &[], 0.0)).contains("number 2"));
     }
 
     #[test]
-    fn a_flood_is_bounded_in_memory() {
+    fn a_flood_is_cut_and_bounded_in_memory() {
         let mut out = samples();
         let long = "x".repeat(10_000);
         for _ in 0..1_000_000 {
             out.push(&A, [&long, "y"], 1.0);
         }
-        assert!(out.labels.capacity() < 100 * 256 * 4, "{}", out.labels.capacity());
-        assert!(out.fault().is_some());
+        assert!(out.labels.capacity() < 100 * LABELS * 4, "{}", out.labels.capacity());
+        assert_eq!((out.len(), out.dropped()), (0, 1_000_000));
+        out.clear();
+        (0..101).for_each(|at| out.push(&A, [&at.to_string(), "y"], 1.0));
+        assert_eq!((out.len(), out.dropped()), (100, 1));
+        assert!(out.fault().is_none());
     }
 }
