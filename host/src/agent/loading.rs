@@ -7,9 +7,9 @@ use relink_core::Error;
 
 use crate::journal::{PluginChanges, RefusedPlugin};
 use crate::plugins::dylib::{self, Cause, Libraries, Look, Objection, Plan};
-use crate::plugins::set::{self, Refused};
-use crate::plugins::status::Placement;
-use crate::schedule::instance::Instance;
+use crate::plugins::set::{self, Idle};
+use crate::plugins::status::{Placement, State};
+use crate::schedule::instance::{Instance, Trial};
 use crate::schedule::scheduler::Scheduler;
 use crate::settings::{Config, Prefer};
 
@@ -43,23 +43,23 @@ pub(crate) fn refresh(libraries: &mut Libraries, scheduler: &Scheduler, config: 
         let predecessor = libraries.plugin_of(&path).filter(|before| *before != name).map(str::to_owned);
         leaving.extend(predecessor.clone());
         match prove(&candidate.plugin, scheduler, config, &leaving) {
-            Ok(instance) => {
+            Ok(trials) => {
                 let replaces = running(scheduler, name, Placement::Loaded).is_some();
                 let plugin = libraries.accept(candidate);
                 leaving.retain(|other| other != name);
                 make_room(&plugin, scheduler, &leaving);
                 // With `prefer = "loaded"` it may be the linked one, which comes back when the library goes.
                 libraries.displace(running(scheduler, name, Placement::Linked));
-                scheduler.put(plugin, instance);
+                scheduler.put(plugin, trials);
                 let list = if replaces { &mut changes.replaced } else { &mut changes.added };
                 list.push(name.to_owned());
             }
             Err(why) => {
                 leaving.retain(|other| Some(other) != predecessor.as_ref());
-                let is_enabled = config.plugins.enables(name);
+                let is_chosen = !candidate.plugin.collectors.is_empty();
                 let refused = libraries.reject(candidate, why);
                 // What the configuration leaves out is no fault of the library's: it is only listed.
-                if is_enabled {
+                if is_chosen {
                     changes.refused.push(reported(&refused));
                 }
             }
@@ -69,8 +69,12 @@ pub(crate) fn refresh(libraries: &mut Libraries, scheduler: &Scheduler, config: 
     for name in leaving {
         match libraries.displaced(&name) {
             Some(linked) => {
-                let instance = Instance::new(&linked, config.collect.series);
-                scheduler.put(linked, instance);
+                let fresh = |collector: &Arc<set::Collector>| {
+                    let instance = Instance::new(collector, config.collect.series);
+                    Trial { collector: Arc::clone(collector), instance, error: None }
+                };
+                let collectors = linked.collectors.iter().map(fresh).collect();
+                scheduler.put(linked, collectors);
                 changes.replaced.push(name);
             }
             None => {
@@ -84,7 +88,7 @@ pub(crate) fn refresh(libraries: &mut Libraries, scheduler: &Scheduler, config: 
     changes
         .refused
         .extend(folders.iter().map(|(dir, error)| reported(&dylib::refused(dir, &error.clone().into()))));
-    scheduler.set_refused_files(refused);
+    scheduler.set_idle_files(refused);
     let touched = [&changes.added, &changes.replaced];
     changes.unchanged = libraries
         .plugins()
@@ -94,15 +98,17 @@ pub(crate) fn refresh(libraries: &mut Libraries, scheduler: &Scheduler, config: 
     changes
 }
 
-/// Whether the plugin may run beside the others, and does run: a trial collection, within the time of any other.
+/// Whether the plugin may run next to the others, and does run: a trial collection of each collector, within the time of
+/// any other.
 fn prove(
     plugin: &Arc<set::Plugin>,
     scheduler: &Scheduler,
     config: &Config,
     leaving: &[String],
-) -> Result<Instance, Objection> {
-    if !config.plugins.enables(plugin.name) {
-        return Err(Objection { error: config.why_off(plugin.name), cause: Cause::Choice(plugin.name) });
+) -> Result<Vec<Trial>, Objection> {
+    if plugin.collectors.is_empty() {
+        let error = set::why_none_runs(plugin);
+        return Err(Objection { error, cause: Cause::Choice(plugin.name) });
     }
     let running = scheduler.running();
     let twin = running.iter().find(|other| other.name == plugin.name && other.placement == Placement::Linked);
@@ -119,9 +125,28 @@ fn prove(
     if let Some(error) = set::conflict(plugin, others.into_iter()) {
         return Err(Objection { error, cause: Cause::Another });
     }
-    let limit = Duration::from_secs_f64(config.collect.timeout);
-    let origin = config.origin_of_options(plugin.name);
-    Ok(Instance::proven(plugin, config.collect.series, limit, origin)?)
+    let (series, limit) = (config.collect.series, Duration::from_secs_f64(config.collect.timeout));
+    let trials = Instance::trials(plugin, series, limit, |name| config.origin_of_options(name))?;
+    Ok(judged(trials, &works_now(scheduler, plugin.name))?)
+}
+
+/// The collectors of the running plugin of this name whose last collection succeeded.
+fn works_now(scheduler: &Scheduler, name: &str) -> Vec<String> {
+    let plugin = scheduler.statuses().into_iter().find(|status| status.name == name);
+    let collectors = plugin.into_iter().flat_map(|plugin| plugin.collectors);
+    collectors.filter(|one| one.state == State::Active).map(|one| one.name).collect()
+}
+
+/// A library is refused if a collector fails that works now, or if all fail. One of several that fails on this machine
+/// takes the others along no more than a linked one would.
+fn judged(trials: Vec<Trial>, works_now: &[String]) -> Result<Vec<Trial>, Error> {
+    let fails = |trial: &&Trial| trial.error.is_some();
+    let all_fail = trials.iter().all(|trial| fails(&trial));
+    let is_worse = |trial: &&Trial| all_fail || works_now.iter().any(|name| name == trial.collector.name);
+    let Some(worse) = trials.iter().filter(fails).find(is_worse) else { return Ok(trials) };
+    let (name, error) = (worse.collector.name, worse.error.clone().unwrap_or_else(|| Error::new("")));
+    trials.into_iter().for_each(|mut trial| trial.instance.retire());
+    Err(error.context(format_args!("the trial collection of {name}")))
 }
 
 /// The plugin of this name, if it runs and came so.
@@ -138,7 +163,7 @@ fn make_room(plugin: &set::Plugin, scheduler: &Scheduler, leaving: &[String]) {
     }
 }
 
-fn reported(refused: &Refused) -> RefusedPlugin {
+fn reported(refused: &Idle) -> RefusedPlugin {
     tracing::warn!(plugin = refused.name, "refused: {}", refused.error);
     RefusedPlugin { name: refused.name.clone(), reason: refused.error.to_string() }
 }

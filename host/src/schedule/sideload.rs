@@ -11,8 +11,11 @@ use crate::store::snapshot::Reading;
 
 /// The names of the families that the running plugins and the agent declare.
 pub(super) fn claims(slots: &BTreeMap<&'static str, Slot>) -> Arc<Claims> {
-    let plugins = slots.values().map(|slot| (format!("plugin {}", slot.plugin.name), slot.plugin.families));
-    Arc::new(Claims::new(plugins.chain([(own::NAME.to_owned(), own::FAMILIES)])))
+    let declared = slots.values().map(|slot| {
+        let collector = &slot.collector;
+        (format!("plugin {}", collector.plugin), collector.families)
+    });
+    Arc::new(Claims::new(declared.chain([(own::NAME.to_owned(), own::FAMILIES)])))
 }
 
 /// Turns the reading of a plugin into an error if it brought a name that another reading has.
@@ -40,7 +43,7 @@ fn conflict(at: usize, readings: &[Reading]) -> Option<Error> {
         if let Some(name) = declared.or_else(brought) {
             return Some(Error::new(format!(
                 "brought {name} at run time, which {} has as well",
-                other.plugin
+                other.collector
             )));
         }
     }
@@ -54,14 +57,14 @@ mod tests {
     use relink_core::{Exposition, Family, Samples};
 
     use super::*;
-    use crate::store::snapshot::{Frame, Layout};
+    use crate::store::snapshot::{Frame, Layout, LeftOut};
 
     const LOAD: &[Family] = &[Family::gauge("node_load1", "L.")];
     const LATE: &[Family] = &[Family::counter("late_total", "L.")];
 
     /// The reading of a plugin that declares these families, knew of these claims, and brought this text.
     fn reading(
-        plugin: &'static str,
+        collector: &'static str,
         families: &'static [Family],
         known: &[&'static [Family]],
         text: &str,
@@ -69,12 +72,12 @@ mod tests {
         let mut samples = Samples::new(families, 10);
         samples.set_claims(&Arc::new(Claims::new(known.iter().map(|list| (String::new(), *list)))));
         if !text.is_empty() {
-            let text = Exposition::parse(plugin, text.as_bytes(), 10).expect("a sound text");
+            let text = Exposition::parse(collector, text.as_bytes(), 10).expect("a sound text");
             samples.push_exposition(&Arc::new(text)).expect("a text beside which nothing is known");
         }
         let layout = Arc::new(Layout::new(samples.series_set().expect("each series once")));
         let frame = Frame { layout, values: samples.values().into() };
-        Reading { plugin, duration: Duration::ZERO, result: Ok(frame) }
+        Reading { collector, duration: Duration::ZERO, result: Ok(frame), left_out: LeftOut::default() }
     }
 
     /// Why readings became errors, in order; nothing for those that did not.

@@ -1,11 +1,11 @@
-//! Who walks over the plugins: a task on one of the runtime's threads, looked after by a watchdog; and where a plugin
+//! Who walks over the collectors: a task on one of the runtime's threads, looked after by a watchdog; and where a collector
 //! overstays, a thread of its own.
 //!
 //! Handing a collection to another thread and waiting for it takes two wake-ups of idle cores, which cost more than the
-//! collection. So a walk is a task of the runtime, which has one thread more than it needs. A plugin that overstays
+//! collection. So a walk is a task of the runtime, which has one thread more than it needs. A collector that overstays
 //! keeps the thread it is on; the watchdog then wakes the other, and has a thread walk on. While a thread of the runtime
-//! is kept, all walks are that thread's, and a plugin that overstays keeps it, and a fresh one walks on. So isolation costs
-//! nothing until something hangs, and a plugin that never returns costs one thread for good, however many scrapes
+//! is kept, all walks are that thread's, and a collector that overstays keeps it, and a fresh one walks on. So isolation costs
+//! nothing until something hangs, and a collector that never returns costs one thread for good, however many scrapes
 //! come by.
 
 use std::cell::Cell;
@@ -22,7 +22,6 @@ use super::slot::Done;
 use super::watchdog::Watchdog;
 use crate::own::Own;
 use crate::own::counters::Counters;
-use crate::plugins::status::State;
 use crate::store::snapshot::{Reading, Snapshot};
 
 /// What scrapes and walkers share.
@@ -89,7 +88,7 @@ impl Shared {
         }
     }
 
-    /// No call into a plugin is made under this lock, and nothing under it panics by intent; should it, the data
+    /// No call into a collector is made under this lock, and nothing under it panics by intent; should it, the data
     /// is still sound.
     pub(super) fn lock(&self) -> Locked<'_> {
         let guard = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
@@ -224,15 +223,15 @@ impl Shared {
 
     /// Makes a call, and says whether anybody was told of its outcome.
     fn call(&self, number: u64, call: Call) -> bool {
-        debug_assert!(!LOCKED.get(), "a plugin is called under the schedule's lock");
-        let Call { task, name, serial, plugin, mut instance, claims } = call;
+        debug_assert!(!LOCKED.get(), "a collector is called under the schedule's lock");
+        let Call { task, name, serial, collector, mut instance, claims } = call;
         let began = Instant::now();
         instance.set_claims(&claims);
-        let frame = instance.collect(&plugin);
-        let left_out = instance.left_out();
+        let frame = instance.collect(&collector);
+        let notes = instance.notes();
         // After the collection, which finds out what there is: CPUs that have just come have no usage before.
-        let facts = (task == Task::CollectWithFacts).then(|| instance.facts(&plugin));
-        let done = Done { facts, frame, left_out };
+        let facts = (task == Task::CollectWithFacts).then(|| instance.facts(&collector));
+        let done = Done { facts, frame, notes };
         let returned = Returned { name, serial, instance, done, began };
         let Finished { whole, gone, is_news } = self.lock().finish(number, returned, Instant::now());
         whole.iter().for_each(|walk| _ = self.publish(walk));
@@ -258,7 +257,7 @@ impl Shared {
         sideload::settle(&mut readings);
         let (lacking, states) = {
             let schedule = self.lock();
-            (schedule.lacking_beside(readings.len()), State::ALL.map(|state| schedule.count(state)))
+            (schedule.lacking_beside(readings.len()), schedule.states())
         };
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         let own = own.read(&readings, &lacking, states);
