@@ -51,8 +51,6 @@ mod register;
 pub mod registry;
 mod samples;
 mod source;
-#[cfg(feature = "testing")]
-pub mod testing;
 mod unread;
 
 pub use collector::{Collector, Facts};

@@ -87,7 +87,7 @@ fn pattern(option: &str, text: &str) -> Result<Option<Pattern>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use relink_core::testing::{Tree, collect};
+    use relink_testing::{Tree, collect};
 
     use super::*;
 

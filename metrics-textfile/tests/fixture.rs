@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use metrics_textfile as _;
-use relink_core::testing::{Tree, collect, make, plugin, render};
 use relink_core::{Collector, Facts, Samples};
+use relink_testing::{Tree, collect, make, plugin, render};
 
 const BACKUP: &str = "# HELP backup_ok B.\n# TYPE backup_ok gauge\nbackup_ok{job=\"home\"} 1\n";
 
@@ -21,7 +21,7 @@ fn options(tree: &Tree) -> String {
 }
 
 // Allocations: the listing, and a path and a label a file.
-relink_core::conforms!("textfile", *MACHINE, options: &options(&MACHINE), reads: 0, allocations: 16);
+relink_testing::conforms!("textfile", *MACHINE, options: &options(&MACHINE), reads: 0, allocations: 16);
 
 /// A tree with the folder `texts`.
 fn tree() -> Tree {

@@ -132,7 +132,6 @@ unsafe fn described(table: &PluginTable) -> Result<Descriptor, Error> {
 
 impl Imported {
     /// A plugin of this executable, as a loaded one.
-    #[cfg(feature = "testing")]
     pub fn linked(plugin: &'static Descriptor) -> Result<Self, Error> {
         // SAFETY: `export` makes what `import` asks for.
         unsafe { import(export(plugin)) }

@@ -1,5 +1,5 @@
 //! Which member of the workspace may depend on which: `metrics-* → relink-core ← relink-host ← relink → metrics-*`,
-//! and `relink-verify → relink-core`.
+//! and `relink-verify → relink-core`. The tests of a plugin use `relink-testing` besides.
 
 use crate::build::AGENT;
 use crate::workspace::{PLUGIN_PREFIX, Package, Workspace};
@@ -7,6 +7,7 @@ use crate::workspace::{PLUGIN_PREFIX, Package, Workspace};
 const CORE: &str = "relink-core";
 const HOST: &str = "relink-host";
 const HANDOVER: &str = "relink-handover";
+const TESTING: &str = "relink-testing";
 const TESTKIT: &str = "relink-testkit";
 const VERIFY: &str = "relink-verify";
 
@@ -36,7 +37,8 @@ fn may_depend(from: &str, to: &str, kind: &str) -> bool {
         HOST => to == CORE || to == HANDOVER || (dev && to == TESTKIT),
         AGENT => to == HOST || to.starts_with(PLUGIN_PREFIX) || (dev && to == TESTKIT),
         VERIFY => to == CORE,
-        plugin if plugin.starts_with(PLUGIN_PREFIX) => to == CORE,
+        TESTING => to == CORE,
+        plugin if plugin.starts_with(PLUGIN_PREFIX) => to == CORE || (dev && to == TESTING),
         _ => false,
     }
 }
@@ -48,6 +50,7 @@ fn rule(from: &str) -> &'static str {
         HOST => "the engine knows the contract, and no plugin by name",
         AGENT => "the executable links the engine and the plugins, nothing else",
         VERIFY => "it reads pages as the contract does, and needs nothing of an agent",
+        TESTING => "it holds plugins against the contract, and needs nothing of an agent",
         plugin if plugin.starts_with(PLUGIN_PREFIX) => "a plugin knows the contract only",
         "xtask" => "these commands must build when the rest does not",
         _ => "a new member needs a line in xtask/src/tidy/imports.rs",
@@ -63,7 +66,10 @@ mod tests {
     fn the_arrows_point_one_way() {
         for (from, to, kind, allowed) in [
             ("metrics-cpu", "relink-core", "normal", true),
-            ("metrics-cpu", "relink-core", "dev", true),
+            ("metrics-cpu", "relink-testing", "dev", true),
+            ("metrics-cpu", "relink-testing", "normal", false),
+            ("relink-testing", "relink-core", "normal", true),
+            ("relink-testing", "relink-host", "normal", false),
             ("metrics-cpu", "relink-host", "dev", false),
             ("metrics-cpu", "metrics-disk", "normal", false),
             ("relink-core", "relink-host", "normal", false),

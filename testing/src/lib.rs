@@ -1,4 +1,4 @@
-//! Helpers for the tests of plugin crates (feature `testing`).
+//! Helpers for the tests of plugin crates.
 //!
 //! A plugin's test makes a tree of files such as the kernel would show, runs the collector on it, and compares the
 //! sample lines:
@@ -20,7 +20,7 @@ pub use conformance::{Cost, conforms};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::{Collector, Descriptor, Error, Options, Paths, Samples, registry};
+use relink_core::{Collector, Descriptor, Error, Options, Paths, Samples, registry};
 
 /// A folder of files that stands for a machine: `proc`, `sys` and `root` below it.
 pub struct Tree {
