@@ -45,8 +45,6 @@ mod exposition;
 pub mod guard;
 mod metric;
 mod options;
-#[cfg(feature = "pattern")]
-mod pattern;
 mod register;
 pub mod registry;
 mod samples;
@@ -59,8 +57,6 @@ pub use error::{Context, Error};
 pub use exposition::{Claims, Exposition, Expositions, RuntimeFamily, RuntimeKind, RuntimeSample};
 pub use metric::{Family, Kind};
 pub use options::{Options, Paths};
-#[cfg(feature = "pattern")]
-pub use pattern::Pattern;
 #[doc(hidden)]
 pub use register::made as __made;
 pub use samples::{Samples, SeriesSet};

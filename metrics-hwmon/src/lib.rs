@@ -11,7 +11,8 @@ mod sensors;
 mod supplies;
 mod thermal;
 
-use relink_core::{Collector, Error, Options, Pattern, Samples, register};
+use relink_core::{Collector, Error, Options, Samples, register};
+use relink_pattern::Pattern;
 use serde::Deserialize;
 
 use chips::Chips;

@@ -7,6 +7,7 @@ use crate::workspace::{PLUGIN_PREFIX, Package, Workspace};
 const CORE: &str = "relink-core";
 const HOST: &str = "relink-host";
 const HANDOVER: &str = "relink-handover";
+const PATTERN: &str = "relink-pattern";
 const TESTING: &str = "relink-testing";
 const TESTKIT: &str = "relink-testkit";
 const VERIFY: &str = "relink-verify";
@@ -37,8 +38,8 @@ fn may_depend(from: &str, to: &str, kind: &str) -> bool {
         HOST => to == CORE || to == HANDOVER || (dev && to == TESTKIT),
         AGENT => to == HOST || to.starts_with(PLUGIN_PREFIX) || (dev && to == TESTKIT),
         VERIFY => to == CORE,
-        TESTING => to == CORE,
-        plugin if plugin.starts_with(PLUGIN_PREFIX) => to == CORE || (dev && to == TESTING),
+        PATTERN | TESTING => to == CORE,
+        plugin if plugin.starts_with(PLUGIN_PREFIX) => to == CORE || to == PATTERN || (dev && to == TESTING),
         _ => false,
     }
 }
@@ -50,8 +51,11 @@ fn rule(from: &str) -> &'static str {
         HOST => "the engine knows the contract, and no plugin by name",
         AGENT => "the executable links the engine and the plugins, nothing else",
         VERIFY => "it reads pages as the contract does, and needs nothing of an agent",
+        PATTERN => "an option that is a regular expression needs the contract's errors, and nothing else",
         TESTING => "it holds plugins against the contract, and needs nothing of an agent",
-        plugin if plugin.starts_with(PLUGIN_PREFIX) => "a plugin knows the contract only",
+        plugin if plugin.starts_with(PLUGIN_PREFIX) => {
+            "a plugin knows the contract only, and patterns of options"
+        }
         "xtask" => "these commands must build when the rest does not",
         _ => "a new member needs a line in xtask/src/tidy/imports.rs",
     }
@@ -70,6 +74,9 @@ mod tests {
             ("metrics-cpu", "relink-testing", "normal", false),
             ("relink-testing", "relink-core", "normal", true),
             ("relink-testing", "relink-host", "normal", false),
+            ("metrics-cpu", "relink-pattern", "normal", true),
+            ("relink-pattern", "relink-core", "normal", true),
+            ("relink-host", "relink-pattern", "normal", false),
             ("metrics-cpu", "relink-host", "dev", false),
             ("metrics-cpu", "metrics-disk", "normal", false),
             ("relink-core", "relink-host", "normal", false),
@@ -99,7 +106,7 @@ mod tests {
         assert_eq!(
             problems(&workspace),
             [
-                "metrics-disk/Cargo.toml: metrics-disk may not depend on relink-host; a plugin knows the contract only"
+                "metrics-disk/Cargo.toml: metrics-disk may not depend on relink-host; a plugin knows the contract only, and patterns of options"
             ]
         );
     }
