@@ -6,7 +6,8 @@ use crate::allocator::{Allocated, allocated};
 use crate::{Tree, lines, lint, make, options, plugin};
 use relink_core::abi::Imported;
 use relink_core::guard::{Failure, guarded};
-use relink_core::{Collector, Descriptor, Error, Samples};
+use relink_core::{Collector, Descriptor, Error};
+use relink_exposition::Texts;
 
 /// How many series a collection may have here. Another number than where nobody says any, so that a plugin which is not
 /// told its limit behaves otherwise than one that is.
@@ -164,7 +165,7 @@ impl Subject<'_> {
         assert!(counts(), "nobody counts allocations: call this through relink_testing::conforms!");
         let mut problems = Vec::new();
         let mut collector = self.make().expect("a collector on the good tree");
-        let mut samples = Samples::new(self.plugin.families, SERIES);
+        let mut samples = Texts::samples(self.plugin.families, SERIES);
         let mut collect = |times: u64| -> (Allocated, Option<u64>) {
             let (before, reads) = (allocated(), reads());
             for _ in 0..times {
@@ -236,9 +237,9 @@ impl Subject<'_> {
 
 /// One collection as text.
 fn once(plugin: &Descriptor, collector: &mut dyn Collector) -> Result<String, Error> {
-    let mut samples = Samples::new(plugin.families, SERIES);
+    let mut samples = Texts::samples(plugin.families, SERIES);
     collector.collect(&mut samples)?;
-    lines(&samples)
+    lines(&mut samples)
 }
 
 /// The lines without their values.

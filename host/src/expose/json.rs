@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use relink_core::{Family, Kind, RuntimeFamily, RuntimeKind};
+use relink_core::{Family, Kind};
+use relink_exposition::{RuntimeFamily, RuntimeKind};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
@@ -59,7 +60,7 @@ pub fn families<'a>(declared: &'a [Family], frame: Option<&'a Frame>) -> Vec<Fam
         unit: family.unit(),
         samples: frame.map(|frame| samples(family, frame)).unwrap_or_default(),
     });
-    let brought = frame.into_iter().flat_map(|frame| frame.layout.series.expositions().families());
+    let brought = frame.into_iter().flat_map(|frame| frame.layout.texts.families());
     declared.chain(brought.map(runtime)).collect()
 }
 

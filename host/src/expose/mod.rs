@@ -11,7 +11,6 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod text;
-mod validate;
 
 use std::time::Duration;
 
@@ -21,7 +20,6 @@ use relink_core::{Error, Family};
 use crate::store::snapshot::{Frame, Snapshot};
 pub use gzip::Packer;
 pub use negotiate::negotiate;
-pub use validate::validate;
 
 /// A format in which `/metrics` answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! Which member of the workspace may depend on which: `metrics-* → relink-core ← relink-host ← relink → metrics-*`,
-//! and `relink-verify → relink-core`. The tests of a plugin use `relink-testing` besides.
+//! and `relink-verify → relink-core`. Host, verify and the tests of plugins read texts with `relink-exposition`. The tests of a plugin use `relink-testing` besides.
 
 use crate::build::AGENT;
 use crate::workspace::{PLUGIN_PREFIX, Package, Workspace};
 
 const CORE: &str = "relink-core";
 const HOST: &str = "relink-host";
+const EXPOSITION: &str = "relink-exposition";
 const HANDOVER: &str = "relink-handover";
 const PATTERN: &str = "relink-pattern";
 const TESTING: &str = "relink-testing";
@@ -35,10 +36,10 @@ fn of_package(workspace: &Workspace, package: &Package) -> Vec<String> {
 fn may_depend(from: &str, to: &str, kind: &str) -> bool {
     let dev = kind == "dev";
     match from {
-        HOST => to == CORE || to == HANDOVER || (dev && to == TESTKIT),
+        HOST => [CORE, EXPOSITION, HANDOVER].contains(&to) || (dev && to == TESTKIT),
         AGENT => to == HOST || to.starts_with(PLUGIN_PREFIX) || (dev && to == TESTKIT),
-        VERIFY => to == CORE,
-        PATTERN | TESTING => to == CORE,
+        VERIFY | TESTING => to == CORE || to == EXPOSITION,
+        PATTERN | EXPOSITION => to == CORE,
         plugin if plugin.starts_with(PLUGIN_PREFIX) => to == CORE || to == PATTERN || (dev && to == TESTING),
         _ => false,
     }
@@ -47,10 +48,11 @@ fn may_depend(from: &str, to: &str, kind: &str) -> bool {
 fn rule(from: &str) -> &'static str {
     match from {
         CORE => "the contract stands alone",
+        EXPOSITION => "it reads and judges texts beside declared families, and knows nothing of an agent",
         HANDOVER => "how a process becomes another image concerns no plugin, no HTTP and no setting",
         HOST => "the engine knows the contract, and no plugin by name",
         AGENT => "the executable links the engine and the plugins, nothing else",
-        VERIFY => "it reads pages as the contract does, and needs nothing of an agent",
+        VERIFY => "it reads pages as the host does, and needs nothing of an agent",
         PATTERN => "an option that is a regular expression needs the contract's errors, and nothing else",
         TESTING => "it holds plugins against the contract, and needs nothing of an agent",
         plugin if plugin.starts_with(PLUGIN_PREFIX) => {
@@ -82,6 +84,11 @@ mod tests {
             ("relink-core", "relink-host", "normal", false),
             ("relink-host", "relink-core", "normal", true),
             ("relink-host", "relink-handover", "normal", true),
+            ("relink-host", "relink-exposition", "normal", true),
+            ("relink-exposition", "relink-core", "normal", true),
+            ("relink-exposition", "relink-host", "normal", false),
+            ("relink-testing", "relink-exposition", "normal", true),
+            ("metrics-cpu", "relink-exposition", "dev", false),
             ("relink-handover", "relink-core", "normal", false),
             ("relink-handover", "relink-testkit", "dev", false),
             ("relink-host", "relink-testkit", "dev", true),
@@ -90,6 +97,7 @@ mod tests {
             ("relink", "metrics-gpu", "normal", true),
             ("relink", "relink-core", "normal", false),
             ("relink-verify", "relink-core", "normal", true),
+            ("relink-verify", "relink-exposition", "normal", true),
             ("relink-verify", "relink-host", "normal", false),
             ("relink", "relink-verify", "normal", false),
             ("xtask", "relink-core", "normal", false),
