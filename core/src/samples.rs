@@ -1,9 +1,8 @@
 //! What a collector writes into: the samples of one collection.
 
-use std::sync::Arc;
+use std::any::Any;
 
-use crate::exposition::SideLoad;
-use crate::{Claims, Error, Exposition, Expositions, Family, Kind};
+use crate::{Error, Family, Kind};
 
 /// Ends each label value. No UTF-8 text holds this byte, so two different lists of values never look alike.
 const END: u8 = 0xff;
@@ -28,12 +27,24 @@ pub struct Samples {
     last_family: usize,
     limit: usize,
     fault: Option<Error>,
-    side: SideLoad,
     warnings: Vec<String>,
     warned: usize,
     dropped: usize,
+    judge: Option<Box<dyn Judge>>,
+    /// How many series the texts have that were taken.
+    of_texts: usize,
     /// In a library: the agent, which gets each sample at once.
     relay: Option<crate::abi::Relay>,
+}
+
+/// Judges the texts that a collector pushes.
+#[doc(hidden)]
+pub trait Judge: Any + Send {
+    /// Begins another collection.
+    fn clear(&mut self);
+
+    /// Takes a text of at most `room` series and returns how many it has, or says why it takes none of it.
+    fn text(&mut self, source: &str, text: &str, room: usize) -> Result<usize, Error>;
 }
 
 /// One series: which family, and where its label values end in the shared buffer.
@@ -54,10 +65,11 @@ impl Samples {
             last_family: 0,
             limit,
             fault: None,
-            side: SideLoad::default(),
             warnings: Vec::new(),
             warned: 0,
             dropped: 0,
+            judge: None,
+            of_texts: 0,
             relay: None,
         }
     }
@@ -100,7 +112,9 @@ impl Samples {
             return self.fail(|| format!("a sample of the counter {} with the value {value}", family.name()));
         }
         let label_bytes = labels.iter().map(|label| label.len() + 1).sum::<usize>();
-        if self.len() >= self.limit || self.labels.len() + label_bytes > self.limit.saturating_mul(LABELS) {
+        // A text takes the place of no declared sample: it can be told that there is no room, and they can't.
+        if self.values.len() >= self.limit || self.labels.len() + label_bytes > self.limit.saturating_mul(LABELS)
+        {
             self.dropped += 1;
             return;
         }
@@ -113,21 +127,30 @@ impl Samples {
         self.values.push(value);
     }
 
-    /// Adds the families of a text that is none of this plugin's making, such as a file that an operator's script has
-    /// written. Unlike declared families they are known only now, so the host judges each text beside all others:
+    /// How many bytes a text may have for each series that there is room for.
+    pub const TEXT_BYTES: usize = 512;
+
+    /// Adds the families of a text in the Prometheus format that is none of this collector's making, such as a file that an
+    /// operator's script has written. `source` says in messages where it comes from, and stands in the help of families
+    /// that have none. Unlike declared families these are known only now, so the host reads each text and judges it beside
+    /// all others:
     ///
     /// - an error says why this text is left out, and is no fault of the collection: its other samples are shown;
-    /// - left out is a text with a name that some plugin or the agent has declared, with another type or help for a
-    ///   family of a text pushed before, with a series that one of those has, or with more series than there is room for.
+    /// - left out is a text that would break the page, or is not meant: syntax errors, a last line without its end
+    ///   (somebody still writes), timestamps, a series that stands there twice, a histogram whose buckets do not add up;
+    /// - and a text with a name that some plugin or the agent has declared, with another type or help for a family of a
+    ///   text pushed before, with a series that one of those has, or with more series than there is room for.
     ///
-    /// Push the same `Arc` again while its source is unchanged: that costs next to nothing. The samples are not kept in
-    /// the history.
-    pub fn push_exposition(&mut self, text: &Arc<Exposition>) -> Result<(), Error> {
+    /// Push a text in each collection; while its words and its place among the texts are the same, it is not judged again.
+    /// The samples are not kept in the history.
+    pub fn push_text(&mut self, source: &str, text: &str) -> Result<(), Error> {
         if let Some(relay) = &self.relay {
-            return relay.exposition(text);
+            return relay.text(source, text);
         }
         let room = self.limit.saturating_sub(self.len());
-        self.side.push(text, self.families, room)
+        let judge = self.judge.as_mut().ok_or_else(|| Error::new("nobody judges texts here"))?;
+        self.of_texts += judge.text(source, text, room)?;
+        Ok(())
     }
 
     /// Tells the operator of what was passed over, or could not be read while the rest could: shown with the collector in
@@ -173,19 +196,27 @@ impl Samples {
         self.limit
     }
 
-    /// What no text may bring, for those that are pushed from now on.
-    pub fn set_claims(&mut self, claims: &Arc<Claims>) {
-        self.side.set_claims(claims);
+    /// Who judges the texts that are pushed from now on.
+    #[doc(hidden)]
+    pub fn set_judge(&mut self, judge: Option<Box<dyn Judge>>) {
+        self.judge = judge;
     }
 
-    /// Sends texts to the agent, for the time of a call over the C interface.
+    /// The judge, if it is one of this kind.
+    #[doc(hidden)]
+    pub fn judge<J: Judge>(&mut self) -> Option<&mut J> {
+        let judge: &mut dyn Any = self.judge.as_deref_mut()?;
+        judge.downcast_mut()
+    }
+
+    /// Sends all that is pushed to the agent, for the time of a call over the C interface.
     pub(crate) fn set_relay(&mut self, relay: Option<crate::abi::Relay>) {
         self.relay = relay;
     }
 
     /// How many samples there are, those of texts included.
     pub fn len(&self) -> usize {
-        self.values.len() + self.side.series
+        self.values.len() + self.of_texts
     }
 
     /// Whether there are none.
@@ -205,9 +236,11 @@ impl Samples {
         self.values.clear();
         self.last_family = 0;
         self.fault = None;
-        self.side.clear();
         self.warnings.clear();
-        (self.warned, self.dropped) = (0, 0);
+        (self.warned, self.dropped, self.of_texts) = (0, 0, 0);
+        if let Some(judge) = &mut self.judge {
+            judge.clear();
+        }
     }
 
     /// The first mistake of this collection.
@@ -215,12 +248,12 @@ impl Samples {
         self.fault.as_ref()
     }
 
-    /// Whether these samples are of just the series in `set`, in the same order.
+    /// Whether the samples of declared families are of just the series in `set`, in the same order.
     ///
     /// The series of a machine seldom change from one collection to the next, so this comparison of two buffers
     /// is what the host pays in place of sorting and checking them anew.
     pub fn has_series_of(&self, set: &SeriesSet) -> bool {
-        self.series == set.series && self.labels == set.labels && self.side.is(&set.expositions)
+        self.series == set.series && self.labels == set.labels
     }
 
     /// The series of these samples, sorted by family; an error if one stands there twice.
@@ -230,7 +263,6 @@ impl Samples {
             series: self.series.clone(),
             labels: self.labels.clone(),
             order: Vec::new(),
-            expositions: self.side.merged(),
         };
         set.sorted()
     }
@@ -261,7 +293,6 @@ pub struct SeriesSet {
     series: Vec<Series>,
     labels: Vec<u8>,
     order: Vec<u32>,
-    expositions: Expositions,
 }
 
 impl SeriesSet {
@@ -301,12 +332,7 @@ impl SeriesSet {
         self.series.is_empty()
     }
 
-    /// The families that are known only at run time, with their samples: until a text changes, their values do not.
-    pub fn expositions(&self) -> &Expositions {
-        &self.expositions
-    }
-
-    /// The families that the plugin declared.
+    /// The families that the collector declared.
     pub fn families(&self) -> &'static [Family] {
         self.families
     }

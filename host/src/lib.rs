@@ -36,7 +36,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
-use relink_core::registry;
+use relink_core::registry::{self, Descriptor};
 
 use crate::agent::Agent;
 use crate::commands::arrival::Start;
@@ -143,8 +143,12 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
     })
 }
 
-fn parse(arguments: Vec<OsString>, flags: &Flags) -> Result<Cli, clap::Error> {
-    let mut command = settings::cli::command(flags);
+fn parse(
+    arguments: Vec<OsString>,
+    flags: &Flags,
+    linked: &[&'static Descriptor],
+) -> Result<Cli, clap::Error> {
+    let mut command = settings::cli::command(flags, linked);
     let matches = command.try_get_matches_from_mut(arguments)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

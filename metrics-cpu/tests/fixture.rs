@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_cpu as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const STAT: &str = "\
 cpu  30 0 60 900 0 0 0 0 0 0
@@ -36,7 +36,7 @@ fn machine() -> Tree {
         .file(&format!("{policy}/scaling_available_governors"), "performance powersave\n")
 }
 
-relink_core::conforms!("cpu", machine(), reads: 10, allocations: 0);
+relink_testing::conforms!("cpu", machine(), reads: 10, allocations: 0);
 
 /// The lines of one family.
 fn of(text: &str, family: &str) -> Vec<String> {

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_disk as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const SDA: &str = "   8       0 sda 10 20 30 35 50 60 70 80 9 100 110\n";
 const ROOT: &str = "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard\n";
@@ -11,7 +11,7 @@ fn machine() -> Tree {
     Tree::new().file("proc/1/mountinfo", ROOT).file("proc/diskstats", SDA)
 }
 
-relink_core::conforms!("disk", machine(), reads: 4, allocations: 2);
+relink_testing::conforms!("disk", machine(), reads: 4, allocations: 2);
 
 /// The lines of one family.
 fn of(text: &str, family: &str) -> Vec<String> {

@@ -4,7 +4,7 @@
 use std::os::unix::fs::symlink;
 
 use metrics_hwmon as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, assert_switch, collect, make, plugin, render};
 
 /// A chip of the CPU, one without a device, a zone, a fan that cools, and a laptop's battery.
 fn machine() -> Tree {
@@ -45,7 +45,7 @@ fn machine() -> Tree {
 }
 
 // Looking whether devices came or went costs allocations: a few an entry of the three folders.
-relink_core::conforms!("hwmon", machine(), reads: 24, allocations: 44);
+relink_testing::conforms!("hwmon", machine(), reads: 24, allocations: 44);
 
 #[test]
 fn a_whole_machine() {

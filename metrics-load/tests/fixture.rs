@@ -1,13 +1,13 @@
 //! The plugin on trees of files such as the kernel would show.
 
 use metrics_load as _;
-use relink_core::testing::{Tree, make, plugin, render};
+use relink_testing::{Tree, make, plugin, render};
 
 fn machine() -> Tree {
     Tree::new().file("proc/loadavg", "0.90 0.76 1.39 2/78 115514\n")
 }
 
-relink_core::conforms!("load", machine(), reads: 2, allocations: 0);
+relink_testing::conforms!("load", machine(), reads: 2, allocations: 0);
 
 #[test]
 fn a_whole_machine() {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use metrics_net as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
 use relink_core::{Options, Paths};
+use relink_testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const COUNTERS: [(&str, u32); 24] = [
     ("rx_packets", 100),
@@ -71,7 +71,7 @@ fn machine() -> Tree {
     tree.file("sys/class/net/lo/operstate", "unknown\n").file("sys/class/net/lo/statistics/rx_bytes", "1\n")
 }
 
-relink_core::conforms!("net", machine(), reads: 96, allocations: 400);
+relink_testing::conforms!("net", machine(), reads: 96, allocations: 400);
 
 fn fails(tree: &Tree, options: &str) -> String {
     render(tree, "net", options).unwrap_err().to_string()

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_netstat as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const NETSTAT: &str = "\
 TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPTimeouts TCPRcvQDrop
@@ -75,7 +75,7 @@ fn fails(file: &str, content: &str) -> String {
     render(&tree, "netstat", r#"{"tcp_states": true}"#).unwrap_err().to_string()
 }
 
-relink_core::conforms!("netstat", machine(), reads: 24, allocations: 0);
+relink_testing::conforms!("netstat", machine(), reads: 24, allocations: 0);
 
 #[test]
 fn a_whole_machine() {

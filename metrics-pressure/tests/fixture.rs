@@ -1,7 +1,7 @@
 //! The plugin on trees of files such as the kernel would show.
 
 use metrics_pressure as _;
-use relink_core::testing::{Tree, collect, make, plugin, render};
+use relink_testing::{Tree, collect, make, plugin, render};
 
 const IDLE: &str = "some avg10=0.00 avg60=0.00 avg300=0.00 total=";
 
@@ -14,7 +14,7 @@ fn machine() -> Tree {
         .file("proc/pressure/irq", format!("{full}500000\n"))
 }
 
-relink_core::conforms!("pressure", machine(), reads: 8, allocations: 0);
+relink_testing::conforms!("pressure", machine(), reads: 8, allocations: 0);
 
 #[test]
 fn a_whole_machine() {

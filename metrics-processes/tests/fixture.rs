@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_processes as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const ALL: &str = r#"{"states": true}"#;
 
@@ -29,7 +29,7 @@ fn machine() -> Tree {
         .file("proc/301/cmdline", "a process that ended while it was looked at")
 }
 
-relink_core::conforms!("processes", machine(), reads: 6, allocations: 0);
+relink_testing::conforms!("processes", machine(), reads: 6, allocations: 0);
 
 #[test]
 fn a_whole_machine() {

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_stat as _;
-use relink_core::testing::{Tree, assert_switch, make, plugin, render};
+use relink_testing::{Tree, assert_switch, make, plugin, render};
 
 const STAT: &str = "\
 cpu  30 0 60 900 0 0 0 0 0 0
@@ -20,7 +20,7 @@ fn machine() -> Tree {
     Tree::new().file("proc/stat", STAT).file("proc/sys/fs/file-nr", "704\t0\t2466170\n")
 }
 
-relink_core::conforms!("stat", machine(), reads: 4, allocations: 0);
+relink_testing::conforms!("stat", machine(), reads: 4, allocations: 0);
 
 #[test]
 fn a_whole_machine() {

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_vmstat as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const VMSTAT: &str = "\
 nr_free_pages 2996332
@@ -23,7 +23,7 @@ fn machine() -> Tree {
         .file("proc/sys/kernel/random/poolsize", "256\n")
 }
 
-relink_core::conforms!("vmstat", machine(), reads: 6, allocations: 0);
+relink_testing::conforms!("vmstat", machine(), reads: 6, allocations: 0);
 
 #[test]
 fn a_whole_machine() {

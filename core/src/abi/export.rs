@@ -7,7 +7,7 @@ use std::ffi::c_void;
 use super::*;
 use crate::guard::{Failure, guarded};
 use crate::registry::{CollectorDescriptor, Descriptor, OptionDescriptor, OptionKind, Options};
-use crate::{Collector, Context, Exposition, Facts, Family, Kind, Paths, Samples};
+use crate::{Collector, Context, Facts, Family, Kind, Paths, Samples};
 
 /// A collector's table with what its functions need behind it.
 #[repr(C)]
@@ -138,14 +138,14 @@ impl Relay {
         unsafe { (sink.warning)(sink.context, Text::of(message)) }
     }
 
-    pub(crate) fn exposition(&self, text: &Exposition) -> Result<(), Error> {
+    pub(crate) fn text(&self, source: &str, text: &str) -> Result<(), Error> {
         let sink = self.sink();
-        let (source, whole) = (Text::of(text.source()), Text::of(text.text()));
+        let (source, text) = (Text::of(source), Text::of(text));
         let mut reason = Text::of("");
         // SAFETY: the sink is valid for this call, and so are the texts; the reason is copied before the sink is used
         // again.
         unsafe {
-            match (sink.exposition)(sink.context, source, whole, &mut reason) {
+            match (sink.exposition)(sink.context, source, text, &mut reason) {
                 OK => Ok(()),
                 _ => Err(Error::new(reason.lossy())),
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use relink_core::{Context, Error};
+use relink_core::{Context, Error, registry};
 use serde_json::Value;
 use ureq::http::Uri;
 

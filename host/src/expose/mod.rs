@@ -11,7 +11,6 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod text;
-mod validate;
 
 use std::time::Duration;
 
@@ -21,7 +20,6 @@ use relink_core::{Error, Family};
 use crate::store::snapshot::{Frame, Snapshot};
 pub use gzip::Packer;
 pub use negotiate::negotiate;
-pub use validate::validate;
 
 /// A format in which `/metrics` answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +75,14 @@ pub struct Section<'a> {
     pub help: &'a str,
     /// `linked` or `loaded`.
     pub placement: &'a str,
+    /// Its collectors, those that run.
+    pub parts: Vec<Part<'a>>,
+}
+
+/// What a collector has said.
+pub struct Part<'a> {
+    /// The collector's name.
+    pub name: &'a str,
     /// The families that it declared.
     pub families: &'a [Family],
     /// Why it has said nothing.
@@ -87,4 +93,32 @@ pub struct Section<'a> {
     pub frame: Option<&'a Frame>,
     /// How long the collection took.
     pub duration: Duration,
+}
+
+impl<'a> Section<'a> {
+    /// Why some of it has said nothing, each collector's words with its name.
+    fn error(&self) -> Option<Error> {
+        let mut errors = self.parts.iter().filter_map(|part| Some((part.name, part.error?)));
+        let (name, first) = errors.next()?;
+        let more = match errors.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more of its collectors)"),
+        };
+        let error = Error::new(format!("{name}: {}{more}", first.message()));
+        Some(first.advice().map_or(error.clone(), |advice| error.hint(advice)))
+    }
+
+    fn facts(&self) -> impl Iterator<Item = &'a (String, String)> + '_ {
+        self.parts.iter().flat_map(|part| part.facts)
+    }
+
+    fn duration(&self) -> Duration {
+        self.parts.iter().map(|part| part.duration).sum()
+    }
+
+    /// How many samples there are; nothing if no collector has said any.
+    fn samples(&self) -> Option<usize> {
+        let frames = self.parts.iter().filter_map(|part| part.frame);
+        frames.map(Frame::samples).reduce(|sum, one| sum + one)
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use relink_core::{Family, Kind, RuntimeFamily, RuntimeKind};
+use relink_core::{Family, Kind};
+use relink_exposition::{RuntimeFamily, RuntimeKind, push_escaped};
 
 use super::text;
 use crate::store::lines::Lines;
@@ -15,7 +16,7 @@ pub(super) fn render(snapshot: &Snapshot) -> Vec<u8> {
 }
 
 fn lines(layout: &Layout) -> &Lines {
-    layout.openmetrics.get_or_init(|| text::lines(&layout.series, header, runtime))
+    layout.openmetrics.get_or_init(|| text::lines(layout, header, runtime))
 }
 
 fn header(family: &Family, out: &mut Vec<u8>) {
@@ -73,6 +74,6 @@ fn push_line(word: &str, name: &str, text: &str, out: &mut Vec<u8>) {
     out.push(b' ');
     out.extend_from_slice(name.as_bytes());
     out.push(b' ');
-    text::push_escaped(text, true, out);
+    push_escaped(text, true, out);
     out.push(b'\n');
 }

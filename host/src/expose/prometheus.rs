@@ -1,6 +1,7 @@
 //! The Prometheus text format, version 0.0.4.
 
-use relink_core::{Family, Kind, RuntimeFamily};
+use relink_core::{Family, Kind};
+use relink_exposition::{RuntimeFamily, push_escaped};
 
 use super::text;
 use crate::store::lines::Lines;
@@ -11,7 +12,7 @@ pub(super) fn render(snapshot: &Snapshot) -> Vec<u8> {
 }
 
 fn lines(layout: &Layout) -> &Lines {
-    layout.prometheus.get_or_init(|| text::lines(&layout.series, header, runtime))
+    layout.prometheus.get_or_init(|| text::lines(layout, header, runtime))
 }
 
 fn header(family: &Family, out: &mut Vec<u8>) {
@@ -35,7 +36,7 @@ fn push_header(name: &str, help: &str, kind: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"# HELP ");
     out.extend_from_slice(name);
     out.push(b' ');
-    text::push_escaped(help, false, out);
+    push_escaped(help, false, out);
     out.extend_from_slice(b"\n# TYPE ");
     out.extend_from_slice(name);
     out.push(b' ');

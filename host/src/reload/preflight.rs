@@ -14,7 +14,6 @@ use tokio::sync::watch;
 
 use super::child;
 use crate::agent::Agent;
-use crate::expose;
 use crate::journal::{FamilyChanges, PluginChanges};
 use crate::plugins::status::State;
 use crate::settings::environment;
@@ -44,9 +43,17 @@ pub(crate) struct ReportedPlugin {
     /// A library's file.
     #[serde(default)]
     pub(crate) path: Option<String>,
-    pub(crate) error: Option<String>,
+    /// Its collectors, and why one fails.
+    pub(crate) collectors: BTreeMap<String, Option<String>>,
     /// Type and label names, by family.
     pub(crate) families: BTreeMap<String, String>,
+}
+
+impl ReportedPlugin {
+    /// Whether some of it does.
+    fn works(&self) -> bool {
+        self.collectors.values().any(Option::is_none)
+    }
 }
 
 impl Report {
@@ -56,17 +63,16 @@ impl Report {
             agent.scheduler.statuses().into_iter().partition(|status| status.state.runs());
         // What is off is missed by nobody.
         let refused = idle.into_iter().filter(|status| status.state == State::Refused);
-        let libraries = agent.libraries();
+        let (libraries, plugins) = (agent.libraries(), agent.scheduler.running());
         let plugins = running
             .into_iter()
             .map(|status| {
-                let families = agent.scheduler.families_of(&status.name).iter();
-                let families = families.map(|family| {
+                let plugin = plugins.iter().find(|plugin| plugin.name == status.name);
+                let families = plugin.into_iter().flat_map(|plugin| plugin.families()).map(|family| {
                     let labels = family.label_names().join(",");
                     (family.name().to_owned(), format!("{:?} {{{labels}}}", family.kind()).to_lowercase())
                 });
-                // What an active one has to leave out depends on the machine, not on the image.
-                let error = status.error.filter(|_| status.state != State::Active);
+                let running = status.collectors.into_iter().filter(|collector| collector.state.runs());
                 let plugin = ReportedPlugin {
                     version: status.version,
                     source: match status.path {
@@ -74,7 +80,7 @@ impl Report {
                         None => agent.source_of(&status.name).map(str::to_owned),
                     },
                     path: status.path,
-                    error,
+                    collectors: running.map(|collector| (collector.name, collector.error)).collect(),
                     families: families.collect(),
                 };
                 (status.name, plugin)
@@ -120,12 +126,17 @@ impl Report {
     /// Why the image of this report must not take over from that of `now`, as pairs of plugin and reason; an error
     /// where the reason is the image's and not a plugin's.
     fn judge(&self, now: &Report) -> Result<Vec<(String, String)>, Error> {
-        let mut refused: Vec<_> = self
-            .plugins
-            .iter()
-            .filter(|(name, _)| now.plugins.get(*name).is_none_or(|plugin| plugin.error.is_none()))
-            .filter_map(|(name, plugin)| Some((name.clone(), plugin.error.clone()?)))
-            .collect();
+        let mut refused = Vec::new();
+        for (name, plugin) in &self.plugins {
+            let before = now.plugins.get(name);
+            // One that fails now as well depends on the machine, not on the image.
+            let failed_before = |collector: &String| {
+                before.and_then(|plugin| plugin.collectors.get(collector)).is_some_and(Option::is_some)
+            };
+            let errors = plugin.collectors.iter().filter(|(collector, _)| !failed_before(collector));
+            let mut errors = errors.filter_map(|(collector, error)| Some((collector, error.as_ref()?)));
+            refused.extend(errors.next().map(|(collector, error)| (name.clone(), format!("{collector}: {error}"))));
+        }
         // What serves now, from a file that has had other content since, would be lost.
         let lost = now.plugins.iter().filter(|(name, _)| !self.plugins.contains_key(*name));
         refused.extend(lost.filter_map(|(name, plugin)| {
@@ -134,11 +145,10 @@ impl Report {
         if !refused.is_empty() {
             return Ok(refused);
         }
-        if self.ready != 200 && now.plugins.values().any(|plugin| plugin.error.is_none()) {
+        if self.ready != 200 && now.plugins.values().any(ReportedPlugin::works) {
             return Err(Error::new(format!("the new image answers {} to GET /-/ready", self.ready)));
         }
-        expose::validate(&self.metrics)
-            .map_err(|why| Error::new(format!("the new image's /metrics is broken: {why}")))?;
+        relink_exposition::check_page(&self.metrics).context("the new image's /metrics is broken")?;
         Ok(refused)
     }
 }

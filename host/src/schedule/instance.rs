@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relink_core::guard::{Failure, guarded};
-use relink_core::{Claims, Collector as Code, Error, Facts, Samples};
+use relink_core::{Collector as Code, Error, Facts, Samples};
+use relink_exposition::{Claims, Texts};
 
 use crate::plugins::set::{Collector, Plugin};
 use crate::store::snapshot::{Frame, Layout};
@@ -38,7 +39,7 @@ pub(crate) struct Trial {
 impl Instance {
     /// An instance whose collector is made when it is first needed.
     pub(crate) fn new(collector: &Collector, series: usize) -> Self {
-        Instance { code: None, samples: Samples::new(collector.families, series), layout: None }
+        Instance { code: None, samples: Texts::samples(collector.families, series), layout: None }
     }
 
     /// Makes the collector now. Its own error says that its options are bad; a panic is kept for later, when the
@@ -90,7 +91,9 @@ impl Instance {
 
     /// Which names no text may bring that the collector hands on.
     pub(crate) fn set_claims(&mut self, claims: &Arc<Claims>) {
-        self.samples.set_claims(claims);
+        if let Some(texts) = Texts::of(&mut self.samples) {
+            texts.set_claims(claims);
+        }
     }
 
     /// What the last collection had to leave out.
@@ -118,14 +121,25 @@ impl Instance {
         if let Some(fault) = self.samples.fault() {
             return Err(Failure::Said(fault.clone()));
         }
-        let layout = match &self.layout {
-            Some(layout) if self.samples.has_series_of(&layout.series) => Arc::clone(layout),
-            _ => {
-                let series = self.samples.series_set().map_err(Failure::Said)?;
-                Arc::clone(self.layout.insert(Arc::new(Layout::new(series))))
-            }
-        };
+        let layout = self.layout().map_err(Failure::Said)?;
         Ok(Frame { layout, values: self.samples.values().into() })
+    }
+
+    /// The layout of the collection: that of the one before, if it has the same series.
+    fn layout(&mut self) -> Result<Arc<Layout>, Error> {
+        let has_series_of = |known: &&Arc<Layout>| self.samples.has_series_of(&known.series);
+        let known = self.layout.as_ref().filter(has_series_of);
+        let texts = Texts::of(&mut self.samples);
+        match known {
+            Some(known) if texts.as_ref().is_none_or(|texts| texts.are(&known.texts)) => {
+                Ok(Arc::clone(known))
+            }
+            _ => {
+                let texts = texts.map(|texts| texts.merged()).unwrap_or_default();
+                let layout = Layout::with_texts(self.samples.series_set()?, texts);
+                Ok(Arc::clone(self.layout.insert(Arc::new(layout))))
+            }
+        }
     }
 
     /// The facts for people.

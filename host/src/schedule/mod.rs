@@ -3,7 +3,7 @@
 pub(crate) mod breaker;
 pub(crate) mod deadline;
 pub(crate) mod instance;
-mod queue;
+pub(crate) mod queue;
 pub(crate) mod scheduler;
 mod sideload;
 pub(crate) mod slot;

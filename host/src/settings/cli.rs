@@ -166,8 +166,8 @@ pub(crate) struct Settings {
 }
 
 /// The command line's definition, with what is understood of another agent's flags.
-pub(crate) fn command(flags: &Flags) -> clap::Command {
-    Cli::command().after_long_help(flags.help())
+pub(crate) fn command(flags: &Flags, linked: &[&'static Descriptor]) -> clap::Command {
+    Cli::command().after_long_help(flags.help(linked))
 }
 
 /// What variables alone set.

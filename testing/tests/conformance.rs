@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use relink_core::testing::{Cost, CountingAllocator, Tree, conforms};
 use relink_core::{Collector, Context, Error, Family, Options, Samples, Source};
+use relink_testing::{Cost, CountingAllocator, Tree, conforms};
 
 #[global_allocator]
 static COUNTING: CountingAllocator = CountingAllocator;
@@ -115,7 +115,10 @@ fn a_plugin_that_keeps_the_rules_conforms() {
 fn each_broken_rule_is_found() {
     for (name, expected) in [
         ("options", "takes the option no_such_option"),
-        ("panics", "proc/value emptied, met by a running collector: panicked at core/tests/conformance.rs:"),
+        (
+            "panics",
+            "proc/value emptied, met by a running collector: panicked at testing/tests/conformance.rs:",
+        ),
         ("anonymous", "proc/value with garbage, met by a new collector: the error does not name the file"),
         ("resentful", "proc/value missing and restored: still fails"),
         ("undeclared", "test_other, which the plugin did not declare"),

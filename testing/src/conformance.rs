@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::allocator::{Allocated, allocated};
-use super::{Tree, lines, lint, make, options, plugin};
-use crate::abi::Imported;
-use crate::guard::{Failure, guarded};
-use crate::{Collector, Descriptor, Error, Samples};
+use crate::allocator::{Allocated, allocated};
+use crate::{Tree, lines, lint, make, options, plugin};
+use relink_core::abi::Imported;
+use relink_core::guard::{Failure, guarded};
+use relink_core::{Collector, Descriptor, Error};
+use relink_exposition::Texts;
 
 /// How many series a collection may have here. Another number than where nobody says any, so that a plugin which is not
 /// told its limit behaves otherwise than one that is.
@@ -26,7 +27,7 @@ const GROWTH: i64 = 4096;
 /// same on a slow machine and on a busy one.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
-    /// read(2) calls: two for a [`Source`](crate::Source), of which the second finds the end. Not checked where the
+    /// read(2) calls: two for a [`Source`](relink_core::Source), of which the second finds the end. Not checked where the
     /// kernel does not count them (`/proc/thread-self/io`).
     pub reads: u64,
     /// Allocations.
@@ -36,7 +37,7 @@ pub struct Cost {
 /// Makes a test that holds a plugin to the contract: one line in a file of `tests/`, once a file.
 ///
 /// ```ignore
-/// relink_core::conforms!("load", machine(), reads: 2, allocations: 0);
+/// relink_testing::conforms!("load", machine(), reads: 2, allocations: 0);
 /// ```
 ///
 /// `options: r#"{"info": true}"#` before `reads` sets options. The tree is a machine on which the plugin works, best with every file that it may read. The test
@@ -59,12 +60,12 @@ macro_rules! conforms {
     };
     ($name:expr, $tree:expr, options: $options:expr, reads: $reads:expr, allocations: $allocations:expr $(,)?) => {
         #[global_allocator]
-        static COUNTING: $crate::testing::CountingAllocator = $crate::testing::CountingAllocator;
+        static COUNTING: $crate::CountingAllocator = $crate::CountingAllocator;
 
         #[test]
         fn the_plugin_conforms() {
-            let cost = $crate::testing::Cost { reads: $reads, allocations: $allocations };
-            $crate::testing::conforms($name, &$tree, $options, cost);
+            let cost = $crate::Cost { reads: $reads, allocations: $allocations };
+            $crate::conforms($name, &$tree, $options, cost);
         }
     };
 }
@@ -161,10 +162,10 @@ impl Subject<'_> {
 
     /// Collects very often.
     fn keeps_to(&self, cost: Cost) -> Vec<String> {
-        assert!(counts(), "nobody counts allocations: call this through relink_core::conforms!");
+        assert!(counts(), "nobody counts allocations: call this through relink_testing::conforms!");
         let mut problems = Vec::new();
         let mut collector = self.make().expect("a collector on the good tree");
-        let mut samples = Samples::new(self.plugin.families, SERIES);
+        let mut samples = Texts::samples(self.plugin.families, SERIES);
         let mut collect = |times: u64| -> (Allocated, Option<u64>) {
             let (before, reads) = (allocated(), reads());
             for _ in 0..times {
@@ -236,9 +237,9 @@ impl Subject<'_> {
 
 /// One collection as text.
 fn once(plugin: &Descriptor, collector: &mut dyn Collector) -> Result<String, Error> {
-    let mut samples = Samples::new(plugin.families, SERIES);
+    let mut samples = Texts::samples(plugin.families, SERIES);
     collector.collect(&mut samples)?;
-    lines(&samples)
+    lines(&mut samples)
 }
 
 /// The lines without their values.
@@ -298,7 +299,7 @@ fn reads() -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("syscr:"))?.trim().parse().ok()
 }
 
-/// Whether [`super::CountingAllocator`] is the global one.
+/// Whether [`crate::CountingAllocator`] is the global one.
 fn counts() -> bool {
     let before = allocated().calls;
     drop(std::hint::black_box(Box::new(0)));
