@@ -8,7 +8,7 @@ use crate::{Collector, Error};
 pub type Factory = fn(&Options) -> Result<Box<dyn Collector>, Error>;
 
 /// A plugin: its name and its collectors. Made by [`register!`](crate::register).
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Descriptor {
     /// The name that the operator uses: `disk`.
     pub name: &'static str,
@@ -23,7 +23,7 @@ pub struct Descriptor {
 }
 
 /// A collector: one source of families, and its constructor.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct CollectorDescriptor {
     /// The name that the operator uses: `filesystem`. No two collectors of an agent have one name.
     pub name: &'static str,

@@ -127,7 +127,7 @@ pub(super) fn look_up(agent: &Agent, name: &str, question: &Question) -> Result<
 /// All families of plugins that run, and the agent's own.
 fn declared(agent: &Agent) -> Vec<Family> {
     let plugins = agent.scheduler.running();
-    own::FAMILIES.iter().chain(plugins.iter().flat_map(|plugin| plugin.families)).copied().collect()
+    own::FAMILIES.iter().chain(plugins.iter().flat_map(|plugin| plugin.families())).copied().collect()
 }
 
 /// Names that one may have meant.

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use relink_core::registry::Descriptor;
+
 use super::asked::{Verify, Whom};
 use crate::settings::flags::{Flags, Given};
 use crate::settings::{Print, address};

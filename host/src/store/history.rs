@@ -117,7 +117,7 @@ impl History {
             if let Ok(frame) = &reading.result
                 && !frame.values.is_empty()
             {
-                let table = self.table_of(reading.plugin, &frame.layout);
+                let table = self.table_of(reading.collector, &frame.layout);
                 self.open.add(table, Arc::clone(&frame.values));
             }
         }

@@ -76,7 +76,7 @@ pub(super) fn metrics(snapshot: &Snapshot, seconds: f64, ended: Vec<Series>) -> 
         for place in series.places() {
             let (index, family) = series.family_of(place);
             if last != Some(index) {
-                metrics.push(Metric::of(family, reading.plugin == own::NAME));
+                metrics.push(Metric::of(family, reading.collector == own::NAME));
                 last = Some(index);
             }
             if let Some(metric) = metrics.last_mut() {

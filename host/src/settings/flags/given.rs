@@ -235,7 +235,7 @@ impl Given {
     }
 
     /// A collector that is linked in.
-    pub(super) fn linked(&self, name: &str) -> Option<&'static CollectorDescriptor> {
+    pub(in crate::settings) fn linked(&self, name: &str) -> Option<&'static CollectorDescriptor> {
         self.linked.iter().flat_map(|plugin| plugin.collectors).find(|collector| collector.name == name)
     }
 

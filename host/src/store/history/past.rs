@@ -107,7 +107,7 @@ impl Past {
         let frames = snapshot
             .readings
             .iter()
-            .filter_map(|reading| Some((reading.plugin, reading.result.as_ref().ok()?)));
+            .filter_map(|reading| Some((reading.collector, reading.result.as_ref().ok()?)));
         let rows = frames.map(|(plugin, frame)| {
             (Arc::new(SeriesTable::new(plugin, &frame.layout.series)), Arc::clone(&frame.values))
         });
