@@ -150,7 +150,8 @@ impl Imported {
     /// The plugin's collector. A collector that is broken unwinds, as a linked one does that panics.
     pub fn collector(&self, options: &Options) -> Result<Box<dyn Collector>, Error> {
         let json = serde_json::to_string(options.table())?;
-        Ok(Box::new(as_if_linked(self.create(&json, options.paths(), options.series(), &mut Nothing))?))
+        let instance = as_if_linked(self.create(&json, options.paths(), options.series(), &mut Nothing))?;
+        Ok(Box::new(Loaded(instance)))
     }
 
     /// Makes an instance, with options as a JSON object and room for so many series.
@@ -199,13 +200,16 @@ impl Drop for Instance {
     }
 }
 
-impl Collector for Instance {
+/// An instance as a collector.
+struct Loaded(Instance);
+
+impl Collector for Loaded {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        as_if_linked(Instance::collect(self, out))
+        as_if_linked(self.0.collect(out))
     }
 
     fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
-        as_if_linked(Instance::facts(self, out))
+        as_if_linked(self.0.facts(out))
     }
 }
 
