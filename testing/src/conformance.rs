@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::allocator::{Allocated, allocated};
-use crate::{Tree, lines, lint, make, options, plugin};
+use crate::{Tree, lines, lint, make, options, plugin, readme};
 use relink_core::abi::Imported;
 use relink_core::guard::{Failure, guarded};
 use relink_core::{Collector, Descriptor, Error};
@@ -45,6 +45,7 @@ pub struct Cost {
 ///
 /// - names and help texts of the declared families pass Prometheus' linter;
 /// - an option that does not exist is refused by name;
+/// - the tables of the crate's README, below `| family |` and `| option |`, list its families in their order and all of its options;
 /// - all samples are of declared families, with the right labels, and no series stands there twice;
 /// - with each file of the tree in turn missing, empty, cut in half, garbage, or full of absurd numbers: a collector
 ///   that had read the good one, and one made anew, do not panic; an error names the file; and when the file is back,
@@ -65,13 +66,14 @@ macro_rules! conforms {
         #[test]
         fn the_plugin_conforms() {
             let cost = $crate::Cost { reads: $reads, allocations: $allocations };
-            $crate::conforms($name, &$tree, $options, cost);
+            let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+            $crate::conforms($name, &$tree, $options, cost, readme);
         }
     };
 }
 
 /// What [`conforms!`](crate::conforms) calls.
-pub fn conforms(name: &str, tree: &Tree, options: &str, cost: Cost) {
+pub fn conforms(name: &str, tree: &Tree, options: &str, cost: Cost, readme: &str) {
     let plugin = plugin(name);
     let mut problems = lint::problems(plugin.families);
     let good = match once(plugin, &mut *make(tree, name, options).expect("a collector on the good tree")) {
@@ -80,6 +82,7 @@ pub fn conforms(name: &str, tree: &Tree, options: &str, cost: Cost) {
         Err(why) => panic!("{name} fails on the tree: {why}"),
     };
     problems.extend(accepts_anything(tree, name));
+    problems.extend(readme::problems(readme, plugin.families, &known_options(tree, name)));
     let subject = Subject { plugin, tree, options, series: series(&good) };
     for file in files(tree.path()) {
         problems.extend(subject.survives(&file));
@@ -100,6 +103,14 @@ fn accepts_anything(tree: &Tree, name: &str) -> Option<String> {
                 .to_owned(),
         ),
     }
+}
+
+/// The options that a plugin says it knows when it refuses one; none where it has none.
+fn known_options(tree: &Tree, name: &str) -> Vec<String> {
+    let refused = make(tree, name, r#"{"no_such_option": 1}"#).err();
+    let words = refused.as_ref().map_or("", Error::message);
+    let known = words.split_once("expected ").map_or("", |(_, known)| known);
+    known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 struct Subject<'a> {

@@ -13,6 +13,7 @@
 mod allocator;
 mod conformance;
 mod lint;
+mod readme;
 
 pub use allocator::CountingAllocator;
 pub use conformance::{Cost, conforms};
