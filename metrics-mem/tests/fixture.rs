@@ -78,12 +78,3 @@ fn facts_are_for_people() {
     let row = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(facts.rows(), [row("memory", "5.9 of 23.5 GiB used (25 %)"), row("swap", "none")]);
 }
-
-#[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    let families: Vec<&str> = plugin("mem").families.iter().map(|family| family.name()).collect();
-    assert_eq!(listed, families);
-}

@@ -198,16 +198,6 @@ fn facts_are_for_people() {
 }
 
 #[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `node_")?.split('`').next()).collect();
-    let families: Vec<&str> =
-        plugin("net").families.iter().map(|family| &family.name()["node_".len()..]).collect();
-    assert_eq!(listed, families);
-}
-
-#[test]
 fn each_part_can_be_switched_off() {
     let parts: &[(&str, &[&str])] = &[
         (

@@ -120,16 +120,6 @@ fn this_process_is_among_those_of_this_machine() {
 }
 
 #[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `node_")?.split('`').next()).collect();
-    let families: Vec<&str> =
-        plugin("processes").families.iter().map(|family| &family.name()["node_".len()..]).collect();
-    assert_eq!(listed, families);
-}
-
-#[test]
 fn each_part_can_be_switched_off() {
     let parts: &[(&str, &[&str])] = &[("schedstat", &["node_schedstat_"])];
     for (part, prefixes) in parts {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use metrics_textfile as _;
 use relink_core::{Collector, Facts};
-use relink_testing::{Texts, Tree, collect, make, plugin, render, samples};
+use relink_testing::{Texts, Tree, collect, make, render, samples};
 
 const BACKUP: &str = "# HELP backup_ok B.\n# TYPE backup_ok gauge\nbackup_ok{job=\"home\"} 1\n";
 
@@ -318,14 +318,4 @@ fn a_flood_costs_what_it_brings_and_the_rest_is_shown() {
     assert!(warnings[2].starts_with("some.prom: has 700 series, and there is room for"), "{warnings:?}");
     assert_eq!((warnings.len(), samples.len()), (3, 700 + 1 + 3));
     println!("{:?}", began.elapsed());
-}
-
-#[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `node_")?.split('`').next()).collect();
-    let families: Vec<&str> =
-        plugin("textfile").families.iter().map(|family| &family.name()["node_".len()..]).collect();
-    assert_eq!(listed, families);
 }

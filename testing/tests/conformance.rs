@@ -95,13 +95,19 @@ plugins! {
     allocates: &[VALUE];
     reads: &[VALUE];
     named: &[VALUE, MILLISECONDS];
+    unlisted: &[VALUE];
 }
 
 /// What the suite says of a plugin; nothing if it conforms.
 fn verdict(name: &'static str, allocations: u64) -> Option<String> {
     let tree = Tree::new().file("proc/value", "42\n");
     let cost = Cost { reads: 2, allocations };
-    let outcome = std::panic::catch_unwind(|| conforms(name, &tree, "{}", cost));
+    let readme = match name {
+        "named" => "| family |\n|---|\n| `test_value` |\n| `test_milliseconds` |\n",
+        "unlisted" => "| option |\n|---|\n| `gone` |\n\n| `test_value` |\n",
+        _ => "| family | type |\n|---|---|\n| `test_value` | gauge |\n",
+    };
+    let outcome = std::panic::catch_unwind(|| conforms(name, &tree, "{}", cost, readme));
     outcome.err().map(|words| *words.downcast::<String>().expect("the suite says why"))
 }
 
@@ -125,6 +131,8 @@ fn each_broken_rule_is_found() {
         ("twice", "the series test_value{which=\"\"} twice"),
         ("allocates", "1 allocations a collection, expected at most 0"),
         ("reads", "4 reads a collection, expected at most 2"),
+        ("unlisted", "README lists the families [], expected [\"test_value\"]"),
+        ("unlisted", "README lists the options {\"gone\"}, expected {}"),
         ("named", "test_milliseconds: is in milliseconds, expected the base unit seconds"),
     ] {
         let words = verdict(name, 0).unwrap_or_else(|| panic!("{name} passes"));

@@ -230,7 +230,8 @@ impl ImportedCollector {
     /// The collector. One that is broken unwinds, as a linked one does that panics.
     pub fn make(&self, options: &Options) -> Result<Box<dyn Collector>, Error> {
         let json = serde_json::to_string(options.table())?;
-        Ok(Box::new(as_if_linked(self.create(&json, options.paths(), &mut Nothing))?))
+        let instance = as_if_linked(self.create(&json, options.paths(), &mut Nothing))?;
+        Ok(Box::new(Loaded(instance)))
     }
 
     /// Makes an instance, with options as a JSON object.
@@ -272,13 +273,16 @@ impl Drop for Instance {
     }
 }
 
-impl Collector for Instance {
+/// An instance as a collector.
+struct Loaded(Instance);
+
+impl Collector for Loaded {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        as_if_linked(Instance::collect(self, out))
+        as_if_linked(self.0.collect(out))
     }
 
     fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
-        as_if_linked(Instance::facts(self, out))
+        as_if_linked(self.0.facts(out))
     }
 }
 
