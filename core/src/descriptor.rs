@@ -94,8 +94,10 @@ impl Descriptor {
                         characters");
         }
         if contains(&RESERVED, self.name) {
-            return Err("enabled, dir and prefer are keys of [plugins], and reload is a route below /plugins, not \
-                        names of plugins");
+            return Err(
+                "enabled, dir and prefer are keys of [plugins], and reload is a route below /plugins, not \
+                        names of plugins",
+            );
         }
         if self.help.is_empty() {
             return Err("a plugin says in its help what it reads");
@@ -127,8 +129,10 @@ impl Descriptor {
 impl CollectorDescriptor {
     const fn check(&self) -> Result<(), &'static str> {
         if !is_name(self.name) {
-            return Err("a collector's name begins with a-z, is made of a-z, 0-9, _ and -, and has at most 64 \
-                        characters");
+            return Err(
+                "a collector's name begins with a-z, is made of a-z, 0-9, _ and -, and has at most 64 \
+                        characters",
+            );
         }
         if equal(self.name.as_bytes(), b"disable-defaults") {
             return Err("disable-defaults is a flag, --collector.disable-defaults, and no collector's name");

@@ -70,7 +70,10 @@ impl Options {
                 [] => "the collector has no options".to_owned(),
                 _ => format!("expected {}", known.iter().map(|o| o.name).collect::<Vec<_>>().join(", ")),
             };
-            return Err(Error::new(format!("[collectors.{}]: unknown option {key}, {known}", self.collector)));
+            return Err(Error::new(format!(
+                "[collectors.{}]: unknown option {key}, {known}",
+                self.collector
+            )));
         }
         T::read(self)
     }
@@ -250,7 +253,8 @@ mod tests {
     fn what_is_left_out_has_its_default() {
         let own: Own = options(serde_json::json!({})).parse().unwrap();
         assert_eq!((own.info, own.name.as_str(), own.count), (true, "x", 3));
-        let all = serde_json::json!({"info": false, "name": "", "count": 0, "wait": 0.25, "folders": ["/a", "/b"]});
+        let all =
+            serde_json::json!({"info": false, "name": "", "count": 0, "wait": 0.25, "folders": ["/a", "/b"]});
         let own: Own = options(all).parse().unwrap();
         assert_eq!((own.info, own.name.as_str(), own.count, own.wait.as_millis()), (false, "", 0, 250));
         assert_eq!(own.folders, ["/a", "/b"]);

@@ -83,8 +83,9 @@ impl Samples {
     pub fn push_slice(&mut self, family: &Family, labels: &[&str], value: f64) {
         match self.index_of(family) {
             Some(index) => self.push_index(index, labels, value),
-            None => self
-                .fail(|| format!("a sample of family {}, which the collector did not declare", family.name())),
+            None => self.fail(|| {
+                format!("a sample of family {}, which the collector did not declare", family.name())
+            }),
         }
     }
 
@@ -113,7 +114,8 @@ impl Samples {
         }
         let label_bytes = labels.iter().map(|label| label.len() + 1).sum::<usize>();
         // A text takes the place of no declared sample: it can be told that there is no room, and they can't.
-        if self.values.len() >= self.limit || self.labels.len() + label_bytes > self.limit.saturating_mul(LABELS)
+        if self.values.len() >= self.limit
+            || self.labels.len() + label_bytes > self.limit.saturating_mul(LABELS)
         {
             self.dropped += 1;
             return;

@@ -59,10 +59,10 @@ impl Source {
     ///
     /// A line that `read` can't make sense of is passed over, and `out` is warned of it with file and line: the rest is
     /// shown. If that is so for each line, the file is another than what was expected, and that is an error.
-    pub fn lines<E: Into<Error>>(
+    pub fn lines(
         &mut self,
         out: &mut Samples,
-        mut read: impl FnMut(&str, &mut Samples) -> Result<(), E>,
+        mut read: impl FnMut(&str, &mut Samples) -> Result<(), Error>,
     ) -> Result<(), Error> {
         match self.fill() {
             Err(why) if is_missing(&why) => return Ok(()),
@@ -89,8 +89,8 @@ impl Source {
         }
     }
 
-    fn odd(&self, at: usize, why: impl Into<Error>) -> Error {
-        why.into().context(format_args!("{}: line {}", self.path.display(), at + 1))
+    fn odd(&self, at: usize, why: Error) -> Error {
+        why.context(format_args!("{}: line {}", self.path.display(), at + 1))
     }
 
     fn fill(&mut self) -> io::Result<()> {
@@ -285,16 +285,20 @@ mod tests {
             std::fs::write(&path, content).unwrap();
             let mut out = Samples::new(&[VALUE], 10);
             let outcome = source.lines(&mut out, |line, out| {
-                let (name, value) = line.split_once(' ').ok_or_else(|| Error::expected("a name and a value", line))?;
+                let (name, value) =
+                    line.split_once(' ').ok_or_else(|| Error::expected("a name and a value", line))?;
                 out.push(&VALUE, [name], value.parse()?);
-                Ok::<_, Error>(())
+                Ok(())
             });
             (outcome.map_err(|why| why.to_string()), out.len(), out.warnings().join("; "))
         };
         assert_eq!(collected(b"a 1\n\nb 2\n \n"), (Ok(()), 2, String::new()));
         let (outcome, count, warnings) = collected(b"a 1\n(null)\nb x\n\xff 3\n");
         assert_eq!((outcome, count), (Ok(()), 2));
-        assert!(warnings.contains("values: line 2: expected a name and a value, found \"(null)\"; /"), "{warnings}");
+        assert!(
+            warnings.contains("values: line 2: expected a name and a value, found \"(null)\"; /"),
+            "{warnings}"
+        );
         assert!(warnings.ends_with("values: line 3: invalid float literal"), "{warnings}");
         let (outcome, count, warnings) = collected(b"(null)\n(null)\n");
         assert!(outcome.unwrap_err().ends_with("line 1: expected a name and a value, found \"(null)\""));

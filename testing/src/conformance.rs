@@ -104,7 +104,8 @@ pub fn conforms(name: &str, tree: &Tree, cases: &[Case], readme: &str) {
             None => problems.push(format!("no case is given for its collector {}", collector.name)),
         }
     }
-    let all: Vec<Family> = plugin.collectors.iter().flat_map(|collector| collector.families).copied().collect();
+    let all: Vec<Family> =
+        plugin.collectors.iter().flat_map(|collector| collector.families).copied().collect();
     let known: Vec<_> = plugin.collectors.iter().flat_map(|one| one.options).map(|one| one.name).collect();
     problems.extend(lint::problems(&all));
     problems.extend(readme::problems(readme, &all, &known));
@@ -134,7 +135,9 @@ impl<'a> Subject<'a> {
         let mut subject = Subject { about, tree, options, cost: case.cost, series: Vec::new() };
         let name = about.name;
         match once(about, &mut *subject.make().expect("a collector on the good tree")) {
-            Ok(text) if text.is_empty() => panic!("{name} shows nothing on the tree: there is nothing to check"),
+            Ok(text) if text.is_empty() => {
+                panic!("{name} shows nothing on the tree: there is nothing to check")
+            }
             Ok(text) => subject.series = series(&text),
             Err(why) => panic!("{name} fails on the tree: {why}"),
         }
@@ -163,7 +166,8 @@ fn survives(subjects: &[Subject<'_>], tree: &Tree, file: &Path) -> Vec<String> {
     let mut problems = Vec::new();
     for (how, spoil) in spoilt(&good) {
         let spoilt = format!("{} {how}", file.display());
-        let mut running: Vec<_> = subjects.iter().map(|subject| subject.make().expect("a good tree")).collect();
+        let mut running: Vec<_> =
+            subjects.iter().map(|subject| subject.make().expect("a good tree")).collect();
         for (subject, code) in subjects.iter().zip(&mut running) {
             once(subject.about, &mut **code).expect("a collection on the good tree");
         }
@@ -177,10 +181,12 @@ fn survives(subjects: &[Subject<'_>], tree: &Tree, file: &Path) -> Vec<String> {
             ];
             for (outcome, who) in attempts.iter().zip(["a running one", "a running one", "a new one"]) {
                 let problem = subject.problem(outcome, file, how == "missing");
-                problems.extend(problem.map(|what| format!("{spoilt}, {who} of {}: {what}", subject.about.name)));
+                problems
+                    .extend(problem.map(|what| format!("{spoilt}, {who} of {}: {what}", subject.about.name)));
             }
-            let is_whole =
-                |outcome: &Result<String, Failure>| outcome.as_ref().is_ok_and(|text| series(text) == subject.series);
+            let is_whole = |outcome: &Result<String, Failure>| {
+                outcome.as_ref().is_ok_and(|text| series(text) == subject.series)
+            };
             if !attempts.iter().all(is_whole) {
                 touched.push(subject.about.name);
             }
@@ -194,7 +200,11 @@ fn survives(subjects: &[Subject<'_>], tree: &Tree, file: &Path) -> Vec<String> {
             let problem = match guarded(|| once(subject.about, &mut **code)) {
                 Ok(text) if series(&text) == subject.series => continue,
                 Ok(text) => {
-                    format!("shows {} series, expected the {} of before", text.lines().count(), subject.series.len())
+                    format!(
+                        "shows {} series, expected the {} of before",
+                        text.lines().count(),
+                        subject.series.len()
+                    )
                 }
                 Err(Failure::Said(why) | Failure::Panicked(why)) => format!("still fails: {why}"),
             };
@@ -260,7 +270,8 @@ impl Subject<'_> {
         let (name, about) = (self.about.name, self.about);
         let mut linked = self.make().expect("a collector on the good tree");
         let options = options(self.tree, name, self.options);
-        let plugin = registry::plugins().into_iter().find(|one| one.collectors.iter().any(|c| c.name == name))?;
+        let plugin =
+            registry::plugins().into_iter().find(|one| one.collectors.iter().any(|c| c.name == name))?;
         let over_c = || {
             let imported = Imported::linked(plugin)?;
             let found = imported.collectors().iter().find(|one| one.about.name == name);

@@ -116,8 +116,7 @@ unsafe fn described(table: &PluginTable) -> Result<Imported, Error> {
 unsafe fn collector(table: &CollectorTable) -> Result<CollectorDescriptor, Error> {
     // SAFETY: the caller's promise.
     unsafe {
-        let families =
-            rows("families", table.families, table.family_count, table.family_size, FIRST_FAMILY)?;
+        let families = rows("families", table.families, table.family_count, table.family_size, FIRST_FAMILY)?;
         let options = rows("options", table.options, table.option_count, table.option_size, FIRST_OPTION)?;
         Ok(CollectorDescriptor {
             name: text(table.name, "collector's name")?,
@@ -489,7 +488,9 @@ mod tests {
         let refused = |change: Change| imported(change).err().expect("a refusal").to_string();
         assert!(refused(|table, _| table.magic[7] = 0).contains("did not return a plugin table"));
         assert!(refused(|table, _| table.collectors = ptr::null()).contains("has 1 collectors"));
-        assert!(refused(|table, _| table.collector_size = 112).contains("its collectors lie 112 bytes apart"));
+        assert!(
+            refused(|table, _| table.collector_size = 112).contains("its collectors lie 112 bytes apart")
+        );
         assert!(refused(|_, row| row.families = ptr::null()).contains("has 1 families"));
         assert!(refused(|_, row| row.option_size = 41).contains("its options lie 41 bytes apart"));
         let family = |change: fn(&mut FamilyTable)| {
@@ -503,7 +504,9 @@ mod tests {
         };
         let many = "family rude_mark has 17 labels, expected 16 at most";
         assert_eq!(family(|family| family.label_count = MOST_LABELS + 1), many);
-        assert!(family(|family| (family.label_count, family.labels) = (1, ptr::null())).contains("has 1 labels"));
+        assert!(
+            family(|family| (family.label_count, family.labels) = (1, ptr::null())).contains("has 1 labels")
+        );
         assert_eq!(family(|family| family.kind = 3), "family rude_mark is of kind 3, expected 0, 1 or 2");
     }
 

@@ -100,8 +100,7 @@ impl Agent {
         }
         config.plugins.choose(chosen.clone());
         let set = linked::plugins(built, &config, counters.generation())?;
-        let wrong =
-            |collector: &str, error: Error| error.context(config.origin_of_options(collector));
+        let wrong = |collector: &str, error: Error| error.context(config.origin_of_options(collector));
         let scheduler = Scheduler::new(set, config.collect.series, Arc::clone(&counters), wrong)?;
         scheduler.lacks(config.collectors.lacking.clone());
         if !config.exporter_metrics {
@@ -228,9 +227,7 @@ impl Agent {
         }
         running
             .into_iter()
-            .map(|collector| {
-                format!("collector {}: {}", collector.name, collector.error.unwrap_or_default())
-            })
+            .map(|collector| format!("collector {}: {}", collector.name, collector.error.unwrap_or_default()))
             .collect()
     }
 

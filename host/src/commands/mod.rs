@@ -49,9 +49,8 @@ pub(crate) fn plugins(built: Option<Built>, config: Config, as_json: bool) -> Re
         say(&(serde_json::to_string(&statuses)? + "\n"))?;
     } else {
         let wide = statuses.iter().map(|status| status.name.len()).max().unwrap_or(0);
-        let because = |error: &Option<String>| {
-            error.as_deref().map(|error| format!(" ({error})")).unwrap_or_default()
-        };
+        let because =
+            |error: &Option<String>| error.as_deref().map(|error| format!(" ({error})")).unwrap_or_default();
         let mut text = String::new();
         for plugin in &statuses {
             let Status { name, version, help, .. } = plugin;

@@ -1,7 +1,7 @@
 //! The plugins that were linked in, and the check that none vanished on the way.
 
-use relink_core::registry::{self, Descriptor};
 use relink_core::Error;
+use relink_core::registry::{self, Descriptor};
 
 use super::set::{Factory, Idle, Plugin, PluginSet};
 use super::status::{Placement, State};
@@ -108,13 +108,8 @@ fn check_unique(registered: &[&Descriptor]) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    const CPU: Descriptor = Descriptor {
-        name: "cpu",
-        version: "1.0.0",
-        help: "CPU",
-        package: "metrics-cpu",
-        collectors: &[],
-    };
+    const CPU: Descriptor =
+        Descriptor { name: "cpu", version: "1.0.0", help: "CPU", package: "metrics-cpu", collectors: &[] };
 
     #[test]
     fn a_plugin_that_did_not_register_is_named_with_the_line_to_add() {

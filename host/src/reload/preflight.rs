@@ -135,7 +135,9 @@ impl Report {
             };
             let errors = plugin.collectors.iter().filter(|(collector, _)| !failed_before(collector));
             let mut errors = errors.filter_map(|(collector, error)| Some((collector, error.as_ref()?)));
-            refused.extend(errors.next().map(|(collector, error)| (name.clone(), format!("{collector}: {error}"))));
+            refused.extend(
+                errors.next().map(|(collector, error)| (name.clone(), format!("{collector}: {error}"))),
+            );
         }
         // What serves now, from a file that has had other content since, would be lost.
         let lost = now.plugins.iter().filter(|(name, _)| !self.plugins.contains_key(*name));

@@ -89,7 +89,8 @@ impl Config {
         for (key, value) in set.into_iter().flatten() {
             let key = key.as_str();
             let wrong = |expected: &str| {
-                let place = format!("{}: [collectors.{}]", self.origin_of_options(collector.name), collector.name);
+                let place =
+                    format!("{}: [collectors.{}]", self.origin_of_options(collector.name), collector.name);
                 Error::new(format!("{place} {key} is {value}, {expected}"))
             };
             if key == ENABLED {
@@ -221,8 +222,7 @@ mod tests {
         let all = "[collectors.diskstats]\nenabled = true\ntimeout = \"1m30s\"\ncount = \"3\"\ninfo = \"true\"\n\
                    device_exclude = \"3\"";
         let table_of_all = table(all).unwrap();
-        let expected =
-            serde_json::json!({"timeout": 90.0, "count": 3, "info": true, "device_exclude": "3"});
+        let expected = serde_json::json!({"timeout": 90.0, "count": 3, "info": true, "device_exclude": "3"});
         assert_eq!(serde_json::Value::Object(table_of_all), expected);
         assert_eq!(table("[collectors.diskstats]\ntimeout = \"2\"").unwrap()["timeout"], 2.0);
         for (line, words) in [
@@ -230,7 +230,10 @@ mod tests {
             ("count = \"many\"", "count is \"many\", expected a number"),
             ("info = \"yes\"", "info is \"yes\", expected true or false"),
             ("enabled = 1", "enabled is 1, expected true or false"),
-            ("device_exlude = \"a\"", "no option \"device_exlude\"; did you mean device_exclude? known are: enabled,"),
+            (
+                "device_exlude = \"a\"",
+                "no option \"device_exlude\"; did you mean device_exclude? known are: enabled,",
+            ),
         ] {
             let error = table(&format!("[collectors.diskstats]\n{line}")).unwrap_err().to_string();
             assert!(error.contains(words), "{line}: {error}");

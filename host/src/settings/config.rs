@@ -251,7 +251,9 @@ impl Config {
         self.check_plugin_keys(linked)?;
         for (name, table) in &self.collectors.tables {
             if !table.is_table() {
-                return Err(Error::new(format!("{origin}: [collectors.{name}] is {table}, expected a table")));
+                return Err(Error::new(format!(
+                    "{origin}: [collectors.{name}] is {table}, expected a table"
+                )));
             }
         }
         let collectors: Vec<_> = linked.iter().flat_map(|plugin| plugin.collectors).collect();
@@ -381,8 +383,7 @@ mod tests {
 
     #[test]
     fn a_file_sets_what_it_names_and_leaves_the_rest() {
-        let config =
-            load("print = \"json\"\n[plugins]\nenabled = [\"cpu\"]\n").unwrap();
+        let config = load("print = \"json\"\n[plugins]\nenabled = [\"cpu\"]\n").unwrap();
         assert_eq!(config.print, Print::Json);
         assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
         assert_eq!(config.plugins.enabled, Some(vec!["cpu".to_owned()]));

@@ -91,7 +91,10 @@ mod tests {
     fn said(name: &str, toml: &str, settings: Settings) -> (String, Option<String>) {
         let config = load(name, toml, settings).unwrap();
         let folder = config.collectors.get("texts", "directory").map(ToString::to_string);
-        assert!(config.collectors.get("texts", "missing").is_none() && config.check_collectors(&["texts"]).is_ok());
+        assert!(
+            config.collectors.get("texts", "missing").is_none()
+                && config.check_collectors(&["texts"]).is_ok()
+        );
         (config.listen.to_string(), folder)
     }
 

@@ -126,7 +126,8 @@ impl Flags {
             let off = if collector.on { "" } else { " [off by default]" };
             text += &format!("  {}  {}{off}\n", collector.name, collector.help);
             for option in collector.options {
-                let (no, value) = if option.kind == OptionKind::Switch { ("[no-]", "") } else { ("", "=…") };
+                let (no, value) =
+                    if option.kind == OptionKind::Switch { ("[no-]", "") } else { ("", "=…") };
                 let key = option.name.replace('_', "-");
                 text += &format!("    --{no}collector.{}.{key}{value}  {}\n", collector.name, option.help);
             }

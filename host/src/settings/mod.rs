@@ -2,6 +2,7 @@
 
 pub(crate) mod asked;
 pub(crate) mod cli;
+mod collectors;
 mod config;
 mod default;
 mod drop_in;
@@ -10,16 +11,15 @@ mod explain;
 pub mod flags;
 mod limits;
 mod listen;
-mod collectors;
 mod plugins;
 pub(crate) mod push;
 mod route;
 
+pub(crate) use collectors::Collectors;
 pub(crate) use config::{Config, METRICS, Print};
 pub(crate) use default::DEFAULT_TOML;
 pub(crate) use environment::check_environment;
 pub(crate) use explain::{Origin, Setting, explain};
 pub(crate) use limits::Limits;
 pub(crate) use listen::{Listen, address, is_opened};
-pub(crate) use collectors::Collectors;
 pub(crate) use plugins::{Plugins, Prefer};

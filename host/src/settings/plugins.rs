@@ -105,7 +105,9 @@ impl Config {
     /// Whether each plugin that is to run is one of those `known`.
     pub(crate) fn check_plugins(&self, known: &[&str]) -> Result<(), Error> {
         let enabled = self.plugins.enabled.iter().flatten();
-        let Some(name) = enabled.into_iter().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
+        let Some(name) = enabled.into_iter().find(|name| !known.contains(&name.as_str())) else {
+            return Ok(());
+        };
         let close = names::did_you_mean(name, known.iter().copied());
         let who = self.who_chose();
         Err(Error::new(format!("{who} names {name:?}, which is no plugin of this agent"))
@@ -140,7 +142,11 @@ impl Config {
         let all = || {
             let collectors = plugin.collectors.iter().map(|one| {
                 let options = one.options.iter().map(|option| option.name).collect::<Vec<_>>().join(", ");
-                format!("[collectors.{}] with {}", one.name, if options.is_empty() { "no options" } else { &options })
+                format!(
+                    "[collectors.{}] with {}",
+                    one.name,
+                    if options.is_empty() { "no options" } else { &options }
+                )
             });
             collectors.collect::<Vec<_>>().join("; ")
         };
@@ -186,7 +192,11 @@ mod tests {
                 name: "filesystem",
                 help: "Space",
                 families: &[],
-                options: &[OptionDescriptor { name: "mount_timeout", help: "Time.", kind: OptionKind::Seconds }],
+                options: &[OptionDescriptor {
+                    name: "mount_timeout",
+                    help: "Time.",
+                    kind: OptionKind::Seconds,
+                }],
                 on: true,
                 new: |_| Err(Error::new("not made in this test")),
             }],

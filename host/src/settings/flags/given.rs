@@ -171,7 +171,9 @@ impl Given {
         let key = option.replace('-', "_");
         let Some(linked) = self.linked(collector) else {
             let (name, on) = (flag.name.to_owned(), flag.on);
-            if let Some(value) = self.of_another(collector, flag, next.peek().and_then(|next| next.to_str()))? {
+            if let Some(value) =
+                self.of_another(collector, flag, next.peek().and_then(|next| next.to_str()))?
+            {
                 let value = value.map_or(on.into(), toml::Value::from);
                 self.set(&name, collector, &key, value)?;
             }
@@ -265,7 +267,8 @@ impl Flag {
                 let known = given.linked(collector).and_then(|collector| collector.option(option));
                 known.map_or(OptionKind::Text, |known| known.kind)
             }
-            Means::Nothing(takes) | Means::Absent { takes, .. } | Means::Refused { takes, .. } => match takes {
+            Means::Nothing(takes) | Means::Absent { takes, .. } | Means::Refused { takes, .. } => match takes
+            {
                 Takes::Nothing => OptionKind::Switch,
                 Takes::Text => OptionKind::Text,
             },
@@ -293,8 +296,10 @@ impl Written<'_> {
         }
         let name = self.name;
         let next = || next.next().and_then(|next| next.into_string().ok());
-        let text =
-            self.value.or_else(next).ok_or_else(|| Error::new(format!("--{name} needs a value behind it")))?;
+        let text = self
+            .value
+            .or_else(next)
+            .ok_or_else(|| Error::new(format!("--{name} needs a value behind it")))?;
         let value = typed(kind, &text.as_str().into());
         value.map_err(|expected| Error::new(format!("--{name} is {text:?}, {expected}")))
     }
@@ -373,18 +378,24 @@ pub(super) mod tests {
         assert_eq!(collectors.get("space", "mount_points").unwrap().as_str(), Some("/a"));
         let info = |line| super::tests::collectors(line).get("space", "info").unwrap().as_bool().unwrap();
         assert_eq!((info("--collector.space.info"), info("--no-collector.space.info")), (true, false));
-        let other_names = super::tests::collectors("--collector.space.ignored=x --collector.spaces.timeout=0");
+        let other_names =
+            super::tests::collectors("--collector.space.ignored=x --collector.spaces.timeout=0");
         assert_eq!(other_names.get("space", "exclude").unwrap().as_str(), Some("x"));
         assert_eq!(other_names.get("space", "timeout").unwrap().as_float(), Some(0.0));
     }
 
     #[test]
     fn collectors_are_switched_each_for_itself() {
-        let line = "--no-collector.space --collector.traffic --collector.disable-defaults --no-collector.tape";
+        let line =
+            "--no-collector.space --collector.traffic --collector.disable-defaults --no-collector.tape";
         let collectors = collectors(line);
-        let switched: Vec<_> = collectors.switched.iter().map(|(name, (on, _))| (name.as_str(), *on)).collect();
+        let switched: Vec<_> =
+            collectors.switched.iter().map(|(name, (on, _))| (name.as_str(), *on)).collect();
         assert_eq!(switched, [("space", false), ("traffic", true)]);
-        assert!(collectors.defaults_off && !super::tests::collectors("--no-collector.disable-defaults").defaults_off);
+        assert!(
+            collectors.defaults_off
+                && !super::tests::collectors("--no-collector.disable-defaults").defaults_off
+        );
         assert_eq!(collectors.switched["space"].1, "--no-collector.space");
     }
 
@@ -416,7 +427,10 @@ pub(super) mod tests {
     #[test]
     fn what_has_no_meaning_is_refused_by_name() {
         for (line, words) in [
-            ("--collector.tape.spool 1", &["--collector.tape.spool", "\"1\"", "--collector.tape.spool=1"][..]),
+            (
+                "--collector.tape.spool 1",
+                &["--collector.tape.spool", "\"1\"", "--collector.tape.spool=1"][..],
+            ),
             ("--collector.tape=1", &["--collector.tape takes no value"]),
             ("--collector.tape.drive", &["needs a value"]),
             ("--collector.tape --no-collector.tape", &["are both given"]),
