@@ -19,7 +19,7 @@
 //! impl Collector for Load {
 //!     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
 //!         // Nothing on a machine without the file; an error names the file.
-//!         let load = self.0.parse(out, |text| text.split(' ').next().unwrap_or_default().parse())?;
+//!         let load = self.0.parse(|text| text.split(' ').next().unwrap_or_default().parse())?;
 //!         load.into_iter().for_each(|load: f64| out.push(&LOAD1, [], load));
 //!         Ok(())
 //!     }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use relink_core::guard::Failure;
-use relink_core::{Error, Options, Paths};
+use relink_core::registry::Options;
+use relink_core::{Error, Paths};
 
-use super::super::instance::Instance;
+use super::super::instance::{Instance, Notes};
 use super::super::queue::{Call, Next, PATIENCE, Returned, Schedule, Selection, Stage, Start, Task, Walk};
 use super::super::slot::{Done, Slot};
-use crate::plugins::set::Plugin;
+use crate::plugins::set::{Collector, Plugin};
 use crate::plugins::status::Placement;
 use crate::store::snapshot::Snapshot;
 
@@ -119,24 +120,32 @@ pub(super) enum Event {
     Time,
 }
 
-pub(super) fn plugin(name: &'static str) -> Plugin {
-    Plugin {
+/// A plugin with one collector, both of this name.
+pub(super) fn plugin(name: &'static str) -> Arc<Plugin> {
+    let collector = Collector {
+        name,
+        plugin: name,
+        help: "Nothing.",
+        families: &[],
+        options: Options::new(name, Paths::default(), Default::default()),
+        new: Box::new(|_| Err(Error::new("is never made: the world answers for it"))),
+    };
+    Arc::new(Plugin {
         name,
         version: "1",
         help: "Nothing.",
-        families: &[],
         placement: Placement::Linked,
         path: None,
         generation: 1,
-        options: Options::new(name, Paths::default(), Default::default()),
-        new: Box::new(|_| Err(Error::new("is never made: the world answers for it"))),
-    }
+        collectors: vec![Arc::new(collector)],
+        off: Vec::new(),
+    })
 }
 
 pub(super) fn slot(name: &'static str) -> Slot {
-    let plugin = plugin(name);
-    let instance = Instance::new(&plugin, 1);
-    Slot::new(Arc::new(plugin), instance)
+    let collector = Arc::clone(&plugin(name).collectors[0]);
+    let instance = Instance::new(&collector, 1);
+    Slot::new(collector, instance)
 }
 
 impl World {
