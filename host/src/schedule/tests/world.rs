@@ -28,13 +28,13 @@ pub(super) enum Fault {
     None,
     /// A task lets go of the lock before it stops the timer.
     StopsTheTimerLate,
-    /// A walker keeps the lock while it is inside a plugin.
+    /// A walker keeps the lock while it is inside a collector.
     CallsUnderTheLock,
     /// A task that goes on after a pause does not set the timer.
     ForgetsTheTimer,
 }
 
-/// What a plugin does when it is called.
+/// What a collector does when it is called.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
     AtOnce,
@@ -81,7 +81,7 @@ pub(super) struct Scrape {
 
 pub(super) struct World {
     pub(super) schedule: Schedule,
-    /// Who is inside a plugin with the lock: only with [`Fault::CallsUnderTheLock`].
+    /// Who is inside a collector with the lock: only with [`Fault::CallsUnderTheLock`].
     locked: bool,
     pub(super) walkers: Vec<Walker>,
     pub(super) scrapes: Vec<Scrape>,
@@ -142,6 +142,12 @@ pub(super) fn plugin(name: &'static str) -> Arc<Plugin> {
     })
 }
 
+/// The schedule of plugins with these names, each with one collector.
+pub(super) fn schedule_of(names: &[&'static str]) -> Schedule {
+    let plugins = names.iter().map(|&name| (name, plugin(name))).collect();
+    Schedule::new(plugins, names.iter().map(|&name| (name, slot(name))).collect(), Vec::new())
+}
+
 pub(super) fn slot(name: &'static str) -> Slot {
     let collector = Arc::clone(&plugin(name).collectors[0]);
     let instance = Instance::new(&collector, 1);
@@ -153,7 +159,7 @@ impl World {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let slots: BTreeMap<_, _> = NAMES.into_iter().map(|name| (name, slot(name))).collect();
         World {
-            schedule: Schedule::new(slots, Vec::new()),
+            schedule: schedule_of(&names),
             locked: false,
             walkers: Vec::new(),
             scrapes: Vec::new(),
@@ -179,7 +185,7 @@ impl World {
             if is_still {
                 world.check_at_rest()?;
                 match world.next_time() {
-                    // Where a plugin never returns and no thread can be had, the watchdog goes on ringing.
+                    // Where a collector never returns and no thread can be had, the watchdog goes on ringing.
                     Some(then) if Some(then) != world.timer || world.somebody_waits() => {
                         world.now = world.now.max(then)
                     }
@@ -314,9 +320,8 @@ impl World {
 
     fn swap(&mut self) {
         self.swaps_left -= 1;
-        let old = self.schedule.slots.insert(NAMES[1], slot(NAMES[1]));
-        self.schedule.changed();
-        old.and_then(|old| self.schedule.let_go(old)).into_iter().for_each(Slot::retire);
+        let old = self.schedule.put(plugin(NAMES[1]), vec![slot(NAMES[1])]);
+        old.into_iter().for_each(Slot::retire);
     }
 
     fn ring(&mut self) {
@@ -340,7 +345,7 @@ impl World {
         if self.now >= deadline {
             let (readings, _) = self.schedule.cut_short(&walk, self.now);
             if readings.len() != walk.selection.0.len() {
-                return Err("a snapshot that was cut short does not name every plugin".to_owned());
+                return Err("a snapshot that was cut short does not name every collector".to_owned());
             }
             self.scrapes[place].is_answered = true;
             return Ok(());
@@ -428,7 +433,7 @@ impl World {
         let error = Error::new("has nothing to say");
         let frame =
             Err(if manner == Manner::Panics { Failure::Panicked(error) } else { Failure::Said(error) });
-        let done = Done { facts: None, frame, left_out: None };
+        let done = Done { facts: None, frame, notes: Notes::default() };
         let Call { name, serial, instance, .. } = call;
         let returned = Returned { name, serial, instance, done, began };
         let finished = self.schedule.finish(number, returned, self.now);
