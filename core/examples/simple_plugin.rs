@@ -76,10 +76,10 @@ impl Collector for Simple {
         for text in &self.settings.texts {
             out.push(&TEXTS, [text], text.len() as f64);
         }
-        if let Some(text) = &self.settings.exposition {
-            if let Err(why) = out.push_text("the option", text) {
-                out.warn(why.to_string());
-            }
+        if let Some(text) = &self.settings.exposition
+            && let Err(why) = out.push_text("the option", text)
+        {
+            out.warn(why.to_string());
         }
         match self.settings.fault {
             Some(Fault::FailCollect) => return Err(Error::new("reading device: gone").hint("bring it back")),
