@@ -134,7 +134,9 @@ impl Samples {
     /// The samples are not kept in the history.
     pub fn push_text(&mut self, source: &str, text: &str) -> Result<(), Error> {
         let room = self.limit.saturating_sub(self.len());
-        let judge = self.judge.as_mut().ok_or_else(|| Error::new("nobody judges texts here"))?;
+        let judge = self.judge.as_mut().ok_or_else(|| {
+            Error::new("there is no host to judge a text").hint("in a test, relink_testing::samples has one")
+        })?;
         self.of_texts += judge.text(source, text, room)?;
         Ok(())
     }
@@ -155,11 +157,6 @@ impl Samples {
     /// What was warned of in this collection.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
-    }
-
-    /// How many samples there may be.
-    pub fn limit(&self) -> usize {
-        self.limit
     }
 
     /// Who judges the texts that are pushed from now on.
