@@ -150,7 +150,9 @@ impl Samples {
             return relay.text(source, text);
         }
         let room = self.limit.saturating_sub(self.len());
-        let judge = self.judge.as_mut().ok_or_else(|| Error::new("nobody judges texts here"))?;
+        let judge = self.judge.as_mut().ok_or_else(|| {
+            Error::new("there is no host to judge a text").hint("in a test, relink_testing::samples has one")
+        })?;
         self.of_texts += judge.text(source, text, room)?;
         Ok(())
     }
@@ -184,16 +186,19 @@ impl Samples {
     }
 
     /// How often was warned in this collection.
+    #[doc(hidden)]
     pub fn warned(&self) -> usize {
         self.warned
     }
 
     /// How many samples were beyond the limit, and are left out.
+    #[doc(hidden)]
     pub fn dropped(&self) -> usize {
         self.dropped
     }
 
     /// How many samples there may be.
+    #[doc(hidden)]
     pub fn limit(&self) -> usize {
         self.limit
     }

@@ -11,7 +11,7 @@ thread_local! {
 }
 
 /// The system's allocator, counting for each thread by itself: tests that run at the same time don't disturb the
-/// count. [`conforms!`](crate::conforms) makes it the test's `#[global_allocator]`.
+/// count. [`conforms!`](crate::conforms!) makes it the test's `#[global_allocator]`.
 pub struct CountingAllocator;
 
 /// What this thread has allocated so far.

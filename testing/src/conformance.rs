@@ -1,4 +1,4 @@
-//! What every plugin must keep to, as one test: see [`conforms!`](crate::conforms).
+//! What every plugin must keep to, as one test: see [`conforms!`](crate::conforms!).
 
 use std::path::{Path, PathBuf};
 
@@ -94,7 +94,7 @@ macro_rules! conforms {
     };
 }
 
-/// What [`conforms!`](crate::conforms) calls.
+/// What [`conforms!`](crate::conforms!) calls.
 pub fn conforms(name: &str, tree: &Tree, cases: &[Case], readme: &str) {
     let plugin = plugin(name);
     let (mut problems, mut subjects) = (Vec::new(), Vec::new());

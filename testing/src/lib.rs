@@ -8,7 +8,7 @@
 //! assert_eq!(render(&tree, "loadavg", "{}").unwrap(), "node_load1 0.5\n…");
 //! ```
 //!
-//! and holds the plugin to the contract with one line, [`conforms!`](crate::conforms).
+//! and holds the plugin to the contract with one line, [`conforms!`](crate::conforms!).
 
 mod allocator;
 mod conformance;

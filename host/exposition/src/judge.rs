@@ -145,7 +145,9 @@ impl Given {
                 _ => Arc::new(new),
             });
         let is_in_form = parsed.as_ref().is_ok_and(|parsed| parsed.text() == words);
-        Given { source: source.into(), words: (!is_in_form).then(|| words.into()), parsed }
+        // What is refused for its length is not kept: it is refused again as quickly.
+        let is_kept = !is_in_form && words.len() <= Exposition::most_bytes(series);
+        Given { source: source.into(), words: is_kept.then(|| words.into()), parsed }
     }
 
     fn words(&self) -> Option<&str> {

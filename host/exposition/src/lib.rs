@@ -90,12 +90,16 @@ impl Exposition {
     /// line without its end (somebody still writes), timestamps, a series that stands there twice, a histogram whose
     /// buckets do not add up.
     pub fn parse(source: &str, text: &str, series: usize) -> Result<Self, Error> {
-        let most = series.saturating_mul(Samples::TEXT_BYTES);
+        let most = Self::most_bytes(series);
         if text.len() > most {
             return Err(Error::new(format!("has {} bytes, expected {most} at most", text.len()))
                 .hint("raise [collect] series"));
         }
         parse::parse(source, text, series)
+    }
+
+    const fn most_bytes(series: usize) -> usize {
+        series.saturating_mul(Samples::TEXT_BYTES)
     }
 
     /// Where it comes from.

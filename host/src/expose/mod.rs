@@ -1,5 +1,6 @@
 //! Snapshot → bytes: pure functions, one file a format.
 
+mod family;
 mod gzip;
 pub mod json;
 mod negotiate;

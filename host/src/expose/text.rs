@@ -1,7 +1,11 @@
 //! What both text formats share: the lines of a layout, and how a number is written.
 
+use std::borrow::Cow;
+
 use relink_core::Family;
-use relink_exposition::{LONGEST_NUMBER, RuntimeFamily, RuntimeSample, push_escaped, push_number};
+use relink_exposition::{LONGEST_NUMBER, RuntimeKind, RuntimeSample, push_escaped, push_number};
+
+use super::family::FamilyView;
 
 use crate::store::lines::Lines;
 use crate::store::snapshot::{Frame, Layout, Snapshot};
@@ -9,22 +13,27 @@ use crate::store::snapshot::{Frame, Layout, Snapshot};
 /// The longest number, and the newline behind it.
 const NUMBER: usize = LONGEST_NUMBER + 1;
 
-/// Renders the layout of these series, in the format that writes headers and run-time families so.
-pub(crate) fn lines(
+/// Renders a layout, in the format that writes headers, and the labels of texts, so.
+pub(super) fn lines(
     layout: &Layout,
-    header: fn(&Family, &mut Vec<u8>),
-    runtime: fn(RuntimeFamily<'_>, &mut Vec<u8>),
+    header: fn(FamilyView<'_>, &mut Vec<u8>),
+    labels: fn(RuntimeKind, &str) -> Cow<'_, str>,
 ) -> Lines {
     let series = &layout.series;
     let ends = Vec::with_capacity(series.len());
     let mut lines = Lines { text: Vec::new(), ends, runtime: Vec::new() };
-    layout.texts.families().for_each(|family| runtime(family, &mut lines.runtime));
+    for family in layout.texts.families() {
+        header(family.into(), &mut lines.runtime);
+        for sample in family.samples() {
+            push_runtime(family.name(), sample, &labels(family.kind(), sample.labels), &mut lines.runtime);
+        }
+    }
     lines.runtime.shrink_to_fit();
     let mut last = None;
     for place in series.places() {
         let (index, family) = series.family_of(place);
         if last != Some(index) {
-            header(family, &mut lines.text);
+            header(family.into(), &mut lines.text);
             last = Some(index);
         }
         push_series(family, series.labels_of(place), &mut lines.text);
@@ -77,7 +86,7 @@ fn push_series<'a>(family: &Family, values: impl Iterator<Item = &'a str>, out: 
 }
 
 /// The line of a sample whose family is known only at run time.
-pub(crate) fn push_runtime(family: &str, sample: RuntimeSample<'_>, labels: &str, out: &mut Vec<u8>) {
+fn push_runtime(family: &str, sample: RuntimeSample<'_>, labels: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(family.as_bytes());
     out.extend_from_slice(sample.suffix.as_bytes());
     if !labels.is_empty() {

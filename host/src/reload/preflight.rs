@@ -226,7 +226,7 @@ mod tests {
                 version: "1".into(),
                 source: source.map(str::to_owned),
                 path: None,
-                error: error.map(str::to_owned),
+                collectors: BTreeMap::from([((*name).to_owned(), error.map(str::to_owned))]),
                 families,
             };
             ((*name).to_owned(), plugin)
@@ -267,7 +267,7 @@ mod tests {
         let now = report(&[("a", None, None), ("b", None, Some("broken"))]);
         assert!(report(&[("a", None, None), ("b", None, Some("still"))]).judge(&now).unwrap().is_empty());
         let refused = report(&[("a", None, Some("oh"))]).judge(&now).unwrap();
-        assert_eq!(refused, [("a".to_owned(), "oh".to_owned())]);
+        assert_eq!(refused, [("a".to_owned(), "a: oh".to_owned())]);
         assert_eq!(report(&[("new", None, Some("oh"))]).judge(&now).unwrap().len(), 1);
         let mut broken = report(&[("a", None, None)]);
         broken.metrics = "up{ 1\n".into();

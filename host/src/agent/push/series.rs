@@ -225,7 +225,7 @@ pub(super) mod tests {
     use relink_exposition::Texts;
 
     use super::*;
-    use crate::store::snapshot::{Frame, Reading};
+    use crate::store::snapshot::{Frame, LeftOut, Reading};
 
     const BUSY: Family = Family::counter("busy_seconds_total", "Time busy.").labels(&["cpu", "job", "empty"]);
     const LOAD: Family = Family::gauge("load1", "Load.");
@@ -235,7 +235,9 @@ pub(super) mod tests {
     pub(in crate::agent::push) fn snapshot(layout: &Arc<Layout>, value: f64) -> Snapshot {
         let values = vec![value; layout.series.len()].into();
         let frame = Frame { layout: Arc::clone(layout), values };
-        Snapshot::new(vec![Reading { plugin: "busy", duration: Duration::ZERO, result: Ok(frame) }])
+        let left_out = LeftOut::default();
+        let result = Ok(frame);
+        Snapshot::new(vec![Reading { collector: "busy", duration: Duration::ZERO, result, left_out }])
     }
 
     pub(in crate::agent::push) fn layout(cpus: usize) -> Arc<Layout> {

@@ -9,8 +9,9 @@ use relink_core::guard::Failure;
 use super::super::queue::{
     Call, Finished, Next, PATIENCE, Returned, Runtime, Schedule, Selection, Stage, Start, Task, Walk, Walker,
 };
+use super::super::instance::Notes;
 use super::super::slot::Done;
-use super::world::slot;
+use super::world::{plugin, schedule_of, slot};
 
 const ALL: [&str; 2] = ["a", "b"];
 

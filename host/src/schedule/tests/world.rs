@@ -3,7 +3,6 @@
 //!
 //! A step of a walker is what [`worker`](super::super::worker) does between two points where another thread may come in.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -157,9 +156,8 @@ pub(super) fn slot(name: &'static str) -> Slot {
 impl World {
     pub(super) fn new(seed: u64, fault: Fault) -> World {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        let slots: BTreeMap<_, _> = NAMES.into_iter().map(|name| (name, slot(name))).collect();
         World {
-            schedule: schedule_of(&names),
+            schedule: schedule_of(&NAMES),
             locked: false,
             walkers: Vec::new(),
             scrapes: Vec::new(),
