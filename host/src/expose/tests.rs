@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use relink_core::{Error, Family, Samples};
 
 use super::table::{self, Style};
-use super::{Format, Packer, Section, body, json};
+use super::{Format, Packer, Part, Section, body, json};
 use crate::store::snapshot::{Frame, Layout, LeftOut, Reading, Snapshot};
 
 const IO: Family = Family::counter("io_seconds_total", "Time in \"I/O\".").labels(&["device", "path"]);
@@ -218,7 +218,7 @@ fn the_console_shows_errors_cuts_lines_and_ends_colours() {
     let shown = table::render(&[section(None, Some(&error), &[])], Style { color: true, width: 30 });
     let expected = "\
 \x1b[1mdisk 0.1.0\x1b[0m · Disks · \x1b[2mlinked ·\x1b[0m…
-\x1b[31m  error: \x1b[0m\x1b[31mdiskstats: reading /pr\x1b[0m…
+\x1b[31m  error: \x1b[0m\x1b[31mdiskstats: reading /\x1b[0m…
 \x1b[31m  hint:  \x1b[0m\x1b[31mrun it as root\x1b[0m
 ";
     assert_eq!(shown, expected);

@@ -3,7 +3,7 @@ use std::time::{Instant, SystemTime};
 use relink_core::{Error, Family, Samples};
 
 use super::*;
-use crate::store::snapshot::{Frame, Reading};
+use crate::store::snapshot::{Frame, LeftOut, Reading};
 
 const BUSY: Family = Family::counter("busy_seconds_total", "Busy.").labels(&["cpu", "mode"]);
 const LOAD: Family = Family::gauge("load", "Load.");
