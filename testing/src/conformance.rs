@@ -59,7 +59,6 @@ pub struct Case {
 /// read. The test fails unless
 ///
 /// - names and help texts of the declared families pass Prometheus' linter;
-/// - an option that does not exist is refused by name;
 /// - the tables of the crate's README, below `| family |` and `| option |`, list the families in their order and all
 ///   options;
 /// - all samples are of declared families, with the right labels, and no series is there twice;
@@ -113,7 +112,6 @@ pub fn conforms(name: &str, tree: &Tree, cases: &[Case], readme: &str) {
         problems.extend(survives(&subjects, tree, &file));
     }
     for subject in &subjects {
-        problems.extend(subject.accepts_anything());
         problems.extend(subject.keeps_to());
         problems.extend(subject.is_the_same_when_loaded());
     }
@@ -146,16 +144,6 @@ impl<'a> Subject<'a> {
 
     fn make(&self) -> Result<Box<dyn Collector>, Error> {
         (self.about.new)(&options(self.tree, self.about.name, self.options))
-    }
-
-    /// An option that no collector has.
-    fn accepts_anything(&self) -> Option<String> {
-        let name = self.about.name;
-        match (self.about.new)(&options(self.tree, name, r#"{"no_such_option": 1}"#)) {
-            Err(why) if why.message().contains("no_such_option") => None,
-            Err(why) => Some(format!("{name}: the option no_such_option is refused, but not by name: {why}")),
-            Ok(_) => Some(format!("{name} takes the option no_such_option; let register! read its options")),
-        }
     }
 }
 
