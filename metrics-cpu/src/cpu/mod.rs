@@ -1,60 +1,78 @@
-//! What the plugin emits.
+//! The collector `cpu`: what CPUs spend their time on, and whether they are online or throttled.
 
-use relink_core::Family;
+mod facts;
+// The other systems' collector is compiled into the tests too, so that it can't rot unseen.
+#[cfg(any(not(target_os = "linux"), test))]
+mod portable;
 
-pub(crate) const SECONDS: Family = Family::counter(
+#[cfg(target_os = "linux")]
+mod cpuinfo;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+mod online;
+#[cfg(target_os = "linux")]
+mod stat;
+#[cfg(target_os = "linux")]
+mod throttle;
+
+use relink_core::{Family, options};
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::Cpu;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use portable::Cpu;
+
+options! {
+    /// What the operator may set.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    pub(crate) struct Settings {
+        /// Whether the time spent on virtual machines is shown.
+        pub(crate) guest: bool = true,
+        /// Whether it is shown what kind of CPU each one is.
+        pub(crate) info: bool = false,
+    }
+}
+
+/// What it emits.
+pub(crate) const FAMILIES: &[Family] =
+    &[SECONDS, GUEST_SECONDS, CORE_THROTTLES, PACKAGE_THROTTLES, ISOLATED, ONLINE, INFO];
+
+const SECONDS: Family = Family::counter(
     "node_cpu_seconds_total",
     "Time that a CPU spent in a mode since boot; guest time is part of user and nice (/proc/stat).",
 )
 .labels(&["cpu", "mode"]);
 
-pub(crate) const GUEST_SECONDS: Family = Family::counter(
+const GUEST_SECONDS: Family = Family::counter(
     "node_cpu_guest_seconds_total",
     "Time that a CPU spent running virtual machines since boot, by mode (/proc/stat).",
 )
 .labels(&["cpu", "mode"]);
 
-pub(crate) const FREQUENCY: Family =
-    Family::gauge("node_cpu_scaling_frequency_hertz", "Present frequency of a CPU (cpufreq).")
-        .labels(&["cpu"]);
-
-pub(crate) const FREQUENCY_MIN: Family =
-    Family::gauge("node_cpu_scaling_frequency_min_hertz", "Lowest frequency that is allowed now (cpufreq).")
-        .labels(&["cpu"]);
-
-pub(crate) const FREQUENCY_MAX: Family =
-    Family::gauge("node_cpu_scaling_frequency_max_hertz", "Highest frequency that is allowed now (cpufreq).")
-        .labels(&["cpu"]);
-
-pub(crate) const GOVERNOR: Family = Family::gauge(
-    "node_cpu_scaling_governor",
-    "1 for the frequency governor in force, 0 for the others that there are (cpufreq).",
-)
-.labels(&["cpu", "governor"]);
-
-pub(crate) const CORE_THROTTLES: Family = Family::counter(
+const CORE_THROTTLES: Family = Family::counter(
     "node_cpu_core_throttles_total",
     "Times that a core was slowed down because of heat (thermal_throttle).",
 )
 .labels(&["package", "core"]);
 
-pub(crate) const PACKAGE_THROTTLES: Family = Family::counter(
+const PACKAGE_THROTTLES: Family = Family::counter(
     "node_cpu_package_throttles_total",
     "Times that a package was slowed down because of heat (thermal_throttle).",
 )
 .labels(&["package"]);
 
-pub(crate) const ISOLATED: Family = Family::gauge(
+const ISOLATED: Family = Family::gauge(
     "node_cpu_isolated",
     "1 for each CPU that the scheduler leaves alone (/sys/devices/system/cpu/isolated).",
 )
 .labels(&["cpu"]);
 
-pub(crate) const ONLINE: Family =
+const ONLINE: Family =
     Family::gauge("node_cpu_online", "Whether a CPU is online, of all that are plugged in (sysfs).")
         .labels(&["cpu"]);
 
-pub(crate) const INFO: Family =
+const INFO: Family =
     Family::gauge("node_cpu_info", "Always 1; the labels say what kind of CPU it is (/proc/cpuinfo).")
         .labels(&[
             "package",

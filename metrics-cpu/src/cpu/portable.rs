@@ -2,47 +2,37 @@
 //!
 //! Its usage percentages are no counters of seconds, so the families of CPU time are Linux's alone.
 
-use relink_core::{Collector, Error, Facts, Options, Samples};
+use relink_core::{Collector, Error, Facts, Paths, Samples};
 use sysinfo::{CpuRefreshKind, System};
 
-use crate::facts::CpuFacts;
-use crate::families::{FREQUENCY, INFO};
-use crate::options::Settings;
+use super::facts::CpuFacts;
+use super::{INFO, Settings};
 
 pub(crate) struct Cpu {
-    system: System,
-    labels: Vec<String>,
-    settings: Settings,
+    /// If the option `info` asks for it.
+    system: Option<System>,
     facts: CpuFacts,
 }
 
 impl Cpu {
-    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
-        let settings: Settings = options.parse()?;
-        let mut system = System::new()?;
-        system.refresh_cpu_list(CpuRefreshKind::nothing().with_frequency());
-        let labels = (0..system.cpus().len()).map(|number| number.to_string()).collect();
-        Ok(Cpu { system, labels, settings, facts: CpuFacts::default() })
+    pub(crate) fn new(_: &Paths, settings: Settings) -> Result<Self, Error> {
+        let mut system = if settings.info { Some(System::new()?) } else { None };
+        system.iter_mut().for_each(|system| system.refresh_cpu_list(CpuRefreshKind::nothing()));
+        Ok(Cpu { system, facts: CpuFacts::default() })
     }
 }
 
 impl Collector for Cpu {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        self.system.refresh_cpu_frequency();
-        for (label, cpu) in self.labels.iter().zip(self.system.cpus()) {
-            if self.settings.cpufreq && cpu.frequency() > 0 {
-                out.push(&FREQUENCY, [label], cpu.frequency() as f64 * 1e6);
-            }
-            if self.settings.cpu && self.settings.info {
-                let labels = ["", "", label, cpu.vendor_id(), "", "", cpu.brand(), "", "", ""];
-                out.push(&INFO, labels, 1.0);
-            }
+        for (number, cpu) in self.system.iter().flat_map(System::cpus).enumerate() {
+            let labels = ["", "", &number.to_string(), cpu.vendor_id(), "", "", cpu.brand(), "", "", ""];
+            out.push(&INFO, labels, 1.0);
         }
         Ok(())
     }
 
     fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
-        self.facts.push(None, out)
+        self.facts.push(out)
     }
 }
 
@@ -52,14 +42,14 @@ mod tests {
 
     #[test]
     fn each_cpu_is_described_once() {
-        let table = [("info".to_owned(), true.into())].into_iter().collect();
-        let mut cpu = Cpu::new(&Options::new("cpu", Default::default(), table)).unwrap();
-        let mut out = Samples::new(relink_testing::plugin("cpu").families, 10_000);
+        let settings = Settings { info: true, ..Settings::default() };
+        let mut cpu = Cpu::new(&Paths::default(), settings).unwrap();
+        let mut out = Samples::new(relink_testing::collector("cpu").families, 10_000);
         cpu.collect(&mut out).unwrap();
         assert_eq!(out.fault(), None);
         let set = out.series_set().unwrap();
         let infos = set.places().filter(|&at| set.family_of(at).1 == &INFO).count();
-        assert_eq!(infos, cpu.system.cpus().len());
+        assert_eq!(infos, cpu.system.unwrap().cpus().len());
         assert!(infos > 0);
     }
 }
