@@ -1,74 +1,104 @@
-//! What the plugin emits.
+//! The collector `filesystem`: which file systems are mounted, and how full they are.
 
-use relink_core::Family;
+// The other systems' collector is compiled into the tests too, so that it can't rot unseen.
+#[cfg(any(not(target_os = "linux"), test))]
+mod portable;
 
-const FILESYSTEM: &[&str] = &["device", "mountpoint", "fstype", "device_error"];
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+mod mountinfo;
+#[cfg(target_os = "linux")]
+mod mounts;
+#[cfg(target_os = "linux")]
+mod statfs;
+
+use std::time::Duration;
+
+use relink_core::{Error, Family, options};
+
+use crate::filter::Filter;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::Filesystem;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use portable::Filesystem;
+
+const MOUNT_POINTS: &str =
+    r"^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)";
+const FS_TYPES: &str = "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|\
+    iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$";
+/// node_exporter's default for the same.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+options! {
+    /// What the operator may set.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    pub(crate) struct Settings {
+        /// Mount points to leave out, as a pattern.
+        mount_points_exclude: String = MOUNT_POINTS.to_owned(),
+        /// The only mount points to show, as a pattern; in place of the exclude.
+        mount_points_include: String = String::new(),
+        /// Types of file systems to leave out, as a pattern.
+        fs_types_exclude: String = FS_TYPES.to_owned(),
+        /// The only types of file systems to show, as a pattern; in place of the exclude.
+        fs_types_include: String = String::new(),
+        /// How long a mount may take to answer before it counts as silent. No collection waits as long.
+        mount_timeout: Duration = TIMEOUT,
+    }
+}
+
+impl Settings {
+    fn mount_points(&self) -> Result<Filter, Error> {
+        let (exclude, include) = (&self.mount_points_exclude, &self.mount_points_include);
+        Filter::new("filesystem", "mount_points", exclude, include, MOUNT_POINTS)
+    }
+
+    fn fs_types(&self) -> Result<Filter, Error> {
+        let (exclude, include) = (&self.fs_types_exclude, &self.fs_types_include);
+        Filter::new("filesystem", "fs_types", exclude, include, FS_TYPES)
+    }
+}
+
+/// What it emits.
+pub(crate) const FAMILIES: &[Family] =
+    &[SIZE, FREE, AVAILABLE, FILES, FILES_FREE, READONLY, DEVICE_ERROR, MOUNT_INFO];
 
 const fn filesystem(name: &'static str, help: &'static str) -> Family {
-    Family::gauge(name, help).labels(FILESYSTEM)
+    Family::gauge(name, help).labels(&["device", "mountpoint", "fstype", "device_error"])
 }
 
-const fn disk(name: &'static str, help: &'static str) -> Family {
-    Family::counter(name, help).labels(&["device"])
-}
-
-pub(crate) const SIZE: Family = filesystem("node_filesystem_size_bytes", "Size of a file system.");
-pub(crate) const FREE: Family =
+const SIZE: Family = filesystem("node_filesystem_size_bytes", "Size of a file system.");
+const FREE: Family =
     filesystem("node_filesystem_free_bytes", "Free space, with what is reserved for the superuser.");
-pub(crate) const AVAILABLE: Family =
+const AVAILABLE: Family =
     filesystem("node_filesystem_avail_bytes", "Free space for users other than the superuser.");
-pub(crate) const FILES: Family =
-    filesystem("node_filesystem_files", "Number of inodes that a file system has in all.");
-pub(crate) const FILES_FREE: Family =
-    filesystem("node_filesystem_files_free", "Number of inodes that are free.");
-pub(crate) const READONLY: Family =
-    filesystem("node_filesystem_readonly", "Whether a file system can't be written to.");
-pub(crate) const DEVICE_ERROR: Family = filesystem(
+const FILES: Family = filesystem("node_filesystem_files", "Number of inodes that a file system has in all.");
+const FILES_FREE: Family = filesystem("node_filesystem_files_free", "Number of inodes that are free.");
+const READONLY: Family = filesystem("node_filesystem_readonly", "Whether a file system can't be written to.");
+const DEVICE_ERROR: Family = filesystem(
     "node_filesystem_device_error",
     "Whether a file system did not tell its size; the label device_error says why.",
 );
-pub(crate) const MOUNT_INFO: Family =
+const MOUNT_INFO: Family =
     Family::gauge("node_filesystem_mount_info", "Always 1; the labels say which device is mounted where.")
         .labels(&["device", "major", "minor", "mountpoint"]);
 
-pub(crate) const READS_COMPLETED: Family =
-    disk("node_disk_reads_completed_total", "Reads that a disk completed.");
-pub(crate) const READS_MERGED: Family =
-    disk("node_disk_reads_merged_total", "Reads that were merged with a neighbour before the disk saw them.");
-pub(crate) const READ_BYTES: Family = disk("node_disk_read_bytes_total", "Bytes read from a disk.");
-pub(crate) const READ_TIME: Family =
-    disk("node_disk_read_time_seconds_total", "Time that reads took, added up over all reads.");
-pub(crate) const WRITES_COMPLETED: Family =
-    disk("node_disk_writes_completed_total", "Writes that a disk completed.");
-pub(crate) const WRITES_MERGED: Family = disk(
-    "node_disk_writes_merged_total",
-    "Writes that were merged with a neighbour before the disk saw them.",
-);
-pub(crate) const WRITTEN_BYTES: Family = disk("node_disk_written_bytes_total", "Bytes written to a disk.");
-pub(crate) const WRITE_TIME: Family =
-    disk("node_disk_write_time_seconds_total", "Time that writes took, added up over all writes.");
-pub(crate) const IO_NOW: Family =
-    Family::gauge("node_disk_io_now", "Requests that a disk is working on.").labels(&["device"]);
-pub(crate) const IO_TIME: Family =
-    disk("node_disk_io_time_seconds_total", "Time in which a disk had at least one request.");
-pub(crate) const IO_TIME_WEIGHTED: Family = disk(
-    "node_disk_io_time_weighted_seconds_total",
-    "Time that all requests spent on a disk or waiting for it, added up.",
-);
-pub(crate) const DISCARDS_COMPLETED: Family =
-    disk("node_disk_discards_completed_total", "Discards that a disk completed.");
-pub(crate) const DISCARDS_MERGED: Family = disk(
-    "node_disk_discards_merged_total",
-    "Discards that were merged with a neighbour before the disk saw them.",
-);
-pub(crate) const DISCARDED_SECTORS: Family =
-    disk("node_disk_discarded_sectors_total", "Sectors of 512 bytes that were discarded.");
-pub(crate) const DISCARD_TIME: Family =
-    disk("node_disk_discard_time_seconds_total", "Time that discards took, added up over all discards.");
-pub(crate) const FLUSH_REQUESTS: Family =
-    disk("node_disk_flush_requests_total", "Flushes that a disk completed.");
-pub(crate) const FLUSH_REQUESTS_TIME: Family =
-    disk("node_disk_flush_requests_time_seconds_total", "Time that flushes took, added up over all flushes.");
-pub(crate) const DISK_INFO: Family =
-    Family::gauge("node_disk_info", "Always 1; the labels say what udev and sysfs know of a disk.")
-        .labels(&["device", "major", "minor", "path", "wwn", "model", "serial", "revision", "rotational"]);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_leave_out_what_is_no_disk() {
+        let settings = Settings::default();
+        let (mount_points, fs_types) = (settings.mount_points().unwrap(), settings.fs_types().unwrap());
+        for ignored in ["/dev", "/dev/shm", "/proc", "/sys/fs/cgroup", "/var/lib/docker/overlay2/x"] {
+            assert!(mount_points.ignores(ignored), "{ignored}");
+        }
+        for shown in ["/", "/device", "/home", "/var/lib/docker", "/run"] {
+            assert!(!mount_points.ignores(shown), "{shown}");
+        }
+        assert!(fs_types.ignores("overlay") && fs_types.ignores("cgroup2"));
+        assert!(!fs_types.ignores("ext4") && !fs_types.ignores("tmpfs"));
+        assert_eq!(settings.mount_timeout, Duration::from_secs(5));
+    }
+}

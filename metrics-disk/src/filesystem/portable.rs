@@ -2,19 +2,20 @@
 
 use std::collections::HashSet;
 
-use relink_core::{Collector, Error, Facts, Options, Samples};
+use relink_core::{Collector, Error, Facts, Paths, Samples};
 use sysinfo::Disks;
 
-use crate::facts::{space, traffic};
-use crate::families::{AVAILABLE, DEVICE_ERROR, READ_BYTES, READONLY, SIZE, WRITTEN_BYTES};
-use crate::options::Settings;
+use super::{AVAILABLE, DEVICE_ERROR, READONLY, SIZE, Settings};
+use crate::facts::space;
+use crate::filter::Filter;
 
-pub(crate) struct Disk {
+pub(crate) struct Filesystem {
     disks: Disks,
-    settings: Settings,
+    mount_points: Filter,
+    fs_types: Filter,
 }
 
-/// What is shown of one disk.
+/// What is shown of one file system.
 struct Row {
     device: String,
     mount_point: String,
@@ -22,17 +23,15 @@ struct Row {
     size: f64,
     available: f64,
     readonly: bool,
-    read: f64,
-    written: f64,
-    kind: String,
 }
 
-impl Disk {
-    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
-        Ok(Disk { settings: Settings::new(options)?, disks: Disks::new()? })
+impl Filesystem {
+    pub(crate) fn new(_: &Paths, settings: Settings) -> Result<Self, Error> {
+        let (mount_points, fs_types) = (settings.mount_points()?, settings.fs_types()?);
+        Ok(Filesystem { mount_points, fs_types, disks: Disks::new()? })
     }
 
-    /// The disks that pass the filters, each device and mount point once.
+    /// The file systems that pass the filters, each device and mount point once.
     fn rows(&mut self) -> Vec<Row> {
         self.disks.refresh(true);
         let mut seen = HashSet::new();
@@ -41,13 +40,12 @@ impl Disk {
             let device = disk.name().to_string_lossy().into_owned();
             let mount_point = disk.mount_point().to_string_lossy().into_owned();
             let fstype = disk.file_system().to_string_lossy().into_owned();
-            if self.settings.mount_points.ignores(&mount_point)
-                || self.settings.fs_types.ignores(&fstype)
+            if self.mount_points.ignores(&mount_point)
+                || self.fs_types.ignores(&fstype)
                 || !seen.insert((device.clone(), mount_point.clone()))
             {
                 continue;
             }
-            let usage = disk.usage();
             rows.push(Row {
                 device,
                 mount_point,
@@ -55,34 +53,20 @@ impl Disk {
                 size: disk.total_space() as f64,
                 available: disk.available_space() as f64,
                 readonly: disk.is_read_only(),
-                read: usage.total_read_bytes as f64,
-                written: usage.total_written_bytes as f64,
-                kind: disk.kind().to_string(),
             });
         }
         rows
     }
 }
 
-impl Collector for Disk {
+impl Collector for Filesystem {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let rows = self.rows();
-        let mut devices = HashSet::new();
-        for row in &rows {
+        for row in self.rows() {
             let labels = [row.device.as_str(), &row.mount_point, &row.fstype, ""];
-            if self.settings.filesystem {
-                out.push(&SIZE, labels, row.size);
-                out.push(&AVAILABLE, labels, row.available);
-                out.push(&READONLY, labels, f64::from(u8::from(row.readonly)));
-                out.push(&DEVICE_ERROR, labels, 0.0);
-            }
-            if self.settings.diskstats
-                && !self.settings.devices.ignores(&row.device)
-                && devices.insert(&row.device)
-            {
-                out.push(&READ_BYTES, [&row.device], row.read);
-                out.push(&WRITTEN_BYTES, [&row.device], row.written);
-            }
+            out.push(&SIZE, labels, row.size);
+            out.push(&AVAILABLE, labels, row.available);
+            out.push(&READONLY, labels, f64::from(u8::from(row.readonly)));
+            out.push(&DEVICE_ERROR, labels, 0.0);
         }
         Ok(())
     }
@@ -91,7 +75,6 @@ impl Collector for Disk {
         for row in self.rows() {
             let space = space(row.size - row.available, row.size);
             out.push(row.mount_point, format!("{} on {}, {space}", row.fstype, row.device));
-            out.push(row.device, traffic(row.read, row.written, &row.kind));
         }
         Ok(())
     }
@@ -102,18 +85,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_disk_is_shown_once() {
-        let table = ["mount_points_exclude", "fs_types_exclude"].map(|key| (key.to_owned(), "".into()));
-        let options = Options::new("disk", Default::default(), table.into_iter().collect());
-        let mut disk = Disk::new(&options).unwrap();
-        let mut out = Samples::new(relink_testing::plugin("disk").families, 10_000);
-        disk.collect(&mut out).unwrap();
+    fn each_file_system_is_shown_once() {
+        let settings = Settings {
+            mount_points_exclude: String::new(),
+            fs_types_exclude: String::new(),
+            ..Settings::default()
+        };
+        let mut filesystem = Filesystem::new(&Paths::default(), settings).unwrap();
+        let mut out = Samples::new(relink_testing::collector("filesystem").families, 10_000);
+        filesystem.collect(&mut out).unwrap();
         assert_eq!(out.fault(), None);
-        let set = out.series_set().unwrap();
-        let sizes = set.places().filter(|&at| set.family_of(at).1 == &SIZE).count();
-        assert_eq!(sizes, disk.rows().len());
+        assert_eq!(out.series_set().unwrap().len(), 4 * filesystem.rows().len());
         let mut facts = Facts::default();
-        disk.facts(&mut facts).unwrap();
-        assert_eq!(facts.rows().len(), 2 * sizes);
+        filesystem.facts(&mut facts).unwrap();
+        assert_eq!(facts.rows().len(), filesystem.rows().len());
     }
 }
