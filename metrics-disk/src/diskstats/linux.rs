@@ -286,6 +286,6 @@ mod tests {
     #[test]
     fn milliseconds_are_exact() {
         assert_eq!(value(35, MILLISECOND), 0.035);
-        assert_eq!(value(3, super::super::SECTOR), 1536.0);
+        assert_eq!(value(3, crate::diskstats::SECTOR), 1536.0);
     }
 }
