@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use relink_core::{Options, Unread};
+use relink_core::{Paths, Unread};
 
 /// Where to look.
 pub(crate) struct Places {
     /// `/run/udev/data`, a file a device.
     udev: PathBuf,
     /// `/sys/block`.
-    pub(crate) block: PathBuf,
+    block: PathBuf,
 }
 
 /// The labels; empty where nothing is known.
@@ -25,9 +25,10 @@ pub(crate) struct Identity {
 }
 
 impl Places {
-    pub(crate) fn new(options: &Options, udev: Option<PathBuf>) -> Self {
-        let udev = udev.unwrap_or_else(|| options.rootfs().join("run/udev/data"));
-        Places { udev, block: options.sysfs("block") }
+    /// The places; `udev` is the option `udev_data`.
+    pub(crate) fn new(paths: &Paths, udev: &str) -> Self {
+        let udev = if udev.is_empty() { paths.rootfs.join("run/udev/data") } else { udev.into() };
+        Places { udev, block: paths.sysfs("block") }
     }
 
     /// Reads what there is. Containers and small systems have no udev, so a missing file is no error.

@@ -1,11 +1,11 @@
-//! Facts for people: model, frequency and usage, through `sysinfo`.
+//! Facts for people: model and usage, through `sysinfo`.
 
 use std::time::Instant;
 
 use relink_core::{Error, Facts};
 use sysinfo::{Cpu, CpuRefreshKind, MINIMUM_CPU_UPDATE_INTERVAL, System};
 
-/// With more CPUs than this, a row for each would be no help, and asking each for its frequency would take long.
+/// With more CPUs than this, a row for each would be no help.
 const FEW: usize = 8;
 
 /// What is kept between two readings of usage.
@@ -15,14 +15,8 @@ pub(crate) struct CpuFacts {
 }
 
 impl CpuFacts {
-    /// Forgets the first reading.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn forget(&mut self) {
-        self.primed = None;
-    }
-
-    /// Adds the rows; usage from the second call on. `range` is the lowest and highest frequency in hertz, if known.
-    pub(crate) fn push(&mut self, range: Option<(f64, f64)>, out: &mut Facts) -> Result<(), Error> {
+    /// Adds the rows; usage from the second call on.
+    pub(crate) fn push(&mut self, out: &mut Facts) -> Result<(), Error> {
         let usage = CpuRefreshKind::nothing().with_usage();
         let (system, since) = match &mut self.primed {
             Some((system, since)) => {
@@ -32,9 +26,6 @@ impl CpuFacts {
             None => {
                 let mut system = System::new()?;
                 system.refresh_cpu_list(usage);
-                if system.cpus().len() <= FEW {
-                    system.refresh_cpu_frequency();
-                }
                 let now = Instant::now();
                 (&mut self.primed.insert((system, now)).0, now)
             }
@@ -43,21 +34,12 @@ impl CpuFacts {
         if let Some(first) = cpus.first() {
             out.push("model", model(first.brand(), cpus.len(), first.vendor_id()));
         }
-        let measured = cpus.iter().map(|cpu| cpu.frequency() as f64 * 1e6).filter(|hertz| *hertz > 0.0);
-        if let Some((low, high)) = range.or_else(|| measured.fold(None, widen)) {
-            out.push("frequency", frequency(low, high));
-        }
         // Until that time has passed, sysinfo still shows the mean since boot.
         if since.elapsed() >= MINIMUM_CPU_UPDATE_INTERVAL {
             push_usage(cpus, out);
         }
         Ok(())
     }
-}
-
-fn widen(range: Option<(f64, f64)>, hertz: f64) -> Option<(f64, f64)> {
-    let (low, high) = range.unwrap_or((hertz, hertz));
-    Some((hertz.min(low), hertz.max(high)))
 }
 
 fn push_usage(cpus: &[Cpu], out: &mut Facts) {
@@ -83,11 +65,6 @@ fn model(brand: &str, count: usize, vendor: &str) -> String {
     }
 }
 
-fn frequency(low: f64, high: f64) -> String {
-    let (low, high) = (format!("{:.2}", low / 1e9), format!("{:.2}", high / 1e9));
-    if low == high { format!("{high} GHz") } else { format!("{low} to {high} GHz") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,24 +74,20 @@ mod tests {
         assert_eq!(model("Some CPU", 2, "SomeVendor"), "Some CPU, 2 CPUs, SomeVendor");
         assert_eq!(model("", 1, ""), "1 CPU");
         assert_eq!(model("", 4, "ARM"), "ARM, 4 CPUs");
-        assert_eq!(frequency(2.6e9, 2.6001e9), "2.60 GHz");
-        assert_eq!(frequency(8e8, 3.5e9), "0.80 to 3.50 GHz");
-        assert_eq!([3.0, 1.0, 2.0].into_iter().fold(None, widen), Some((1.0, 3.0)));
     }
 
     #[test]
     fn usage_is_told_from_two_readings() {
         let mut facts = CpuFacts::default();
         let mut rows = Facts::default();
-        facts.push(Some((1e9, 2e9)), &mut rows).unwrap();
+        facts.push(&mut rows).unwrap();
         assert!(rows.rows().iter().any(|row| row.0 == "model"), "{rows:?}");
-        assert!(rows.rows().contains(&("frequency".into(), "1.00 to 2.00 GHz".into())), "{rows:?}");
         assert!(!rows.rows().iter().any(|row| row.0.starts_with("usage")), "{rows:?}");
         // What is waited for is the clock itself: sysinfo refuses to measure over a shorter time.
         let since = facts.primed.as_ref().unwrap().1;
         std::thread::sleep((since + MINIMUM_CPU_UPDATE_INTERVAL).saturating_duration_since(Instant::now()));
         let mut rows = Facts::default();
-        facts.push(None, &mut rows).unwrap();
+        facts.push(&mut rows).unwrap();
         assert!(rows.rows().iter().any(|row| row.0.starts_with("usage") && row.1.ends_with('%')), "{rows:?}");
     }
 }

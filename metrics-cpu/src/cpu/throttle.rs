@@ -1,14 +1,12 @@
 //! thermal_throttle: how often cores and packages were slowed down because of heat (x86).
 
-use relink_core::{Context, Error, Samples, Unread};
+use relink_core::{Error, Samples, Unread};
 
-use crate::families::{CORE_THROTTLES, PACKAGE_THROTTLES};
-use crate::stat::unexpected;
+use super::{CORE_THROTTLES, PACKAGE_THROTTLES};
+use crate::folders::CpuFolder;
 use crate::sysfs::{Page, SysfsFile};
-use crate::topology::CpuFolder;
 
 /// One counter a core and one a package. Empty where the CPUs have no such counters.
-#[derive(Default)]
 pub(crate) struct Throttle {
     counters: Vec<Counter>,
 }
@@ -22,14 +20,21 @@ struct Counter {
 
 impl Throttle {
     /// Finds the counters.
-    pub(crate) fn scan(cpus: &[CpuFolder], unread: &mut Unread) -> Self {
+    pub(crate) fn look(cpus: &[CpuFolder], unread: &mut Unread) -> Self {
         let mut counters: Vec<Counter> = Vec::new();
         for cpu in cpus {
-            let (Some(package), Some(core)) = (&cpu.package, &cpu.core) else { continue };
-            for (core, name) in [(Some(core), "core_throttle_count"), (None, "package_throttle_count")] {
+            let folder = cpu.path.join("thermal_throttle");
+            if unread.unless(&folder, std::fs::metadata(&folder)).is_none() {
+                continue;
+            }
+            let mut topology = |name: &str| unread.read(&cpu.path.join("topology").join(name));
+            let (Some(package), Some(core)) = (topology("physical_package_id"), topology("core_id")) else {
+                continue;
+            };
+            for (core, name) in [(Some(&core), "core_throttle_count"), (None, "package_throttle_count")] {
                 // The threads of a core, and the cores of a package, show the same counter.
-                let known = counters.iter().any(|c| c.package == *package && c.core.as_ref() == core);
-                let path = cpu.path.join("thermal_throttle").join(name);
+                let known = counters.iter().any(|c| c.package == package && c.core.as_ref() == core);
+                let path = folder.join(name);
                 if !known && unread.unless(&path, std::fs::metadata(&path)).is_some() {
                     let file = SysfsFile::new(path);
                     counters.push(Counter { package: package.clone(), core: core.cloned(), file });
@@ -39,21 +44,19 @@ impl Throttle {
         Throttle { counters }
     }
 
-    pub(crate) fn collect(&mut self, page: &mut Page, out: &mut Samples) -> Result<(), Error> {
+    pub(crate) fn collect(&mut self, page: &mut Page, out: &mut Samples) {
         for Counter { package, core, file } in &mut self.counters {
-            let Some(text) = file.read(page, out) else { continue };
-            let count = parse_count(text).context(file.path().display())?;
-            match core {
-                Some(core) => out.push(&CORE_THROTTLES, [package, core], count),
-                None => out.push(&PACKAGE_THROTTLES, [package], count),
+            match (file.parse(page, out, parse_count), core) {
+                (Some(count), Some(core)) => out.push(&CORE_THROTTLES, [package, core], count),
+                (Some(count), None) => out.push(&PACKAGE_THROTTLES, [package], count),
+                (None, _) => {}
             }
         }
-        Ok(())
     }
 }
 
 fn parse_count(text: &str) -> Result<f64, Error> {
-    text.parse::<u64>().map(|count| count as f64).map_err(|_| unexpected("a number of times", text))
+    text.parse::<u64>().map(|count| count as f64).map_err(|_| Error::expected("a number of times", text))
 }
 
 #[cfg(test)]

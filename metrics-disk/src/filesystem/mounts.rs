@@ -83,16 +83,19 @@ impl Line {
     }
 }
 
-/// All mounts, in the order in which they were mounted.
-pub(crate) fn parse(text: &[u8]) -> Result<Vec<Line>, Error> {
+/// All mounts, in the order in which they were mounted. A line that makes no sense is passed over, and noted in `odd`; if
+/// that is so for each line, it is an error.
+pub(crate) fn parse(text: &[u8], odd: &mut Vec<Error>) -> Result<Vec<Line>, Error> {
     let mut lines = Vec::new();
-    for (at, line) in text.split(|&byte| byte == b'\n').enumerate() {
-        if !line.is_empty() {
-            lines.push(parse_line(line).context(format_args!("line {}", at + 1))?);
+    for (at, line) in text.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+        match parse_line(line).context(format_args!("line {}", at + 1)) {
+            Ok(line) => lines.push(line),
+            Err(why) => odd.push(why),
         }
     }
     if lines.is_empty() {
-        return Err(Error::new("the file is empty, expected a line for each mount"));
+        let empty = || Error::new("the file is empty, expected a line for each mount");
+        return Err(odd.first().cloned().unwrap_or_else(empty));
     }
     mark_suspects(&mut lines);
     Ok(lines)
@@ -189,8 +192,15 @@ fn unescape(field: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn all(text: &[u8]) -> Vec<Line> {
+        let mut odd = Vec::new();
+        let lines = parse(text, &mut odd).unwrap();
+        assert_eq!(odd, []);
+        lines
+    }
+
     fn one(line: &str) -> Line {
-        parse(line.as_bytes()).unwrap().remove(0)
+        all(line.as_bytes()).remove(0)
     }
 
     #[test]
@@ -245,14 +255,14 @@ mod tests {
     fn what_may_hang_and_what_lies_behind_it_is_suspect() {
         let text = b"1 1 0:1 / / rw - ext4 a rw\n2 1 0:2 / /net rw - nfs4 b rw\n3 1 0:3 / /net/local rw - xfs c rw\n\
             4 1 0:4 / /network rw - xfs d rw\n5 1 0:5 / /x rw - fuse.sshfs e rw\n6 1 0:6 / /y rw - newfs f rw\n";
-        let suspects: Vec<bool> = parse(text).unwrap().iter().map(|line| line.suspect).collect();
+        let suspects: Vec<bool> = all(text).iter().map(|line| line.suspect).collect();
         assert_eq!(suspects, [false, true, true, false, true, true]);
         let root = b"1 1 0:1 / / rw - 9p a rw\n2 1 0:2 / /home rw - xfs b rw\n";
-        assert!(parse(root).unwrap().iter().all(|line| line.suspect));
+        assert!(all(root).iter().all(|line| line.suspect));
     }
 
     #[test]
-    fn what_is_no_mountinfo_is_told_with_its_line() {
+    fn an_odd_line_is_told_and_the_others_count() {
         let good = "1 1 0:1 / / rw - ext4 a rw\n";
         for bad in [
             "junk",
@@ -263,10 +273,15 @@ mod tests {
             "1 1 0:99999999999 / / rw - ext4 a rw",
             "1 1 0:1 / home rw - ext4 a rw",
         ] {
-            let error = parse(format!("{good}{bad}\n").as_bytes()).unwrap_err();
-            assert!(error.message().starts_with("line 2: expected a mount such as"), "{bad}: {error}");
+            let mut odd = Vec::new();
+            let lines = parse(format!("{good}{bad}\n{good}").as_bytes(), &mut odd).unwrap();
+            assert_eq!((lines.len(), odd.len()), (2, 1), "{bad}");
+            assert!(odd[0].message().starts_with("line 2: expected a mount such as"), "{bad}: {odd:?}");
+            let alone = parse(bad.as_bytes(), &mut Vec::new()).unwrap_err();
+            assert!(alone.message().starts_with("line 1: expected a mount such as"), "{bad}: {alone}");
         }
-        assert!(parse(b"").unwrap_err().message().starts_with("the file is empty"));
-        assert!(parse(&[0xff; 9000]).unwrap_err().message().len() < 400);
+        let refused = |text: &[u8]| parse(text, &mut Vec::new()).unwrap_err().to_string();
+        assert!(refused(b"").starts_with("the file is empty"));
+        assert!(refused(&[0xff; 9000]).len() < 400);
     }
 }

@@ -1,41 +1,13 @@
-//! `/proc/diskstats`: the traffic of each disk.
+//! The collector on Linux: `/proc/diskstats`, and what udev and sysfs know of the disks.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use relink_core::{Context, Error, Facts, Family, Options, Samples, Source, Unread};
+use relink_core::{Collector, Error, Facts, Paths, Samples, Source, Unread};
 
+use super::udev::{Identity, Places};
+use super::{COLUMNS, INFO, MILLISECOND, READ, Settings, WRITTEN};
 use crate::facts::traffic;
-use crate::families::*;
-use crate::options::Filter;
-use crate::udev::{Identity, Places};
-
-/// The kernel counts in sectors of this size, whatever the disk's own are.
-const SECTOR: f64 = 512.0;
-const MILLISECOND: f64 = 1e-3;
-
-/// The columns after the device's name, each with what one count of it is worth.
-const COLUMNS: [(Family, f64); 17] = [
-    (READS_COMPLETED, 1.0),
-    (READS_MERGED, 1.0),
-    (READ_BYTES, SECTOR),
-    (READ_TIME, MILLISECOND),
-    (WRITES_COMPLETED, 1.0),
-    (WRITES_MERGED, 1.0),
-    (WRITTEN_BYTES, SECTOR),
-    (WRITE_TIME, MILLISECOND),
-    (IO_NOW, 1.0),
-    (IO_TIME, MILLISECOND),
-    (IO_TIME_WEIGHTED, MILLISECOND),
-    (DISCARDS_COMPLETED, 1.0),
-    (DISCARDS_MERGED, 1.0),
-    (DISCARDED_SECTORS, 1.0),
-    (DISCARD_TIME, MILLISECOND),
-    (FLUSH_REQUESTS, 1.0),
-    (FLUSH_REQUESTS_TIME, MILLISECOND),
-];
-const READ: usize = 2;
-const WRITTEN: usize = 6;
+use crate::filter::Filter;
 
 /// Kernels before 4.18 have 11 columns, before 5.5 they have 15.
 const FEWEST_COLUMNS: usize = 11;
@@ -48,10 +20,20 @@ pub(crate) struct Diskstats {
     source: Source,
     places: Places,
     filter: Filter,
-    devices: Vec<Device>,
+    devices: Devices,
     looked: Option<Instant>,
     /// What the last look could not read.
     unread: Unread,
+}
+
+/// The devices, in the order of their lines.
+#[derive(Default)]
+struct Devices {
+    all: Vec<Device>,
+    /// So many of them stand in what was read so far of the present text.
+    taken: usize,
+    /// Whether it has others than the text before.
+    changed: bool,
 }
 
 struct Device {
@@ -76,29 +58,25 @@ struct Line {
 }
 
 impl Diskstats {
-    pub(crate) fn new(options: &Options, filter: Filter, udev: Option<PathBuf>) -> Self {
-        Diskstats {
-            source: Source::new(options.procfs("diskstats")),
-            places: Places::new(options, udev),
-            filter,
-            devices: Vec::new(),
+    pub(crate) fn new(paths: &Paths, settings: Settings) -> Result<Self, Error> {
+        Ok(Diskstats {
+            source: Source::new(paths.procfs("diskstats")),
+            places: Places::new(paths, &settings.udev_data),
+            filter: settings.devices()?,
+            devices: Devices::default(),
             looked: None,
             unread: Unread::default(),
-        }
+        })
     }
 
-    /// Reads the counters.
-    pub(crate) fn read(&mut self) -> Result<(), Error> {
-        let changed = update(&mut self.devices, self.source.read()?, |name| self.filter.ignores(name));
-        // After an error nobody knows which devices are new.
-        if !matches!(changed, Ok(false)) {
+    /// Reads the counters. A machine without disks has an empty file, and so have some containers.
+    fn read(&mut self, out: &mut Samples) -> Result<(), Error> {
+        let Diskstats { source, devices, filter, .. } = self;
+        let read = source.lines(out, |line, _| devices.take(line, |name| filter.ignores(name)));
+        if devices.end() {
             self.looked = None;
         }
-        changed.context(self.source.path().display())?;
-        if self.devices.is_empty() && !has_no_entries(&self.places.block) {
-            return Err(Error::new("the file is empty, expected a line for each disk"))
-                .context(self.source.path().display());
-        }
+        read?;
         self.identify();
         Ok(())
     }
@@ -109,8 +87,8 @@ impl Diskstats {
             return;
         }
         self.unread = Unread::default();
-        for at in 0..self.devices.len() {
-            let (before, rest) = self.devices.split_at_mut(at);
+        for at in 0..self.devices.all.len() {
+            let (before, rest) = self.devices.all.split_at_mut(at);
             let device = &mut rest[0];
             device.shown = !device.ignored && !before.iter().any(|other| other.name == device.name);
             if device.shown {
@@ -121,24 +99,35 @@ impl Diskstats {
         self.looked = Some(Instant::now());
     }
 
-    pub(crate) fn push(&self, out: &mut Samples) {
+    fn shown(&self) -> impl Iterator<Item = &Device> {
+        self.devices.all.iter().filter(|device| device.shown)
+    }
+}
+
+impl Collector for Diskstats {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        self.read(out)?;
         self.unread.tell(out);
-        for Device { line, name, major, minor, identity, .. } in self.devices.iter().filter(|d| d.shown) {
+        for Device { line, name, major, minor, identity, .. } in self.shown() {
             for ((family, worth), count) in COLUMNS.iter().zip(&line.counts[..line.columns]) {
                 out.push(family, [name], value(*count, *worth));
             }
             let Identity { path, wwn, model, serial, revision, rotational, .. } = identity;
-            out.push(&DISK_INFO, [name, major, minor, path, wwn, model, serial, revision, rotational], 1.0);
+            out.push(&INFO, [name, major, minor, path, wwn, model, serial, revision, rotational], 1.0);
         }
+        Ok(())
     }
 
-    pub(crate) fn facts(&self, out: &mut Facts) {
-        for device in self.devices.iter().filter(|device| device.shown) {
+    fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
+        // What is odd is told with the samples.
+        self.read(&mut Samples::new(&[], 0))?;
+        for device in self.shown() {
             let [read, written] =
                 [READ, WRITTEN].map(|column| value(device.line.counts[column], COLUMNS[column].1));
             let kind = kind(&device.name, &device.identity.rotational);
             out.push(&device.name, traffic(read, written, kind));
         }
+        Ok(())
     }
 }
 
@@ -156,39 +145,36 @@ fn value(count: u64, worth: f64) -> f64 {
     if worth == MILLISECOND { count as f64 / 1000.0 } else { count as f64 * worth }
 }
 
-/// A machine with no disks at all, as sysfs confirms it.
-fn has_no_entries(folder: &std::path::Path) -> bool {
-    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
-}
-
-/// Takes in a new text, and returns `true` if the devices are others than before. Those that stay keep their identity.
-///
-/// `ignores` is asked once a device.
-fn update(devices: &mut Vec<Device>, text: &str, ignores: impl Fn(&str) -> bool) -> Result<bool, Error> {
-    let mut count = 0;
-    let mut changed = false;
-    for (at, words) in text.lines().enumerate() {
-        let (name, line) = parse_line(words).context(format_args!("line {}", at + 1))?;
+impl Devices {
+    /// Takes in a line. A device that was there before keeps its identity; `ignores` is asked once a device.
+    fn take(&mut self, line: &str, ignores: impl Fn(&str) -> bool) -> Result<(), Error> {
+        let (name, line) = parse_line(line)?;
         let is_it = |device: &Device| {
             device.name == name && (device.line.major, device.line.minor) == (line.major, line.minor)
         };
-        match devices[count..].iter().position(is_it) {
-            Some(0) => devices[count].line = line,
+        let taken = self.taken;
+        match self.all[taken..].iter().position(is_it) {
             Some(later) => {
-                changed = true;
-                devices[count..=count + later].rotate_right(1);
-                devices[count].line = line;
+                self.changed |= later > 0;
+                self.all[taken..=taken + later].rotate_right(1);
+                self.all[taken].line = line;
             }
             None => {
-                changed = true;
-                devices.insert(count, Device::new(name, line, ignores(name)));
+                self.changed = true;
+                self.all.insert(taken, Device::new(name, line, ignores(name)));
             }
         }
-        count += 1;
+        self.taken += 1;
+        Ok(())
     }
-    changed |= count < devices.len();
-    devices.truncate(count);
-    Ok(changed)
+
+    /// Drops the devices that are no longer in the text; `true` if it had others than the one before.
+    fn end(&mut self) -> bool {
+        let changed = self.changed || self.taken < self.all.len();
+        self.all.truncate(self.taken);
+        (self.taken, self.changed) = (0, false);
+        changed
+    }
 }
 
 impl Device {
@@ -210,7 +196,7 @@ fn parse_line(line: &str) -> Result<(&str, Line), Error> {
     let mut words = line.split_ascii_whitespace();
     let major = number(words.next(), "the major number of a device")?;
     let minor = number(words.next(), "the minor number of a device")?;
-    let name = words.next().ok_or_else(|| unexpected("the name of a device", ""))?;
+    let name = words.next().ok_or_else(|| Error::expected("the name of a device", ""))?;
     let mut counts = [0; COLUMNS.len()];
     let mut columns = 0;
     for (count, word) in counts.iter_mut().zip(words) {
@@ -225,19 +211,12 @@ fn parse_line(line: &str) -> Result<(&str, Line), Error> {
 
 fn number<T: std::str::FromStr>(word: Option<&str>, expected: &str) -> Result<T, Error> {
     let word = word.unwrap_or("");
-    word.parse().map_err(|_| unexpected(expected, word))
-}
-
-/// What stands in place of what was expected, cut to a length that fits a message.
-fn unexpected(expected: &str, found: &str) -> Error {
-    let short: String = found.chars().take(40).collect();
-    Error::new(format!("expected {expected}, found {short:?}"))
+    word.parse().map_err(|_| Error::expected(expected, word))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::Settings;
 
     #[test]
     fn a_line_has_as_many_counts_as_its_kernel_knows() {
@@ -251,35 +230,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_diskstats_is_told_with_its_line() {
-        let message = |text: &str| update(&mut Vec::new(), text, |_| false).unwrap_err().message().to_owned();
-        let good = "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n";
-        assert_eq!(message("junk"), "line 1: expected the major number of a device, found \"junk\"");
-        assert_eq!(message(&format!("{good}8")), "line 2: expected the minor number of a device, found \"\"");
-        assert_eq!(message("8 1"), "line 1: expected the name of a device, found \"\"");
-        assert_eq!(message("8 1 sda1 1 2 3 4"), "line 1: 4 counts for \"sda1\", expected at least 11");
-        assert_eq!(message("8 1 sda1 1 2 3 4 -5 6"), "line 1: expected a count, found \"-5\"");
-        assert_eq!(message("\n"), "line 1: expected the major number of a device, found \"\"");
+    fn what_is_no_disk_is_told() {
+        let message = |line: &str| parse_line(line).unwrap_err().message().to_owned();
+        assert_eq!(message("junk"), "expected the major number of a device, found \"junk\"");
+        assert_eq!(message("8"), "expected the minor number of a device, found \"\"");
+        assert_eq!(message("8 1"), "expected the name of a device, found \"\"");
+        assert_eq!(message("8 1 sda1 1 2 3 4"), "4 counts for \"sda1\", expected at least 11");
+        assert_eq!(message("8 1 sda1 1 2 3 4 -5 6"), "expected a count, found \"-5\"");
     }
 
     #[test]
     fn devices_come_and_go_and_keep_what_is_known_of_them() {
-        let line = |name: &str, minor: u32| format!("8 {minor} {name} 1 2 3 4 5 6 7 8 9 10 11\n");
-        let mut devices = Vec::new();
-        assert!(update(&mut devices, &(line("sda", 0) + &line("sdc", 2)), |_| false).unwrap());
-        devices[1].identity.model = "known".to_owned();
-        assert!(!update(&mut devices, &(line("sda", 0) + &line("sdc", 2)), |_| false).unwrap());
-        assert!(
-            update(&mut devices, &(line("sda", 0) + &line("sdb", 1) + &line("sdc", 2)), |_| false).unwrap()
-        );
-        assert_eq!(devices[2].identity.model, "known");
-        assert!(update(&mut devices, &line("sdc", 2), |_| false).unwrap());
-        assert_eq!((devices.len(), devices[0].identity.model.as_str()), (1, "known"));
-        assert!(
-            update(&mut devices, &line("sdc", 3), |_| false).unwrap(),
-            "another device under the old name"
-        );
-        assert_eq!(devices[0].identity.model, "");
+        let line = |name: &str, minor: u32| format!("8 {minor} {name} 1 2 3 4 5 6 7 8 9 10 11");
+        let mut devices = Devices::default();
+        let changes = |devices: &mut Devices, lines: &[String]| {
+            lines.iter().for_each(|line| devices.take(line, |_| false).unwrap());
+            devices.end()
+        };
+        assert!(changes(&mut devices, &[line("sda", 0), line("sdc", 2)]));
+        devices.all[1].identity.model = "known".to_owned();
+        assert!(!changes(&mut devices, &[line("sda", 0), line("sdc", 2)]));
+        assert!(changes(&mut devices, &[line("sda", 0), line("sdb", 1), line("sdc", 2)]));
+        assert_eq!(devices.all[2].identity.model, "known");
+        assert!(changes(&mut devices, &[line("sdc", 2)]));
+        assert_eq!((devices.all.len(), devices.all[0].identity.model.as_str()), (1, "known"));
+        assert!(changes(&mut devices, &[line("sdc", 3)]), "another device under the old name");
+        assert_eq!(devices.all[0].identity.model, "");
     }
 
     #[test]
@@ -287,11 +263,10 @@ mod tests {
         let tree = relink_testing::Tree::new()
             .file("proc/diskstats", "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n")
             .file("root/run/udev/data/b8:0", "E:ID_MODEL=Old\n");
-        let options = Options::new("disk", tree.paths(), Default::default());
-        let mut disks = Diskstats::new(&options, Settings::new(&options).unwrap().devices, None);
+        let mut disks = Diskstats::new(&tree.paths(), Settings::default()).unwrap();
         let look = |disks: &mut Diskstats| {
-            disks.read().unwrap();
-            let Identity { model, rotational, .. } = disks.devices[0].identity.clone();
+            disks.read(&mut Samples::new(&[], 0)).unwrap();
+            let Identity { model, rotational, .. } = disks.devices.all[0].identity.clone();
             [model, rotational]
         };
         assert_eq!(look(&mut disks), ["Old", ""]);
@@ -311,6 +286,6 @@ mod tests {
     #[test]
     fn milliseconds_are_exact() {
         assert_eq!(value(35, MILLISECOND), 0.035);
-        assert_eq!(value(3, SECTOR), 1536.0);
+        assert_eq!(value(3, crate::diskstats::SECTOR), 1536.0);
     }
 }

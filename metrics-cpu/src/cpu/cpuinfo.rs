@@ -1,8 +1,8 @@
 //! `/proc/cpuinfo`: what kind of CPU each one is.
 
-use relink_core::{Context, Error, Samples, Source};
+use relink_core::{Error, Paths, Samples, Source};
 
-use crate::families::INFO;
+use super::INFO;
 
 /// The keys in the order of the family's labels; empty where an architecture has none.
 const KEYS: [&str; 10] = [
@@ -24,15 +24,27 @@ type Labels = [String; KEYS.len()];
 
 /// What `/proc/cpuinfo` said when it was last read. The kernel measures each CPU's frequency for it, so it is read
 /// only when CPUs come or go.
-#[derive(Default)]
 pub(crate) struct CpuInfo {
+    source: Source,
     cpus: Vec<Labels>,
 }
 
 impl CpuInfo {
-    pub(crate) fn read(source: &mut Source) -> Result<Self, Error> {
-        let cpus = parse(source.read()?);
-        Ok(CpuInfo { cpus: cpus.context(source.path().display())? })
+    pub(crate) fn new(paths: &Paths) -> Self {
+        CpuInfo { source: Source::new(paths.procfs("cpuinfo")), cpus: Vec::new() }
+    }
+
+    /// Reads it, unless it is known.
+    pub(crate) fn read(&mut self) -> Result<(), Error> {
+        if self.cpus.is_empty() {
+            self.cpus = self.source.parse(parse)?.unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Forgets what is known, as other CPUs are online.
+    pub(crate) fn forget(&mut self) {
+        self.cpus.clear();
     }
 
     pub(crate) fn push(&self, out: &mut Samples) {

@@ -1,11 +1,11 @@
 //! Reading `/proc/1/mountinfo`, and only when it has changed.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use relink_core::{Error, Options};
+use relink_core::{Error, Paths};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{PROC_SUPER_MAGIC, fstatfs};
 
@@ -20,17 +20,18 @@ pub(crate) struct MountInfo {
     used: usize,
     /// Open if it is of the real procfs, which announces changes; any other file is read each time.
     kept: Option<File>,
-    text: Vec<u8>,
+    /// Nothing if neither is there.
+    text: Option<Vec<u8>>,
     read_at: Option<Instant>,
 }
 
 impl MountInfo {
-    pub(crate) fn new(options: &Options) -> Self {
+    pub(crate) fn new(paths: &Paths) -> Self {
         MountInfo {
-            candidates: [options.procfs("1/mountinfo"), options.procfs("self/mountinfo")],
+            candidates: [paths.procfs("1/mountinfo"), paths.procfs("self/mountinfo")],
             used: 0,
             kept: None,
-            text: Vec::new(),
+            text: None,
             read_at: None,
         }
     }
@@ -44,14 +45,14 @@ impl MountInfo {
         self.used == 0
     }
 
-    /// The content as of the last `refresh`.
-    pub(crate) fn text(&self) -> &[u8] {
-        &self.text
+    /// The content as of the last `refresh`; nothing on a machine without the file.
+    pub(crate) fn text(&self) -> Option<&[u8]> {
+        self.text.as_deref()
     }
 
     /// Makes the next `refresh` say that the text has changed.
     pub(crate) fn forget(&mut self) {
-        self.text.clear();
+        self.text = None;
         self.read_at = None;
     }
 
@@ -68,7 +69,7 @@ impl MountInfo {
             if self.used == 0
                 && let Ok(text) = read(file)
             {
-                return Ok(self.take(text) || first);
+                return Ok(self.take(Some(text)) || first);
             }
             self.kept = None;
         }
@@ -77,14 +78,14 @@ impl MountInfo {
     }
 
     /// Keeps the text; `true` if it is another one.
-    fn take(&mut self, text: Vec<u8>) -> bool {
+    fn take(&mut self, text: Option<Vec<u8>>) -> bool {
         self.read_at = Some(Instant::now());
         let changed = self.text != text;
         self.text = text;
         changed
     }
 
-    fn open(&mut self) -> Result<Vec<u8>, Error> {
+    fn open(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let mut failures = Vec::new();
         for (at, path) in self.candidates.iter().enumerate() {
             let opened = File::open(path).and_then(|mut file| Ok((read(&mut file)?, file)));
@@ -93,12 +94,13 @@ impl MountInfo {
                     self.used = at;
                     let procfs = fstatfs(&file).is_ok_and(|found| found.f_type == PROC_SUPER_MAGIC);
                     self.kept = procfs.then_some(file);
-                    return Ok(text);
+                    return Ok(Some(text));
                 }
+                Err(why) if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
                 Err(why) => failures.push(format!("reading {}: {why}", path.display())),
             }
         }
-        Err(Error::new(failures.join("; ")))
+        if failures.is_empty() { Ok(None) } else { Err(Error::new(failures.join("; "))) }
     }
 }
 
@@ -122,9 +124,9 @@ mod tests {
 
     #[test]
     fn the_real_file_stays_open_and_is_not_read_while_nothing_changes() {
-        let mut mountinfo = MountInfo::new(&Options::default());
+        let mut mountinfo = MountInfo::new(&Paths::default());
         assert!(mountinfo.refresh().unwrap());
-        assert!(mountinfo.kept.is_some() && !mountinfo.text().is_empty());
+        assert!(mountinfo.kept.is_some() && mountinfo.text().is_some());
         // Something else on this machine may mount at any time, but not all the time.
         let unread = (0..100).any(|_| {
             let before = mountinfo.read_at;
@@ -132,12 +134,12 @@ mod tests {
         });
         assert!(unread);
         mountinfo.forget();
-        assert!(mountinfo.refresh().unwrap() && !mountinfo.text().is_empty());
+        assert!(mountinfo.refresh().unwrap() && mountinfo.text().is_some());
     }
 
     #[test]
     fn process_1_is_tried_again() {
-        let mut mountinfo = MountInfo::new(&Options::default());
+        let mut mountinfo = MountInfo::new(&Paths::default());
         mountinfo.candidates[0] = "/no/such/mountinfo".into();
         assert!(mountinfo.refresh().unwrap());
         assert_eq!((mountinfo.used, mountinfo.kept.is_some()), (1, true));
@@ -151,12 +153,15 @@ mod tests {
     #[test]
     fn another_file_is_read_each_time() {
         let tree = relink_testing::Tree::new().file("proc/self/mountinfo", "a");
-        let mut mountinfo = MountInfo::new(&Options::new("disk", tree.paths(), Default::default()));
+        let mut mountinfo = MountInfo::new(&tree.paths());
         assert!(mountinfo.refresh().unwrap() && !mountinfo.is_the_machines());
         assert!(!mountinfo.refresh().unwrap());
         tree.write("proc/1/mountinfo", "b");
         assert!(mountinfo.refresh().unwrap(), "process 1 comes first");
-        assert_eq!((mountinfo.text(), mountinfo.path().ends_with("1/mountinfo")), (&b"b"[..], true));
+        assert_eq!((mountinfo.text(), mountinfo.path().ends_with("1/mountinfo")), (Some(&b"b"[..]), true));
         assert!(mountinfo.is_the_machines());
+        std::fs::remove_dir_all(tree.path().join("proc")).unwrap();
+        assert!(mountinfo.refresh().unwrap() && mountinfo.text().is_none());
+        assert!(!mountinfo.refresh().unwrap(), "still none");
     }
 }

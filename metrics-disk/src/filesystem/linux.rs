@@ -1,4 +1,4 @@
-//! File systems: which are mounted, and how full they are.
+//! The collector on Linux: mountinfo, and statvfs(3) on each mount point.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -7,18 +7,24 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use relink_core::{Error, Facts, Family, Options, Samples};
+use relink_core::{Collector, Error, Facts, Family, Paths, Samples};
 use rustix::fs::StatVfs;
 
+use super::mountinfo::MountInfo;
+use super::mounts::{Line, parse, strip};
+use super::statfs::{Answer, Helper, Helpers, Told, ask, describe};
+use super::{AVAILABLE, DEVICE_ERROR, FILES, FILES_FREE, FREE, MOUNT_INFO, READONLY, SIZE, Settings};
 use crate::facts::space;
-use crate::families::*;
-use crate::mountinfo::MountInfo;
-use crate::mounts::{Line, parse, strip};
-use crate::options::Filter;
-use crate::statfs::{Answer, Helper, Helpers, Told, ask, describe};
+use crate::filter::Filter;
+
+/// The shortest time that counts as silence: with less, also a mount that answers at once would be silent, which it is not
+/// for node_exporter with a timeout of 0.
+const LEAST_TIMEOUT: Duration = Duration::from_millis(50);
+/// The longest `mount_timeout`.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The mounts that pass the filters.
-pub(crate) struct Filesystems {
+pub(crate) struct Filesystem {
     mountinfo: MountInfo,
     rootfs: PathBuf,
     mount_points: Filter,
@@ -27,6 +33,10 @@ pub(crate) struct Filesystems {
     timeout: Duration,
     helpers: Helpers,
     mounts: Vec<Mount>,
+    /// What of the options is not as the operator wrote it.
+    warning: Option<String>,
+    /// The lines of mountinfo that make no sense.
+    odd: Vec<Error>,
 }
 
 struct Mount {
@@ -53,30 +63,41 @@ enum Asker {
     Nobody,
 }
 
-impl Filesystems {
-    pub(crate) fn new(options: &Options, mount_points: Filter, fs_types: Filter, timeout: Duration) -> Self {
-        Filesystems {
-            mountinfo: MountInfo::new(options),
-            rootfs: options.rootfs().to_owned(),
-            mount_points,
-            fs_types,
+impl Filesystem {
+    pub(crate) fn new(paths: &Paths, settings: Settings) -> Result<Self, Error> {
+        let (timeout, warning) = timeout(settings.mount_timeout);
+        Ok(Filesystem {
+            mountinfo: MountInfo::new(paths),
+            rootfs: paths.rootfs.clone(),
+            mount_points: settings.mount_points()?,
+            fs_types: settings.fs_types()?,
             timeout,
             helpers: Helpers::new(),
             mounts: Vec::new(),
+            warning,
+            odd: Vec::new(),
+        })
+    }
+
+    /// Looks for new mounts.
+    fn look(&mut self) -> Result<(), Error> {
+        if !self.mountinfo.refresh()? {
+            return Ok(());
         }
+        self.odd.clear();
+        match self.mountinfo.text().map_or(Ok(Vec::new()), |text| parse(text, &mut self.odd)) {
+            Ok(lines) => self.take(lines),
+            Err(error) => {
+                self.mountinfo.forget();
+                return Err(error.context(self.mountinfo.path().display()));
+            }
+        }
+        Ok(())
     }
 
     /// Looks for new mounts and asks each for its size.
-    pub(crate) fn measure(&mut self) -> Result<(), Error> {
-        if self.mountinfo.refresh()? {
-            match parse(self.mountinfo.text()) {
-                Ok(lines) => self.take(lines),
-                Err(error) => {
-                    self.mountinfo.forget();
-                    return Err(error.context(self.mountinfo.path().display()));
-                }
-            }
-        }
+    fn measure(&mut self) -> Result<(), Error> {
+        self.look()?;
         let (mut slow, mut fast) = (Vec::new(), Vec::new());
         for mount in &mut self.mounts {
             match &mut mount.asker {
@@ -150,12 +171,21 @@ impl Filesystems {
             }
         }
     }
+}
 
-    pub(crate) fn push(&self, out: &mut Samples) {
+impl Collector for Filesystem {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        self.measure()?;
+        self.warning.iter().for_each(|warning| out.warn(warning));
+        for what in &self.odd {
+            out.warn(format!("{}: {what}", self.mountinfo.path().display()));
+        }
         self.mounts.iter().for_each(|mount| mount.push(self.timeout, out));
+        Ok(())
     }
 
-    pub(crate) fn facts(&self, out: &mut Facts) {
+    fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
+        self.measure()?;
         for mount in &self.mounts {
             let Line { fstype, device, .. } = &mount.line;
             let told = match mount.answer(self.timeout) {
@@ -168,6 +198,7 @@ impl Filesystems {
             };
             out.push(&mount.mount_point, format!("{fstype} on {device}, {told}"));
         }
+        Ok(())
     }
 }
 
@@ -217,6 +248,17 @@ impl Mount {
     }
 }
 
+/// The timeout, and a warning where it is less than was asked for: node_exporter takes any, so this is no reason to end.
+fn timeout(asked: Duration) -> (Duration, Option<String>) {
+    let warning = (asked > LONGEST_TIMEOUT).then(|| {
+        let (asked, longest) = (asked.as_secs_f64(), LONGEST_TIMEOUT.as_secs());
+        format!(
+            "[collectors.filesystem]: mount_timeout is {asked}, and more than {longest} seconds are not waited for"
+        )
+    });
+    (asked.clamp(LEAST_TIMEOUT, LONGEST_TIMEOUT), warning)
+}
+
 fn bytes(blocks: u64, stat: &StatVfs) -> f64 {
     blocks as f64 * stat.f_bsize as f64
 }
@@ -244,5 +286,18 @@ mod tests {
         assert_eq!(strip(b"/host", b"/host/"), Some(&b""[..]));
         assert_eq!(strip(b"/hostile", b"/host"), None);
         assert_eq!(strip(b"/home", b"/"), Some(&b"/home"[..]));
+    }
+
+    #[test]
+    fn a_timeout_is_a_short_time() {
+        assert_eq!(timeout(Duration::from_millis(1500)), (Duration::from_millis(1500), None));
+        assert_eq!(timeout(LONGEST_TIMEOUT), (LONGEST_TIMEOUT, None));
+        for long in [60.1, 3600.0] {
+            let (cut, warning) = timeout(Duration::from_secs_f64(long));
+            assert_eq!(cut, LONGEST_TIMEOUT);
+            assert!(warning.unwrap().contains(&format!("mount_timeout is {long}, and more than")), "{long}");
+        }
+        assert_eq!(timeout(Duration::MAX).0, LONGEST_TIMEOUT);
+        assert_eq!(timeout(Duration::ZERO).0, LEAST_TIMEOUT, "what answers at once is not silent");
     }
 }
