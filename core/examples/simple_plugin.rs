@@ -2,9 +2,7 @@
 //!
 //! `cargo build -p relink-core --example simple_plugin`
 
-use std::sync::Arc;
-
-use relink_core::{Collector, Error, Exposition, Facts, Family, Options, Samples, register};
+use relink_core::{Collector, Error, Facts, Family, Options, Samples, register};
 use serde::Deserialize;
 
 const CALLS: Family = Family::counter("simple_calls_total", "Collections of this instance.");
@@ -78,11 +76,10 @@ impl Collector for Simple {
         for text in &self.settings.texts {
             out.push(&TEXTS, [text], text.len() as f64);
         }
-        if let Some(text) = &self.settings.exposition {
-            let text = Arc::new(Exposition::parse("the option", text.as_bytes(), 100)?);
-            if let Err(why) = out.push_exposition(&text) {
-                out.warn(why.to_string());
-            }
+        if let Some(text) = &self.settings.exposition
+            && let Err(why) = out.push_text("the option", text)
+        {
+            out.warn(why.to_string());
         }
         match self.settings.fault {
             Some(Fault::FailCollect) => return Err(Error::new("reading device: gone").hint("bring it back")),

@@ -29,7 +29,6 @@ use std::ffi::c_void;
 
 use crate::Error;
 
-pub(crate) use export::Relay;
 #[doc(hidden)]
 pub use export::export;
 #[doc(hidden)]

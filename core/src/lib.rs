@@ -40,31 +40,27 @@ pub mod abi;
 mod collector;
 mod descriptor;
 mod error;
-mod exposition;
 #[doc(hidden)]
 pub mod guard;
 mod metric;
 mod options;
-#[cfg(feature = "pattern")]
-mod pattern;
 mod register;
 pub mod registry;
 mod samples;
 mod source;
-#[cfg(feature = "testing")]
-pub mod testing;
 mod unread;
 
 pub use collector::{Collector, Facts};
 pub use descriptor::{Descriptor, Factory};
 pub use error::{Context, Error};
-pub use exposition::{Claims, Exposition, Expositions, RuntimeFamily, RuntimeKind, RuntimeSample};
 pub use metric::{Family, Kind};
 pub use options::{Options, Paths};
-#[cfg(feature = "pattern")]
-pub use pattern::Pattern;
 #[doc(hidden)]
 pub use register::made as __made;
-pub use samples::{Samples, SeriesSet};
-pub use source::{Kept, Source, give_back_descriptors};
+pub use samples::Samples;
+#[doc(hidden)]
+pub use samples::{Judge, SeriesSet};
+#[doc(hidden)]
+pub use source::give_back_descriptors;
+pub use source::{Kept, Source, utf8};
 pub use unread::Unread;

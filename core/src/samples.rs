@@ -1,9 +1,8 @@
 //! What a collector writes into: the samples of one collection.
 
-use std::sync::Arc;
+use std::any::Any;
 
-use crate::exposition::SideLoad;
-use crate::{Claims, Error, Exposition, Expositions, Family, Kind};
+use crate::{Error, Family, Kind};
 
 /// Ends each label value. No UTF-8 text holds this byte, so two different lists of values never look alike.
 const END: u8 = 0xff;
@@ -25,10 +24,20 @@ pub struct Samples {
     last_family: usize,
     limit: usize,
     fault: Option<Error>,
-    side: SideLoad,
     warnings: Vec<String>,
-    /// In a library: the agent that judges its texts.
-    relay: Option<crate::abi::Relay>,
+    judge: Option<Box<dyn Judge>>,
+    /// How many series the texts have that were taken.
+    of_texts: usize,
+}
+
+/// Judges the texts that a collector pushes: in the agent, and in a library the way to it.
+#[doc(hidden)]
+pub trait Judge: Any + Send {
+    /// Begins another collection.
+    fn clear(&mut self);
+
+    /// Takes a text of at most `room` series and returns how many it has, or says why it takes none of it.
+    fn text(&mut self, source: &str, text: &str, room: usize) -> Result<usize, Error>;
 }
 
 /// One series: which family, and where its label values end in the shared buffer.
@@ -49,9 +58,9 @@ impl Samples {
             last_family: 0,
             limit,
             fault: None,
-            side: SideLoad::default(),
             warnings: Vec::new(),
-            relay: None,
+            judge: None,
+            of_texts: 0,
         }
     }
 
@@ -90,7 +99,9 @@ impl Samples {
             return self.fail(|| format!("a sample of the counter {} with the value {value}", family.name()));
         }
         let label_bytes = labels.iter().map(|label| label.len() + 1).sum::<usize>();
-        if self.len() >= self.limit || self.labels.len() + label_bytes > self.limit.saturating_mul(256) {
+        // A text takes the place of no declared sample: it can be told that there is no room, and they can't.
+        if self.values.len() >= self.limit || self.labels.len() + label_bytes > self.limit.saturating_mul(256)
+        {
             let limit = self.limit;
             return self.fail(|| {
                 format!("more than {limit} series, or more than {limit} times 256 bytes of label values; raise [collect] series, or emit fewer")
@@ -105,21 +116,29 @@ impl Samples {
         self.values.push(value);
     }
 
-    /// Adds the families of a text that is none of this plugin's making, such as a file that an operator's script has
-    /// written. Unlike declared families they are known only now, so the host judges each text beside all others:
+    /// How many bytes a text may have for each series that the plugin may have.
+    pub const TEXT_BYTES: usize = 512;
+
+    /// Adds the families of a text in the Prometheus format that is none of this plugin's making, such as a file that an
+    /// operator's script has written. `source` says in messages where it comes from, and stands in the help of families
+    /// that have none. Unlike declared families these are known only now, so the host reads each text and judges it beside
+    /// all others:
     ///
     /// - an error says why this text is left out, and is no fault of the collection: its other samples are shown;
-    /// - left out is a text with a name that some plugin or the agent has declared, with another type or help for a
-    ///   family of a text pushed before, with a series that one of those has, or with more series than there is room for.
+    /// - left out is a text that would break the page, or is not meant: syntax errors, a last line without its end
+    ///   (somebody still writes), timestamps, a series that stands there twice, a histogram whose buckets do not add up;
+    /// - and a text with a name that some plugin or the agent has declared, with another type or help for a family of a
+    ///   text pushed before, with a series that one of those has, or with more series than there is room for.
     ///
-    /// Push the same `Arc` again while its source is unchanged: that costs next to nothing. The samples are not kept in
-    /// the history.
-    pub fn push_exposition(&mut self, text: &Arc<Exposition>) -> Result<(), Error> {
-        if let Some(relay) = &self.relay {
-            return relay.exposition(text);
-        }
+    /// Push a text in each collection; while its words and its place among the texts are the same, it is not judged again.
+    /// The samples are not kept in the history.
+    pub fn push_text(&mut self, source: &str, text: &str) -> Result<(), Error> {
         let room = self.limit.saturating_sub(self.len());
-        self.side.push(text, self.families, room)
+        let judge = self.judge.as_mut().ok_or_else(|| {
+            Error::new("there is no host to judge a text").hint("in a test, relink_testing::samples has one")
+        })?;
+        self.of_texts += judge.text(source, text, room)?;
+        Ok(())
     }
 
     /// Tells the operator of a part that could not be read while the rest could: shown as the plugin's error in
@@ -140,24 +159,22 @@ impl Samples {
         &self.warnings
     }
 
-    /// How many samples there may be.
-    pub fn limit(&self) -> usize {
-        self.limit
+    /// Who judges the texts that are pushed from now on.
+    #[doc(hidden)]
+    pub fn set_judge(&mut self, judge: Option<Box<dyn Judge>>) {
+        self.judge = judge;
     }
 
-    /// What no text may bring, for those that are pushed from now on.
-    pub fn set_claims(&mut self, claims: &Arc<Claims>) {
-        self.side.set_claims(claims);
-    }
-
-    /// Sends texts to the agent, for the time of a call over the C interface.
-    pub(crate) fn set_relay(&mut self, relay: Option<crate::abi::Relay>) {
-        self.relay = relay;
+    /// The judge, if it is one of this kind.
+    #[doc(hidden)]
+    pub fn judge<J: Judge>(&mut self) -> Option<&mut J> {
+        let judge: &mut dyn Any = self.judge.as_deref_mut()?;
+        judge.downcast_mut()
     }
 
     /// How many samples there are, those of texts included.
     pub fn len(&self) -> usize {
-        self.values.len() + self.side.series
+        self.values.len() + self.of_texts
     }
 
     /// Whether there are none.
@@ -187,8 +204,11 @@ impl Samples {
         self.values.clear();
         self.last_family = 0;
         self.fault = None;
-        self.side.clear();
         self.warnings.clear();
+        self.of_texts = 0;
+        if let Some(judge) = &mut self.judge {
+            judge.clear();
+        }
     }
 
     /// The first mistake of this collection.
@@ -196,12 +216,12 @@ impl Samples {
         self.fault.as_ref()
     }
 
-    /// Whether these samples are of just the series in `set`, in the same order.
+    /// Whether the samples of declared families are of just the series in `set`, in the same order.
     ///
     /// The series of a machine seldom change from one collection to the next, so this comparison of two buffers
     /// is what the host pays in place of sorting and checking them anew.
     pub fn has_series_of(&self, set: &SeriesSet) -> bool {
-        self.series == set.series && self.labels == set.labels && self.side.is(&set.expositions)
+        self.series == set.series && self.labels == set.labels
     }
 
     /// The series of these samples, sorted by family; an error if one stands there twice.
@@ -211,7 +231,6 @@ impl Samples {
             series: self.series.clone(),
             labels: self.labels.clone(),
             order: Vec::new(),
-            expositions: self.side.merged(),
         };
         set.sorted()
     }
@@ -242,7 +261,6 @@ pub struct SeriesSet {
     series: Vec<Series>,
     labels: Vec<u8>,
     order: Vec<u32>,
-    expositions: Expositions,
 }
 
 impl SeriesSet {
@@ -282,11 +300,6 @@ impl SeriesSet {
         self.series.is_empty()
     }
 
-    /// The families that are known only at run time, with their samples: until a text changes, their values do not.
-    pub fn expositions(&self) -> &Expositions {
-        &self.expositions
-    }
-
     /// The families that the plugin declared.
     pub fn families(&self) -> &'static [Family] {
         self.families
@@ -306,10 +319,7 @@ impl SeriesSet {
 
     /// The label values of the series at a place, in the order of the family's label names.
     pub fn labels_of(&self, place: usize) -> impl Iterator<Item = &str> + '_ {
-        // Only whole `&str`s went into the buffer, each with its END behind it.
-        self.label_bytes(place)
-            .split_inclusive(|&byte| byte == END)
-            .map(|value| std::str::from_utf8(&value[..value.len() - 1]).unwrap_or("\u{fffd}"))
+        label_values(self.label_bytes(place))
     }
 
     fn label_bytes(&self, place: usize) -> &[u8] {

@@ -126,6 +126,14 @@ const SHORT: Duration = Duration::from_secs(60);
 static SHORT_UNTIL: AtomicU64 = AtomicU64::new(0);
 static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+/// Bytes as text; the error names the line that is none.
+pub fn utf8(bytes: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(bytes).map_err(|why| {
+        let line = bytes[..why.valid_up_to()].split(|byte| *byte == b'\n').count();
+        Error::new(format!("line {line}: not UTF-8"))
+    })
+}
+
 /// Tells all that keep files open that the process has run out of descriptors: each [`Source`] closes its file when it is
 /// next read, and for a minute opens it for each reading. The agent collects once a second for its history, so that they are
 /// free then even if no scrape can come in.
@@ -238,6 +246,12 @@ mod tests {
             uptime.read().unwrap();
             assert!(uptime.kept.0.is_some());
         }
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_by_line() {
+        assert_eq!(utf8(b"a 1\n").unwrap(), "a 1\n");
+        assert_eq!(utf8(b"a 1\n\xff 1\n").unwrap_err().message(), "line 2: not UTF-8");
     }
 
     #[cfg(unix)]

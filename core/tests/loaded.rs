@@ -115,7 +115,7 @@ fn a_text_is_judged_by_the_agent_while_the_plugin_collects() {
         create(&json!({"texts": [], "exposition": "a{y=\"\",x=\"1\"} 1\n"})).expect("an instance");
     for _ in 0..2 {
         let answer = instance.collect();
-        let text = "# TYPE a untyped\na{x=\"1\"} 1\n".to_owned();
+        let text = "a{y=\"\",x=\"1\"} 1\n".to_owned();
         assert_eq!(answer.expositions, [("the option".to_owned(), text)]);
         assert_eq!((answer.status, answer.warnings.len()), (OK, 0));
     }

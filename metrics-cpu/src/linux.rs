@@ -130,7 +130,7 @@ impl Collector for Cpu {
 
 #[cfg(test)]
 mod tests {
-    use relink_core::testing::{Tree, collect};
+    use relink_testing::{Tree, collect};
 
     use super::*;
 

@@ -54,7 +54,7 @@ mod tests {
     fn each_cpu_is_described_once() {
         let table = [("info".to_owned(), true.into())].into_iter().collect();
         let mut cpu = Cpu::new(&Options::new("cpu", Default::default(), table)).unwrap();
-        let mut out = Samples::new(relink_core::testing::plugin("cpu").families, 10_000);
+        let mut out = Samples::new(relink_testing::plugin("cpu").families, 10_000);
         cpu.collect(&mut out).unwrap();
         assert_eq!(out.fault(), None);
         let set = out.series_set().unwrap();

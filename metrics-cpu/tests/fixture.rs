@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_cpu as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const STAT: &str = "\
 cpu  30 0 60 900 0 0 0 0 0 0
@@ -36,7 +36,7 @@ fn machine() -> Tree {
         .file(&format!("{policy}/scaling_available_governors"), "performance powersave\n")
 }
 
-relink_core::conforms!("cpu", machine(), reads: 10, allocations: 0);
+relink_testing::conforms!("cpu", machine(), reads: 10, allocations: 0);
 
 /// The lines of one family.
 fn of(text: &str, family: &str) -> Vec<String> {
@@ -244,16 +244,6 @@ fn this_machine_has_cpu_time() {
     let second = of(&collect(&mut *collector, "cpu").unwrap(), "node_cpu_seconds_total");
     assert!(!first.is_empty() && first.len().is_multiple_of(8), "{first:?}");
     assert_eq!(first.len(), second.len());
-}
-
-#[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `node_")?.split('`').next()).collect();
-    let families: Vec<&str> =
-        plugin("cpu").families.iter().map(|family| &family.name()["node_".len()..]).collect();
-    assert_eq!(listed, families);
 }
 
 #[test]

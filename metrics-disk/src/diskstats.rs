@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_disk_is_looked_up_again() {
-        let tree = relink_core::testing::Tree::new()
+        let tree = relink_testing::Tree::new()
             .file("proc/diskstats", "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n")
             .file("root/run/udev/data/b8:0", "E:ID_MODEL=Old\n");
         let options = Options::new("disk", tree.paths(), Default::default());

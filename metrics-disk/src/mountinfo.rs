@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn another_file_is_read_each_time() {
-        let tree = relink_core::testing::Tree::new().file("proc/self/mountinfo", "a");
+        let tree = relink_testing::Tree::new().file("proc/self/mountinfo", "a");
         let mut mountinfo = MountInfo::new(&Options::new("disk", tree.paths(), Default::default()));
         assert!(mountinfo.refresh().unwrap() && !mountinfo.is_the_machines());
         assert!(!mountinfo.refresh().unwrap());

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use relink_core::{Error, Options, Pattern};
+use relink_core::{Error, Options};
+use relink_pattern::Pattern;
 use serde::Deserialize;
 
 const MOUNT_POINTS: &str =

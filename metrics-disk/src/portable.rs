@@ -106,7 +106,7 @@ mod tests {
         let table = ["mount_points_exclude", "fs_types_exclude"].map(|key| (key.to_owned(), "".into()));
         let options = Options::new("disk", Default::default(), table.into_iter().collect());
         let mut disk = Disk::new(&options).unwrap();
-        let mut out = Samples::new(relink_core::testing::plugin("disk").families, 10_000);
+        let mut out = Samples::new(relink_testing::plugin("disk").families, 10_000);
         disk.collect(&mut out).unwrap();
         assert_eq!(out.fault(), None);
         let set = out.series_set().unwrap();

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_disk as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, assert_switch, collect, make, render};
 
 const SDA: &str = "   8       0 sda 10 20 30 35 50 60 70 80 9 100 110\n";
 const ROOT: &str = "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard\n";
@@ -11,7 +11,7 @@ fn machine() -> Tree {
     Tree::new().file("proc/1/mountinfo", ROOT).file("proc/diskstats", SDA)
 }
 
-relink_core::conforms!("disk", machine(), reads: 4, allocations: 2);
+relink_testing::conforms!("disk", machine(), reads: 4, allocations: 2);
 
 /// The lines of one family.
 fn of(text: &str, family: &str) -> Vec<String> {
@@ -330,16 +330,6 @@ fn facts_are_for_people() {
     assert!(rows[0].0 == "/" && rows[0].1.starts_with("ext4 on /dev/vda, "), "{rows:?}");
     assert!(rows[0].1.contains(" used ("), "{rows:?}");
     assert_eq!(rows[1], ("sda".to_owned(), "read 15.4 kB, written 35.8 kB, SSD".to_owned()));
-}
-
-#[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `node_")?.split('`').next()).collect();
-    let families: Vec<&str> =
-        plugin("disk").families.iter().map(|family| &family.name()["node_".len()..]).collect();
-    assert_eq!(listed, families);
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use metrics_disk as _;
-use relink_core::testing::{Tree, collect, make};
 use relink_core::{Collector, Options, Paths};
+use relink_testing::{Tree, collect, make};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
@@ -349,7 +349,7 @@ fn the_real_mountinfo_announces_what_is_mounted() {
     std::os::unix::fs::symlink("/proc/self", tree.path().join("proc/1")).unwrap();
     let paths = Paths { rootfs: "/".into(), ..tree.paths() };
     let options = Options::new("disk", paths, Default::default());
-    let mut collector = (relink_core::testing::plugin("disk").new)(&options).unwrap();
+    let mut collector = (relink_testing::plugin("disk").new)(&options).unwrap();
     let mut seen = || about(&collect(&mut *collector, "disk").unwrap(), "node_filesystem_mount_info", &name);
     assert!(seen().is_empty());
     let Some(fuse) = mounted(Fuse::mount(&folder)) else { return };

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use relink_core::{Pattern, Samples, Unread};
+use relink_core::{Samples, Unread};
+use relink_pattern::Pattern;
 
 use crate::families::{CHIP_NAMES, FIRST_SENSOR, SENSOR_LABEL};
 use crate::files::{Class, Page, read_number};

@@ -11,7 +11,8 @@ mod sensors;
 mod supplies;
 mod thermal;
 
-use relink_core::{Collector, Error, Options, Pattern, Samples, register};
+use relink_core::{Collector, Error, Options, Samples, register};
+use relink_pattern::Pattern;
 use serde::Deserialize;
 
 use chips::Chips;
@@ -87,7 +88,7 @@ fn pattern(option: &str, text: &str) -> Result<Option<Pattern>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use relink_core::testing::{Tree, collect};
+    use relink_testing::{Tree, collect};
 
     use super::*;
 

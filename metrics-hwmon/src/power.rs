@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use relink_core::{Pattern, Samples, Unread};
+use relink_core::{Samples, Unread};
+use relink_pattern::Pattern;
 
 use crate::families::{FIRST_FIGURE, SUPPLY_INFO};
 use crate::files::{Class, Page, read, read_number};

@@ -4,7 +4,7 @@
 use std::os::unix::fs::symlink;
 
 use metrics_hwmon as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, assert_switch, collect, make, render};
 
 /// A chip of the CPU, one without a device, a zone, a fan that cools, and a laptop's battery.
 fn machine() -> Tree {
@@ -45,7 +45,7 @@ fn machine() -> Tree {
 }
 
 // Looking whether devices came or went costs allocations: a few an entry of the three folders.
-relink_core::conforms!("hwmon", machine(), reads: 24, allocations: 44);
+relink_testing::conforms!("hwmon", machine(), reads: 24, allocations: 44);
 
 #[test]
 fn a_whole_machine() {
@@ -157,16 +157,6 @@ fn chips_and_supplies_can_be_left_out() {
     assert!(error.starts_with("[plugins.hwmon]: chips_exclude is \"(\", expected a regular"), "{error}");
     let error = make(&machine(), "hwmon", r#"{"chip_exclude": ""}"#).err().unwrap().to_string();
     assert!(error.contains("unknown field `chip_exclude`"), "{error}");
-}
-
-#[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `node_")?.split('`').next()).collect();
-    let families: Vec<&str> =
-        plugin("hwmon").families.iter().map(|family| &family.name()["node_".len()..]).collect();
-    assert_eq!(listed, families);
 }
 
 #[test]

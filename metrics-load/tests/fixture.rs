@@ -1,13 +1,13 @@
 //! The plugin on trees of files such as the kernel would show.
 
 use metrics_load as _;
-use relink_core::testing::{Tree, make, plugin, render};
+use relink_testing::{Tree, make, render};
 
 fn machine() -> Tree {
     Tree::new().file("proc/loadavg", "0.90 0.76 1.39 2/78 115514\n")
 }
 
-relink_core::conforms!("load", machine(), reads: 2, allocations: 0);
+relink_testing::conforms!("load", machine(), reads: 2, allocations: 0);
 
 #[test]
 fn a_whole_machine() {
@@ -32,13 +32,4 @@ fn facts_are_for_people() {
     let mut facts = relink_core::Facts::default();
     make(&machine(), "load", "{}").unwrap().facts(&mut facts).unwrap();
     assert_eq!(facts.rows(), [("load".to_owned(), "0.9 in 1 minute, 0.76 in 5, 1.39 in 15".to_owned())]);
-}
-
-#[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    let families: Vec<&str> = plugin("load").families.iter().map(|family| family.name()).collect();
-    assert_eq!(listed, families);
 }

@@ -1,7 +1,7 @@
 //! The plugin on trees of files such as the kernel would show.
 
 use metrics_mem as _;
-use relink_core::testing::{Tree, make, plugin, render};
+use relink_testing::{Tree, make, plugin, render};
 
 const MEMINFO: &str = "\
 MemTotal:       24684084 kB
@@ -24,7 +24,7 @@ fn machine() -> Tree {
     Tree::new().file("proc/meminfo", MEMINFO)
 }
 
-relink_core::conforms!("mem", machine(), reads: 2, allocations: 0);
+relink_testing::conforms!("mem", machine(), reads: 2, allocations: 0);
 
 #[test]
 fn a_whole_machine() {
@@ -67,7 +67,7 @@ fn every_key_of_this_machine_is_known() {
     let paths = relink_core::Paths::default();
     let options = relink_core::Options::new("mem", paths, Default::default());
     let mut collector = (plugin("mem").new)(&options).unwrap();
-    let shown = relink_core::testing::collect(&mut *collector, "mem").unwrap().lines().count();
+    let shown = relink_testing::collect(&mut *collector, "mem").unwrap().lines().count();
     assert_eq!(shown, std::fs::read_to_string("/proc/meminfo").unwrap().lines().count());
 }
 
@@ -77,13 +77,4 @@ fn facts_are_for_people() {
     make(&machine(), "mem", "{}").unwrap().facts(&mut facts).unwrap();
     let row = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(facts.rows(), [row("memory", "5.9 of 23.5 GiB used (25 %)"), row("swap", "none")]);
-}
-
-#[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    let families: Vec<&str> = plugin("mem").families.iter().map(|family| family.name()).collect();
-    assert_eq!(listed, families);
 }

@@ -1,6 +1,7 @@
 //! The table `[plugins.net]` of `relink.toml`.
 
-use relink_core::{Error, Options, Pattern};
+use relink_core::{Error, Options};
+use relink_pattern::Pattern;
 use serde::Deserialize;
 
 /// What the operator wrote.

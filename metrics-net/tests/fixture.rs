@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use metrics_net as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
 use relink_core::{Options, Paths};
+use relink_testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const COUNTERS: [(&str, u32); 24] = [
     ("rx_packets", 100),
@@ -71,7 +71,7 @@ fn machine() -> Tree {
     tree.file("sys/class/net/lo/operstate", "unknown\n").file("sys/class/net/lo/statistics/rx_bytes", "1\n")
 }
 
-relink_core::conforms!("net", machine(), reads: 96, allocations: 400);
+relink_testing::conforms!("net", machine(), reads: 96, allocations: 400);
 
 fn fails(tree: &Tree, options: &str) -> String {
     render(tree, "net", options).unwrap_err().to_string()
@@ -195,16 +195,6 @@ fn facts_are_for_people() {
     make(&machine(), "net", "{}").unwrap().facts(&mut facts).unwrap();
     let row = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(facts.rows(), [row("eth0", "up, 02:fc:00:00:00:01, MTU 1500"), row("lo", "unknown")]);
-}
-
-#[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `node_")?.split('`').next()).collect();
-    let families: Vec<&str> =
-        plugin("net").families.iter().map(|family| &family.name()["node_".len()..]).collect();
-    assert_eq!(listed, families);
 }
 
 #[test]

@@ -2,9 +2,9 @@
 #![cfg(target_os = "linux")]
 
 use metrics_net as _;
-use relink_core::testing::Tree;
+use relink_testing::Tree;
 
-relink_core::conforms!(
+relink_testing::conforms!(
     "net",
     Tree::new().file("sys/class/net/lo/dev_id", "0x0\n"),
     options: r#"{"source": "netlink"}"#,

@@ -1,6 +1,7 @@
 //! The option `fields`: which of the protocols' fields are shown.
 
-use relink_core::{Error, Pattern};
+use relink_core::Error;
+use relink_pattern::Pattern;
 
 use crate::protocols::shown;
 

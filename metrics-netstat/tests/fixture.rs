@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_netstat as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, assert_switch, collect, make, render};
 
 const NETSTAT: &str = "\
 TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPTimeouts TCPRcvQDrop
@@ -75,7 +75,7 @@ fn fails(file: &str, content: &str) -> String {
     render(&tree, "netstat", r#"{"tcp_states": true}"#).unwrap_err().to_string()
 }
 
-relink_core::conforms!("netstat", machine(), reads: 24, allocations: 0);
+relink_testing::conforms!("netstat", machine(), reads: 24, allocations: 0);
 
 #[test]
 fn a_whole_machine() {
@@ -240,16 +240,6 @@ fn garbage_is_told_with_its_file_and_line() {
     }
     let error = fails("proc/sys/net/netfilter/nf_conntrack_max", "many");
     assert!(error.contains("/nf_conntrack_max: expected a number, found \"many\""), "{error}");
-}
-
-#[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `node_")?.split('`').next()).collect();
-    let families: Vec<&str> =
-        plugin("netstat").families.iter().map(|family| &family.name()["node_".len()..]).collect();
-    assert_eq!(listed, families);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_processes as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, assert_switch, collect, make, plugin, render};
 
 const ALL: &str = r#"{"states": true}"#;
 
@@ -29,7 +29,7 @@ fn machine() -> Tree {
         .file("proc/301/cmdline", "a process that ended while it was looked at")
 }
 
-relink_core::conforms!("processes", machine(), reads: 6, allocations: 0);
+relink_testing::conforms!("processes", machine(), reads: 6, allocations: 0);
 
 #[test]
 fn a_whole_machine() {
@@ -117,16 +117,6 @@ fn this_process_is_among_those_of_this_machine() {
     // The test runs in a thread of its own.
     assert!(value("node_processes_threads ") > value("node_processes_pids "));
     assert!(value("node_processes_threads_state{thread_state=\"R\"}") >= 1.0);
-}
-
-#[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `node_")?.split('`').next()).collect();
-    let families: Vec<&str> =
-        plugin("processes").families.iter().map(|family| &family.name()["node_".len()..]).collect();
-    assert_eq!(listed, families);
 }
 
 #[test]

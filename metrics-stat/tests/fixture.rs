@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_stat as _;
-use relink_core::testing::{Tree, assert_switch, make, plugin, render};
+use relink_testing::{Tree, assert_switch, make, render};
 
 const STAT: &str = "\
 cpu  30 0 60 900 0 0 0 0 0 0
@@ -20,7 +20,7 @@ fn machine() -> Tree {
     Tree::new().file("proc/stat", STAT).file("proc/sys/fs/file-nr", "704\t0\t2466170\n")
 }
 
-relink_core::conforms!("stat", machine(), reads: 4, allocations: 0);
+relink_testing::conforms!("stat", machine(), reads: 4, allocations: 0);
 
 #[test]
 fn a_whole_machine() {
@@ -82,16 +82,6 @@ fn facts_are_for_people() {
     make(&machine(), "stat", "{}").unwrap().facts(&mut facts).unwrap();
     assert!(facts.rows()[0].0 == "kernel" && facts.rows()[0].1.starts_with("Linux "), "{facts:?}");
     assert!(facts.rows()[1].0 == "up" && facts.rows()[1].1.contains(" d "), "{facts:?}");
-}
-
-#[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `node_")?.split('`').next()).collect();
-    let families: Vec<&str> =
-        plugin("stat").families.iter().map(|family| &family.name()["node_".len()..]).collect();
-    assert_eq!(listed, families);
 }
 
 const INTERRUPTS: &str = "           CPU0       CPU2

@@ -1,19 +1,18 @@
-//! One file: read when it has changed, judged as a whole.
+//! One file: read when it has changed, judged as a whole by the agent.
 
 use std::fs::Metadata;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use relink_core::{Error, Exposition, Samples};
+use relink_core::{Error, Samples, utf8};
 
 pub(crate) struct File {
     path: PathBuf,
     /// The path as text: what is no UTF-8 in it is U+FFFD.
     label: String,
-    /// How the file was when it was read, and what came of that. Nothing where it has to be read.
-    read: Option<(Seen, Result<Arc<Exposition>, Error>)>,
+    /// How the file was when it was read, and its text. Nothing where it has to be read.
+    read: Option<(Seen, Result<String, Error>)>,
     /// Whether the last collection shows it.
     verdict: Result<(), Error>,
 }
@@ -54,8 +53,8 @@ impl File {
         &self.label
     }
 
-    /// Reads the file if it is not as it was.
-    pub(crate) fn refresh(&mut self, series: usize) {
+    /// Reads the file if it is not as it was. It may have so many bytes.
+    pub(crate) fn refresh(&mut self, most: u64) {
         // Looked at first and not opened: to open a device may have an effect.
         let now = std::fs::metadata(&self.path).map(|metadata| (metadata.is_file(), Seen::of(&metadata)));
         let (is_file, seen) = match now {
@@ -68,7 +67,6 @@ impl File {
         if !is_file {
             return self.refuse(Error::new("is no regular file"));
         }
-        let most = Exposition::most_bytes(series) as u64;
         if seen.length > most {
             let why = Error::new(format!("has {} bytes, expected {most} at most", seen.length));
             self.read = Some((seen, Err(why.hint("raise [collect] series"))));
@@ -78,13 +76,7 @@ impl File {
             // It is not kept under a state that it may not have been read in.
             Ok((before, after, _)) if before != after => self.refuse(Error::new("changed while it was read")),
             Ok((seen, _, bytes)) => {
-                let parsed = Exposition::parse(&self.label, &bytes, series);
-                let text = parsed.map(|text| match &self.read {
-                    // Touched, or written anew with the same content: the host need not look at it again.
-                    Some((_, Ok(known))) if known.text() == text.text() => Arc::clone(known),
-                    _ => Arc::new(text),
-                });
-                self.read = Some((seen, text));
+                self.read = Some((seen, utf8(&bytes).map(str::to_owned)));
             }
             Err(why) => self.refuse(why.into()),
         }
@@ -109,14 +101,10 @@ impl File {
         self.read = Some((seen, Err(why)));
     }
 
-    /// Hands the file's samples on, if there is room for them and nothing against them.
-    pub(crate) fn hand_on(&mut self, room: &mut usize, out: &mut Samples) -> Result<(), Error> {
+    /// Hands the file's text on, and keeps what the agent says of it.
+    pub(crate) fn hand_on(&mut self, out: &mut Samples) -> Result<(), Error> {
         self.verdict = match &self.read {
-            Some((_, Ok(text))) if text.series() > *room => {
-                Err(Error::new(format!("has {} series, and there is room for {room} more", text.series()))
-                    .hint("raise [collect] series"))
-            }
-            Some((_, Ok(text))) => out.push_exposition(text).inspect(|()| *room -= text.series()),
+            Some((_, Ok(text))) => out.push_text(&self.label, text),
             Some((_, Err(why))) => Err(why.clone()),
             None => Ok(()),
         };
@@ -134,7 +122,11 @@ impl File {
     pub(crate) fn outcome(&self) -> String {
         match (&self.verdict, &self.read) {
             (Err(why), _) => format!("left out: {why}"),
-            (Ok(()), Some((_, Ok(text)))) => format!("{} series", text.series()),
+            (Ok(()), Some((_, Ok(text)))) => {
+                let is_sample =
+                    |line: &&str| !line.trim_start().is_empty() && !line.trim_start().starts_with('#');
+                format!("{} series", text.lines().filter(is_sample).count())
+            }
             (Ok(()), _) => "not read yet".to_owned(),
         }
     }

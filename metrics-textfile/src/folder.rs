@@ -12,15 +12,15 @@ const MOST_FILES: usize = 1000;
 
 pub(crate) struct Folder {
     path: PathBuf,
-    /// How many series a file may have.
-    series: usize,
+    /// How many bytes a file may have.
+    most: u64,
     /// Sorted by name.
     files: Vec<File>,
 }
 
 impl Folder {
-    pub(crate) fn new(path: PathBuf, series: usize) -> Self {
-        Folder { path, series, files: Vec::new() }
+    pub(crate) fn new(path: PathBuf, most: u64) -> Self {
+        Folder { path, most, files: Vec::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -52,7 +52,7 @@ impl Folder {
         // Bytes that are no UTF-8 are all shown alike, and one label can stand for one file only.
         let mut labels = HashSet::with_capacity(self.files.len());
         for file in &mut self.files {
-            file.refresh(self.series);
+            file.refresh(self.most);
             if !labels.insert(file.label().to_owned()) {
                 file.refuse(Error::new("another file's name looks the same"));
             }

@@ -57,8 +57,8 @@ impl Default for Directories {
 struct Textfile {
     /// As the operator has named them: folders, and patterns of folders.
     given: Vec<PathBuf>,
-    /// How many series a file may have.
-    series: usize,
+    /// How many bytes a file may have.
+    most: u64,
     /// The folders that were read last.
     folders: Vec<Folder>,
 }
@@ -71,7 +71,8 @@ impl Textfile {
         };
         // An empty path is node_exporter's default, and means none.
         paths.retain(|path| !path.as_os_str().is_empty());
-        Ok(Textfile { given: paths, series: options.series(), folders: Vec::new() })
+        let most = options.series().saturating_mul(Samples::TEXT_BYTES) as u64;
+        Ok(Textfile { given: paths, most, folders: Vec::new() })
     }
 
     /// Brings the folders up to date; those that were there before keep what is known of their files.
@@ -82,7 +83,7 @@ impl Textfile {
             if seen.insert(path.clone()) {
                 let before = known.iter().position(|folder| folder.path() == path);
                 let folder = before.map(|at| known.swap_remove(at));
-                self.folders.push(folder.unwrap_or_else(|| Folder::new(path, self.series)));
+                self.folders.push(folder.unwrap_or_else(|| Folder::new(path, self.most)));
             }
         }
     }
@@ -158,11 +159,8 @@ impl Collector for Textfile {
                 out.warn(format!("{}: {why}", folder.path().display()));
             }
         }
-        // The plugin's own samples have to find room as well: one a file, and one more.
-        let files = self.folders.iter().map(|folder| folder.files().len()).sum::<usize>();
-        let mut room = out.limit().saturating_sub(files + 1);
         for file in self.folders.iter_mut().flat_map(Folder::files_mut) {
-            if let Err(why) = file.hand_on(&mut room, out) {
+            if let Err(why) = file.hand_on(out) {
                 wrong = true;
                 out.warn(format!("{}: {why}", file.label()));
             }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use metrics_textfile as _;
-use relink_core::testing::{Tree, collect, make, plugin, render};
-use relink_core::{Collector, Facts, Samples};
+use relink_core::{Collector, Facts};
+use relink_testing::{Texts, Tree, collect, make, render, samples};
 
 const BACKUP: &str = "# HELP backup_ok B.\n# TYPE backup_ok gauge\nbackup_ok{job=\"home\"} 1\n";
 
@@ -21,7 +21,7 @@ fn options(tree: &Tree) -> String {
 }
 
 // Allocations: the listing, and a path and a label a file.
-relink_core::conforms!("textfile", *MACHINE, options: &options(&MACHINE), reads: 0, allocations: 16);
+relink_testing::conforms!("textfile", *MACHINE, options: &options(&MACHINE), reads: 0, allocations: 16);
 
 /// A tree with the folder `texts`.
 fn tree() -> Tree {
@@ -36,7 +36,7 @@ fn collector(tree: &Tree) -> Box<dyn Collector> {
 
 /// The lines, and what was warned of, without the folder's path.
 fn shown(collector: &mut dyn Collector, tree: &Tree) -> (String, Vec<String>) {
-    let mut samples = Samples::new(plugin("textfile").families, 1000);
+    let mut samples = samples("textfile", 1000);
     collector.collect(&mut samples).unwrap();
     let folder = tree.path().join("texts/").display().to_string();
     let warnings = samples.warnings().iter().map(|line| line.replace(&folder, "")).collect();
@@ -150,12 +150,13 @@ fn an_unchanged_file_is_not_read_again() {
     tree.write("texts/a.prom", "a 1\n");
     let path = tree.path().join("texts/a.prom");
     let mut textfile = collector(&tree);
-    let mut samples = Samples::new(plugin("textfile").families, 1000);
+    let mut samples = samples("textfile", 1000);
     let reads = || {
         std::fs::read_to_string("/proc/thread-self/io").ok().map(|io| io.lines().nth(2).unwrap().to_owned())
     };
     textfile.collect(&mut samples).unwrap();
     let set = samples.series_set().unwrap();
+    let texts = Texts::of(&mut samples).unwrap().merged();
     // The count has one read for each look at it.
     let (first, second) = (reads(), reads());
     samples.clear();
@@ -165,7 +166,7 @@ fn an_unchanged_file_is_not_read_again() {
         let number = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
         assert_eq!(number(&third) - number(&second), number(&second) - number(&first), "{third}");
     }
-    assert!(samples.has_series_of(&set));
+    assert!(samples.has_series_of(&set) && Texts::of(&mut samples).unwrap().are(&texts));
     // Touched: read, and still the same to the host.
     std::fs::File::options()
         .write(true)
@@ -175,7 +176,7 @@ fn an_unchanged_file_is_not_read_again() {
         .unwrap();
     samples.clear();
     textfile.collect(&mut samples).unwrap();
-    assert!(samples.has_series_of(&set));
+    assert!(samples.has_series_of(&set) && Texts::of(&mut samples).unwrap().are(&texts));
     assert_eq!(samples.values(), [0.0, 0.0]);
 }
 
@@ -301,7 +302,7 @@ fn a_flood_costs_what_it_brings_and_the_rest_is_shown() {
     tree.write("texts/z.prom", "z 1\n");
     let began = std::time::Instant::now();
     let mut textfile = collector(&tree);
-    let mut samples = Samples::new(plugin("textfile").families, 1000);
+    let mut samples = samples("textfile", 1000);
     textfile.collect(&mut samples).unwrap();
     assert!(samples.fault().is_none());
     let warnings: Vec<_> = samples
@@ -317,14 +318,4 @@ fn a_flood_costs_what_it_brings_and_the_rest_is_shown() {
     assert!(warnings[2].starts_with("some.prom: has 700 series, and there is room for"), "{warnings:?}");
     assert_eq!((warnings.len(), samples.len()), (3, 700 + 1 + 3));
     println!("{:?}", began.elapsed());
-}
-
-#[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `node_")?.split('`').next()).collect();
-    let families: Vec<&str> =
-        plugin("textfile").families.iter().map(|family| &family.name()["node_".len()..]).collect();
-    assert_eq!(listed, families);
 }

@@ -2,7 +2,8 @@
 //!
 //! The README lists families and options.
 
-use relink_core::{Collector, Context, Error, Facts, Family, Options, Pattern, Samples, Source, register};
+use relink_core::{Collector, Context, Error, Facts, Family, Options, Samples, Source, register};
+use relink_pattern::Pattern;
 use serde::Deserialize;
 
 const FAMILIES: &[Family] = &[

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_vmstat as _;
-use relink_core::testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, assert_switch, collect, make, render};
 
 const VMSTAT: &str = "\
 nr_free_pages 2996332
@@ -23,7 +23,7 @@ fn machine() -> Tree {
         .file("proc/sys/kernel/random/poolsize", "256\n")
 }
 
-relink_core::conforms!("vmstat", machine(), reads: 6, allocations: 0);
+relink_testing::conforms!("vmstat", machine(), reads: 6, allocations: 0);
 
 #[test]
 fn a_whole_machine() {
@@ -68,16 +68,6 @@ fn a_bad_file_is_an_error_and_a_good_one_after_it_works() {
     }
     tree.write("proc/sys/kernel/random/poolsize", "256\n");
     assert_eq!(collect(&mut *collector, "vmstat").unwrap(), good);
-}
-
-#[test]
-fn the_readme_lists_the_families() {
-    let readme = include_str!("../README.md");
-    let listed: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `node_")?.split('`').next()).collect();
-    let families: Vec<&str> =
-        plugin("vmstat").families.iter().map(|family| &family.name()["node_".len()..]).collect();
-    assert_eq!(listed, families);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use relink_core::RuntimeKind;
+use relink_exposition::RuntimeKind;
 use serde::Serialize;
 
 use crate::known;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use relink_core::{Error, Exposition, Expositions, RuntimeKind};
+use relink_core::{Error, utf8};
+use relink_exposition::{Exposition, Expositions, RuntimeKind};
 
 /// How many series a page may have: far more than a machine has, and a bound on what a broken one costs.
 const SERIES: usize = 1_000_000;
@@ -35,7 +36,7 @@ pub(crate) struct Series {
 impl Page {
     /// Reads the page that came from `source`.
     pub(crate) fn parse(source: &str, text: &[u8]) -> Result<Page, Error> {
-        let text = Exposition::parse(source, text, SERIES).map_err(|error| {
+        let text = utf8(text).and_then(|text| Exposition::parse(source, text, SERIES)).map_err(|error| {
             Error::new(format!("{source}: {}", error.message()))
                 .hint("expected a whole page of node_exporter or relink, in the Prometheus text format")
         })?;

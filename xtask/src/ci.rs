@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::failure::{Failure, Result};
 use crate::{cargo, shell, test, tidy};
 
-const ALL_FEATURES: &str = "relink-core/testing,relink-core/linkme,relink/linkme";
+const ALL_FEATURES: &str = "relink-core/linkme,relink/linkme";
 
 type Step = (&'static str, fn() -> Result<()>);
 

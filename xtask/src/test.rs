@@ -26,9 +26,7 @@ pub(crate) fn perform(filter: &[OsString]) -> Result<()> {
 
     let mut failures = Vec::new();
     let mut keep = |result: Result<()>| failures.extend(result.err());
-    keep(shell::run(
-        tests(&["--workspace", "--features", "relink-core/testing"], filter).env(SKIP_LOG, &log),
-    ));
+    keep(shell::run(tests(&["--workspace"], filter).env(SKIP_LOG, &log)));
     let again = with_linkme(&workspace);
     let again: Vec<&str> = again.iter().map(String::as_str).collect();
     keep(shell::run(tests(&again, filter).env(SKIP_LOG, &log)));
@@ -51,11 +49,12 @@ fn tests(what: &[&str], filter: &[OsString]) -> Command {
 /// What the registry makes a difference to: the contract, the plugins, and the agent that links them.
 fn with_linkme(workspace: &Workspace) -> Vec<String> {
     let plugins = workspace.plugins();
-    let packages =
-        ["relink-core", AGENT].into_iter().chain(plugins.iter().map(|plugin| plugin.package.name.as_str()));
+    let packages = ["relink-core", "relink-testing", AGENT]
+        .into_iter()
+        .chain(plugins.iter().map(|plugin| plugin.package.name.as_str()));
     let mut args: Vec<String> =
         packages.flat_map(|package| ["--package".to_owned(), package.to_owned()]).collect();
-    let features = format!("relink-core/testing,relink-core/linkme,{AGENT}/linkme");
+    let features = format!("relink-core/linkme,{AGENT}/linkme");
     args.extend(["--features".to_owned(), features]);
     args
 }
@@ -151,8 +150,8 @@ mod tests {
     fn linkme_is_tried_where_it_matters() {
         assert_eq!(
             with_linkme(&example()).join(" "),
-            "--package relink-core --package relink --package metrics-cpu --package metrics-disk \
-             --features relink-core/testing,relink-core/linkme,relink/linkme"
+            "--package relink-core --package relink-testing --package relink --package metrics-cpu --package metrics-disk \
+             --features relink-core/linkme,relink/linkme"
         );
     }
 

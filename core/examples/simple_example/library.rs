@@ -101,12 +101,11 @@ impl Receive for Answer {
     }
 
     /// Takes what has no family `taken`.
-    fn exposition(&mut self, source: &str, text: &[u8]) -> Result<(), Error> {
-        let text = String::from_utf8_lossy(text).into_owned();
+    fn exposition(&mut self, source: &str, text: &str) -> Result<(), Error> {
         if text.contains("taken") {
             return Err(Error::new("taken is somebody else's"));
         }
-        self.expositions.push((source.to_owned(), text));
+        self.expositions.push((source.to_owned(), text.to_owned()));
         Ok(())
     }
 

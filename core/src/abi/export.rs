@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use super::*;
 use crate::guard::{Failure, guarded};
-use crate::{Collector, Context, Descriptor, Exposition, Facts, Kind, Options, Paths, Samples};
+use crate::{Collector, Context, Descriptor, Facts, Judge, Kind, Options, Paths, Samples};
 
 /// A table with what its functions need behind it.
 #[repr(C)]
@@ -95,17 +95,17 @@ impl Out<'_> {
         }
     }
 
-    fn exposition(&self, text: &Exposition) -> Result<(), Error> {
+    fn exposition(&self, source: &str, text: &str) -> Result<(), Error> {
         let Some(exposition) = newer!(self, exposition) else {
             return Err(Error::new("this agent takes no families at run time")
                 .hint("it speaks the plugin interface 1.0; 1.1 is needed, so use a newer relink"));
         };
-        let (source, whole) = (Text::of(text.source()), Text::of(text.text()));
+        let (source, text) = (Text::of(source), Text::of(text));
         let mut reason = Text::of("");
         // SAFETY: the sink is valid for this call, and so are the texts; the reason is copied before the sink is used
         // again.
         unsafe {
-            match exposition((*self.0).context, source, whole, &mut reason) {
+            match exposition((*self.0).context, source, text, &mut reason) {
                 OK => Ok(()),
                 _ => Err(Error::new(reason.lossy())),
             }
@@ -137,14 +137,17 @@ unsafe fn out<'a>(sink: *const Sink) -> Out<'a> {
 
 /// Passes the texts that a collector pushes on to the agent while `collect` runs: only there is known what the other
 /// plugins have.
-pub(crate) struct Relay(Out<'static>);
+struct Relay(Out<'static>);
 
 // SAFETY: it is set and taken away within one call of `collect`, on that thread; between the calls there is none.
 unsafe impl Send for Relay {}
 
-impl Relay {
-    pub(crate) fn exposition(&self, text: &Exposition) -> Result<(), Error> {
-        self.0.exposition(text)
+impl Judge for Relay {
+    fn clear(&mut self) {}
+
+    /// How many series it has is the agent's to know, as is how much room there is.
+    fn text(&mut self, source: &str, text: &str, _: usize) -> Result<usize, Error> {
+        self.0.exposition(source, text).map(|()| 0)
     }
 }
 
@@ -183,12 +186,12 @@ unsafe extern "C" fn collect(instance: *mut c_void, sink: *const Sink) -> i32 {
     let samples = &mut instance.samples;
     samples.clear();
     // SAFETY: the sink is valid for this call, at whose end the relay is taken away.
-    samples.set_relay(Some(Relay(unsafe { self::out(sink) })));
+    samples.set_judge(Some(Box::new(Relay(unsafe { self::out(sink) }))));
     let outcome = guarded(|| {
         instance.collector.collect(samples)?;
         samples.fault().map_or(Ok(()), |fault| Err(fault.clone()))
     });
-    samples.set_relay(None);
+    samples.set_judge(None);
     if outcome.is_ok() {
         out.warnings(samples.warnings());
         let mut labels = Vec::new();

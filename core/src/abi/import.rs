@@ -7,9 +7,8 @@ use std::ffi::c_void;
 use std::ptr;
 
 use super::*;
-use crate::exposition::Texts;
 use crate::guard::{Broken, Failure};
-use crate::{Collector, Descriptor, Facts, Family, Kind, Options, Paths, Samples};
+use crate::{Collector, Descriptor, Facts, Family, Kind, Options, Paths, Samples, utf8};
 
 /// More than any plugin has; a larger number is no number.
 const MOST_FAMILIES: usize = 10_000;
@@ -51,7 +50,7 @@ pub trait Receive {
     fn error(&mut self, _error: &Error) {}
 
     /// A text in the Prometheus format and its source; an error says why none of it is taken.
-    fn exposition(&mut self, _source: &str, _text: &[u8]) -> Result<(), Error> {
+    fn exposition(&mut self, _source: &str, _text: &str) -> Result<(), Error> {
         Err(Error::new("a text is taken during a collection only"))
     }
 
@@ -132,7 +131,6 @@ unsafe fn described(table: &PluginTable) -> Result<Descriptor, Error> {
 
 impl Imported {
     /// A plugin of this executable, as a loaded one.
-    #[cfg(feature = "testing")]
     pub fn linked(plugin: &'static Descriptor) -> Result<Self, Error> {
         // SAFETY: `export` makes what `import` asks for.
         unsafe { import(export(plugin)) }
@@ -153,7 +151,7 @@ impl Imported {
     pub fn collector(&self, options: &Options) -> Result<Box<dyn Collector>, Error> {
         let json = serde_json::to_string(options.table())?;
         let instance = as_if_linked(self.create(&json, options.paths(), options.series(), &mut Nothing))?;
-        Ok(Box::new(Loaded { instance, texts: Texts::default() }))
+        Ok(Box::new(Loaded(instance)))
     }
 
     /// Makes an instance, with options as a JSON object and room for so many series.
@@ -203,19 +201,15 @@ impl Drop for Instance {
 }
 
 /// An instance as a collector.
-struct Loaded {
-    instance: Instance,
-    texts: Texts,
-}
+struct Loaded(Instance);
 
 impl Collector for Loaded {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        self.texts.begin();
-        as_if_linked(self.instance.collect(&mut Collection { out, texts: &mut self.texts }))
+        as_if_linked(self.0.collect(out))
     }
 
     fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
-        as_if_linked(self.instance.facts(out))
+        as_if_linked(self.0.facts(out))
     }
 }
 
@@ -238,23 +232,17 @@ impl Receive for Facts {
     }
 }
 
-/// Where a collection goes.
-struct Collection<'a> {
-    out: &'a mut Samples,
-    texts: &'a mut Texts,
-}
-
-impl Receive for Collection<'_> {
+impl Receive for Samples {
     fn sample(&mut self, family: usize, labels: &[&str], value: f64) {
-        self.out.push_index(family, labels, value);
+        self.push_index(family, labels, value);
     }
 
-    fn exposition(&mut self, source: &str, text: &[u8]) -> Result<(), Error> {
-        self.texts.push(source, text, self.out)
+    fn exposition(&mut self, source: &str, text: &str) -> Result<(), Error> {
+        self.push_text(source, text)
     }
 
     fn warning(&mut self, message: &str) {
-        self.out.warn(message);
+        self.warn(message);
     }
 }
 
@@ -327,7 +315,7 @@ unsafe extern "C" fn error(context: *mut c_void, message: Text, hint: Text) {
 unsafe extern "C" fn exposition(context: *mut c_void, source: Text, text: Text, reason: *mut Text) -> i32 {
     // SAFETY: as in `fact`.
     let (call, source, text) = unsafe { (of(context), source.lossy(), text.bytes()) };
-    let Err(why) = call.into.exposition(&source, text) else { return OK };
+    let Err(why) = utf8(text).and_then(|text| call.into.exposition(&source, text)) else { return OK };
     call.reason = why.to_string();
     if !reason.is_null() {
         // SAFETY: the interface says that it is a place for a text.

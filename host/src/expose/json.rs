@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use relink_core::{Family, Kind, RuntimeFamily, RuntimeKind};
+use relink_core::Family;
+use relink_exposition::{RuntimeFamily, RuntimeKind};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
@@ -11,6 +12,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::Section;
+use super::family::FamilyView;
 use crate::store::snapshot::Frame;
 
 /// A family and its samples.
@@ -48,37 +50,30 @@ struct SampleJson<'a> {
 /// The families that a plugin declared with the samples of a frame; a family that has none has an empty list. Behind
 /// them those that it brought at run time.
 pub fn families<'a>(declared: &'a [Family], frame: Option<&'a Frame>) -> Vec<FamilyJson<'a>> {
-    let declared = declared.iter().map(|family| FamilyJson {
-        name: family.name(),
-        kind: match family.kind() {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Unknown => "unknown",
-        },
-        help: family.help(),
-        unit: family.unit(),
-        samples: frame.map(|frame| samples(family, frame)).unwrap_or_default(),
+    let declared = declared.iter().map(|family| {
+        FamilyJson::new(family.into(), frame.map(|frame| samples(family, frame)).unwrap_or_default())
     });
-    let brought = frame.into_iter().flat_map(|frame| frame.layout.series.expositions().families());
-    declared.chain(brought.map(runtime)).collect()
+    let brought = frame.into_iter().flat_map(|frame| frame.layout.texts.families());
+    declared.chain(brought.map(|family| FamilyJson::new(family.into(), samples_of_text(family)))).collect()
 }
 
-fn runtime(family: RuntimeFamily<'_>) -> FamilyJson<'_> {
+impl<'a> FamilyJson<'a> {
+    fn new(family: FamilyView<'a>, samples: Vec<SampleJson<'a>>) -> Self {
+        let kind = match family.kind {
+            RuntimeKind::Untyped => "unknown",
+            kind => kind.name(),
+        };
+        FamilyJson { name: family.name, kind, help: family.help, unit: family.unit, samples }
+    }
+}
+
+fn samples_of_text(family: RuntimeFamily<'_>) -> Vec<SampleJson<'_>> {
     let samples = family.samples().map(|sample| SampleJson {
         suffix: sample.suffix,
         labels: Labels::Owned(sample.label_pairs().into_iter().collect()),
         value: Number(sample.value),
     });
-    FamilyJson {
-        name: family.name(),
-        kind: match family.kind() {
-            RuntimeKind::Untyped => "unknown",
-            kind => kind.name(),
-        },
-        help: family.help(),
-        unit: "",
-        samples: samples.collect(),
-    }
+    samples.collect()
 }
 
 fn samples<'a>(family: &'a Family, frame: &'a Frame) -> Vec<SampleJson<'a>> {

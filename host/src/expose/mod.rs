@@ -1,5 +1,6 @@
 //! Snapshot → bytes: pure functions, one file a format.
 
+mod family;
 mod gzip;
 pub mod json;
 mod negotiate;
@@ -11,7 +12,6 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod text;
-mod validate;
 
 use std::time::Duration;
 
@@ -21,7 +21,6 @@ use relink_core::{Error, Family};
 use crate::store::snapshot::{Frame, Snapshot};
 pub use gzip::Packer;
 pub use negotiate::negotiate;
-pub use validate::validate;
 
 /// A format in which `/metrics` answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use relink_core::{Family, Kind, RuntimeFamily};
+use relink_core::{Family, Kind};
+use relink_exposition::RuntimeFamily;
 
 use super::Section;
 use crate::store::snapshot::Frame;
@@ -184,7 +185,7 @@ fn summaries(frame: &Frame) -> Vec<(&str, String)> {
         let values: Vec<f64> = places.iter().map(|&place| frame.values[place]).collect();
         (family.name(), summary(family, &values))
     });
-    declared.chain(series.expositions().families().map(|family| (family.name(), brief(family)))).collect()
+    declared.chain(frame.layout.texts.families().map(|family| (family.name(), brief(family)))).collect()
 }
 
 /// A family of which only its text knows what it means.

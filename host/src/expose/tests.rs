@@ -113,7 +113,7 @@ plugin_success{plugin="gone"} 0
 #[test]
 fn what_is_exposed_is_sound() {
     for snapshot in [snapshot(), machine(5)] {
-        assert_eq!(super::validate(&text(&snapshot, Format::Prometheus)), Ok(()));
+        assert_eq!(relink_exposition::check_page(&text(&snapshot, Format::Prometheus)), Ok(()));
     }
 }
 

@@ -14,7 +14,6 @@ use tokio::sync::watch;
 
 use super::child;
 use crate::agent::Agent;
-use crate::expose;
 use crate::journal::{FamilyChanges, PluginChanges};
 use crate::plugins::status::State;
 use crate::settings::environment;
@@ -137,8 +136,7 @@ impl Report {
         if self.ready != 200 && now.plugins.values().any(|plugin| plugin.error.is_none()) {
             return Err(Error::new(format!("the new image answers {} to GET /-/ready", self.ready)));
         }
-        expose::validate(&self.metrics)
-            .map_err(|why| Error::new(format!("the new image's /metrics is broken: {why}")))?;
+        relink_exposition::check_page(&self.metrics).context("the new image's /metrics is broken")?;
         Ok(refused)
     }
 }

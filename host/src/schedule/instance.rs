@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relink_core::guard::{Failure, guarded};
-use relink_core::{Claims, Collector, Error, Facts, Samples};
+use relink_core::{Collector, Error, Facts, Samples};
+use relink_exposition::{Claims, Texts};
 
 use crate::plugins::set::Plugin;
 use crate::store::snapshot::{Frame, Layout};
@@ -20,7 +21,7 @@ pub(crate) struct Instance {
 impl Instance {
     /// An instance whose collector is made when it is first needed.
     pub(crate) fn new(plugin: &Plugin, series: usize) -> Self {
-        Instance { collector: None, samples: Samples::new(plugin.families, series), layout: None }
+        Instance { collector: None, samples: Texts::samples(plugin.families, series), layout: None }
     }
 
     /// Makes the collector now. The plugin's own error says that its options are bad; a panic is kept for later,
@@ -64,7 +65,9 @@ impl Instance {
 
     /// Which names no text may bring that the plugin hands on.
     pub(crate) fn set_claims(&mut self, claims: &Arc<Claims>) {
-        self.samples.set_claims(claims);
+        if let Some(texts) = Texts::of(&mut self.samples) {
+            texts.set_claims(claims);
+        }
     }
 
     /// What the last collection had to leave out, as an error; nothing if that is nothing.
@@ -85,14 +88,25 @@ impl Instance {
         if let Some(fault) = self.samples.fault() {
             return Err(Failure::Said(fault.clone()));
         }
-        let layout = match &self.layout {
-            Some(layout) if self.samples.has_series_of(&layout.series) => Arc::clone(layout),
-            _ => {
-                let series = self.samples.series_set().map_err(Failure::Said)?;
-                Arc::clone(self.layout.insert(Arc::new(Layout::new(series))))
-            }
-        };
+        let layout = self.layout().map_err(Failure::Said)?;
         Ok(Frame { layout, values: self.samples.values().into() })
+    }
+
+    /// The layout of the collection: that of the one before, if it has the same series.
+    fn layout(&mut self) -> Result<Arc<Layout>, Error> {
+        let has_series_of = |known: &&Arc<Layout>| self.samples.has_series_of(&known.series);
+        let known = self.layout.as_ref().filter(has_series_of);
+        let texts = Texts::of(&mut self.samples);
+        match known {
+            Some(known) if texts.as_ref().is_none_or(|texts| texts.are(&known.texts)) => {
+                Ok(Arc::clone(known))
+            }
+            _ => {
+                let texts = texts.map(|texts| texts.merged()).unwrap_or_default();
+                let layout = Layout::with_texts(self.samples.series_set()?, texts);
+                Ok(Arc::clone(self.layout.insert(Arc::new(layout))))
+            }
+        }
     }
 
     /// The facts for people.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use relink_core::{Claims, Error};
+use relink_core::Error;
+use relink_exposition::Claims;
 use tokio::sync::watch;
 
 use super::instance::Instance;

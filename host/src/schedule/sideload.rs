@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use relink_core::{Claims, Error};
+use relink_core::Error;
+use relink_exposition::Claims;
 
 use super::slot::Slot;
 use crate::own;
@@ -28,7 +29,7 @@ pub(super) fn settle(readings: &mut [Reading]) {
 }
 
 fn conflict(at: usize, readings: &[Reading]) -> Option<Error> {
-    let texts = readings[at].result.as_ref().ok()?.layout.series.expositions();
+    let texts = &readings[at].result.as_ref().ok()?.layout.texts;
     if texts.is_empty() {
         return None;
     }
@@ -36,7 +37,7 @@ fn conflict(at: usize, readings: &[Reading]) -> Option<Error> {
         let Ok(frame) = &other.result else { continue };
         let declared = texts.conflict_with(frame.layout.series.families());
         // Of two that bring a family, the first in order keeps it.
-        let brought = || texts.common_name(frame.layout.series.expositions()).filter(|_| place < at);
+        let brought = || texts.common_name(&frame.layout.texts).filter(|_| place < at);
         if let Some(name) = declared.or_else(brought) {
             return Some(Error::new(format!(
                 "brought {name} at run time, which {} has as well",
@@ -51,7 +52,8 @@ fn conflict(at: usize, readings: &[Reading]) -> Option<Error> {
 mod tests {
     use std::time::Duration;
 
-    use relink_core::{Exposition, Family, Samples};
+    use relink_core::Family;
+    use relink_exposition::Texts;
 
     use super::*;
     use crate::store::snapshot::{Frame, Layout};
@@ -66,13 +68,14 @@ mod tests {
         known: &[&'static [Family]],
         text: &str,
     ) -> Reading {
-        let mut samples = Samples::new(families, 10);
-        samples.set_claims(&Arc::new(Claims::new(known.iter().map(|list| (String::new(), *list)))));
+        let mut samples = Texts::samples(families, 10);
+        let claims = Claims::new(known.iter().map(|list| (String::new(), *list)));
+        Texts::of(&mut samples).expect("its judge").set_claims(&Arc::new(claims));
         if !text.is_empty() {
-            let text = Exposition::parse(plugin, text.as_bytes(), 10).expect("a sound text");
-            samples.push_exposition(&Arc::new(text)).expect("a text beside which nothing is known");
+            samples.push_text(plugin, text).expect("a text beside which nothing is known");
         }
-        let layout = Arc::new(Layout::new(samples.series_set().expect("each series once")));
+        let texts = Texts::of(&mut samples).expect("its judge").merged();
+        let layout = Arc::new(Layout::with_texts(samples.series_set().expect("each series once"), texts));
         let frame = Frame { layout, values: samples.values().into() };
         Reading { plugin, duration: Duration::ZERO, result: Ok(frame) }
     }

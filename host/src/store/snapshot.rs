@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use relink_core::{Error, SeriesSet};
+use relink_exposition::Expositions;
 
 use super::lines::Lines;
 
@@ -58,7 +59,7 @@ pub struct Frame {
 impl Frame {
     /// How many samples there are, those of families that are known only at run time included.
     pub fn samples(&self) -> usize {
-        self.values.len() + self.layout.series.expositions().series()
+        self.values.len() + self.layout.texts.series()
     }
 }
 
@@ -67,15 +68,22 @@ impl Frame {
 /// Series seldom change from one collection to the next. Names, labels and their escapes are therefore rendered
 /// once for a layout, and a scrape only puts the numbers in between.
 pub struct Layout {
-    /// The series.
+    /// The series of declared families.
     pub series: SeriesSet,
+    /// The families that are known only at run time, with their samples: until a text changes, their values do not.
+    pub texts: Expositions,
     pub(crate) prometheus: OnceLock<Lines>,
     pub(crate) openmetrics: OnceLock<Lines>,
 }
 
 impl Layout {
-    /// The layout of these series.
+    /// The layout of these series, without texts.
     pub fn new(series: SeriesSet) -> Self {
-        Layout { series, prometheus: OnceLock::new(), openmetrics: OnceLock::new() }
+        Layout::with_texts(series, Expositions::default())
+    }
+
+    /// The layout of these series and texts.
+    pub fn with_texts(series: SeriesSet, texts: Expositions) -> Self {
+        Layout { series, texts, prometheus: OnceLock::new(), openmetrics: OnceLock::new() }
     }
 }

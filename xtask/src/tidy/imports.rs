@@ -1,12 +1,15 @@
 //! Which member of the workspace may depend on which: `metrics-* → relink-core ← relink-host ← relink → metrics-*`,
-//! and `relink-verify → relink-core`.
+//! and `relink-verify → relink-core`. Host, verify and the tests of plugins read texts with `relink-exposition`. The tests of a plugin use `relink-testing` besides.
 
 use crate::build::AGENT;
 use crate::workspace::{PLUGIN_PREFIX, Package, Workspace};
 
 const CORE: &str = "relink-core";
 const HOST: &str = "relink-host";
+const EXPOSITION: &str = "relink-exposition";
 const HANDOVER: &str = "relink-handover";
+const PATTERN: &str = "relink-pattern";
+const TESTING: &str = "relink-testing";
 const TESTKIT: &str = "relink-testkit";
 const VERIFY: &str = "relink-verify";
 
@@ -33,10 +36,11 @@ fn of_package(workspace: &Workspace, package: &Package) -> Vec<String> {
 fn may_depend(from: &str, to: &str, kind: &str) -> bool {
     let dev = kind == "dev";
     match from {
-        HOST => to == CORE || to == HANDOVER || (dev && to == TESTKIT),
+        HOST => [CORE, EXPOSITION, HANDOVER].contains(&to) || (dev && to == TESTKIT),
         AGENT => to == HOST || to.starts_with(PLUGIN_PREFIX) || (dev && to == TESTKIT),
-        VERIFY => to == CORE,
-        plugin if plugin.starts_with(PLUGIN_PREFIX) => to == CORE,
+        VERIFY | TESTING => to == CORE || to == EXPOSITION,
+        PATTERN | EXPOSITION => to == CORE,
+        plugin if plugin.starts_with(PLUGIN_PREFIX) => to == CORE || to == PATTERN || (dev && to == TESTING),
         _ => false,
     }
 }
@@ -44,11 +48,16 @@ fn may_depend(from: &str, to: &str, kind: &str) -> bool {
 fn rule(from: &str) -> &'static str {
     match from {
         CORE => "the contract stands alone",
+        EXPOSITION => "it reads and judges texts beside declared families, and knows nothing of an agent",
         HANDOVER => "how a process becomes another image concerns no plugin, no HTTP and no setting",
         HOST => "the engine knows the contract, and no plugin by name",
         AGENT => "the executable links the engine and the plugins, nothing else",
-        VERIFY => "it reads pages as the contract does, and needs nothing of an agent",
-        plugin if plugin.starts_with(PLUGIN_PREFIX) => "a plugin knows the contract only",
+        VERIFY => "it reads pages as the host does, and needs nothing of an agent",
+        PATTERN => "an option that is a regular expression needs the contract's errors, and nothing else",
+        TESTING => "it holds plugins against the contract, and needs nothing of an agent",
+        plugin if plugin.starts_with(PLUGIN_PREFIX) => {
+            "a plugin knows the contract only, and patterns of options"
+        }
         "xtask" => "these commands must build when the rest does not",
         _ => "a new member needs a line in xtask/src/tidy/imports.rs",
     }
@@ -63,12 +72,23 @@ mod tests {
     fn the_arrows_point_one_way() {
         for (from, to, kind, allowed) in [
             ("metrics-cpu", "relink-core", "normal", true),
-            ("metrics-cpu", "relink-core", "dev", true),
+            ("metrics-cpu", "relink-testing", "dev", true),
+            ("metrics-cpu", "relink-testing", "normal", false),
+            ("relink-testing", "relink-core", "normal", true),
+            ("relink-testing", "relink-host", "normal", false),
+            ("metrics-cpu", "relink-pattern", "normal", true),
+            ("relink-pattern", "relink-core", "normal", true),
+            ("relink-host", "relink-pattern", "normal", false),
             ("metrics-cpu", "relink-host", "dev", false),
             ("metrics-cpu", "metrics-disk", "normal", false),
             ("relink-core", "relink-host", "normal", false),
             ("relink-host", "relink-core", "normal", true),
             ("relink-host", "relink-handover", "normal", true),
+            ("relink-host", "relink-exposition", "normal", true),
+            ("relink-exposition", "relink-core", "normal", true),
+            ("relink-exposition", "relink-host", "normal", false),
+            ("relink-testing", "relink-exposition", "normal", true),
+            ("metrics-cpu", "relink-exposition", "dev", false),
             ("relink-handover", "relink-core", "normal", false),
             ("relink-handover", "relink-testkit", "dev", false),
             ("relink-host", "relink-testkit", "dev", true),
@@ -77,6 +97,7 @@ mod tests {
             ("relink", "metrics-gpu", "normal", true),
             ("relink", "relink-core", "normal", false),
             ("relink-verify", "relink-core", "normal", true),
+            ("relink-verify", "relink-exposition", "normal", true),
             ("relink-verify", "relink-host", "normal", false),
             ("relink", "relink-verify", "normal", false),
             ("xtask", "relink-core", "normal", false),
@@ -93,7 +114,7 @@ mod tests {
         assert_eq!(
             problems(&workspace),
             [
-                "metrics-disk/Cargo.toml: metrics-disk may not depend on relink-host; a plugin knows the contract only"
+                "metrics-disk/Cargo.toml: metrics-disk may not depend on relink-host; a plugin knows the contract only, and patterns of options"
             ]
         );
     }

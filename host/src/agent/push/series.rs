@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use relink_core::{Family, Kind, RuntimeFamily, RuntimeKind, RuntimeSample};
+use relink_core::{Family, Kind};
+use relink_exposition::{RuntimeFamily, RuntimeKind, RuntimeSample};
 
 use crate::own;
 use crate::store::snapshot::{Layout, Snapshot};
@@ -70,7 +71,7 @@ pub(super) fn metrics(snapshot: &Snapshot, seconds: f64, ended: Vec<Series>) -> 
     for reading in &snapshot.readings {
         let Ok(frame) = &reading.result else { continue };
         let series = &frame.layout.series;
-        samples += series.len() + series.expositions().series();
+        samples += frame.samples();
         let mut last = None;
         for place in series.places() {
             let (index, family) = series.family_of(place);
@@ -83,7 +84,7 @@ pub(super) fn metrics(snapshot: &Snapshot, seconds: f64, ended: Vec<Series>) -> 
                 metric.points.push(Point { labels, value: Some(frame.values[place]) });
             }
         }
-        series.expositions().families().for_each(|family| add_runtime(&mut metrics, family));
+        frame.layout.texts.families().for_each(|family| add_runtime(&mut metrics, family));
     }
     for (family, value) in SCRAPE.iter().zip([1.0, seconds, samples as f64]) {
         let points = vec![Point { labels: Vec::new(), value: Some(value) }];
@@ -190,8 +191,8 @@ impl Live {
                 let family = set.family_of(place).1;
                 series_of(family, own_labels(family, set.labels_of(place)))
             });
-            let brought = set
-                .expositions()
+            let brought = layout
+                .texts
                 .families()
                 .flat_map(|family| family.samples().map(move |sample| series_of_runtime(family, &sample)));
             series.chain(brought).collect::<Vec<_>>()
@@ -221,6 +222,7 @@ pub(super) mod tests {
     use std::time::Duration;
 
     use relink_core::Samples;
+    use relink_exposition::Texts;
 
     use super::*;
     use crate::store::snapshot::{Frame, Reading};
@@ -311,10 +313,10 @@ pub(super) mod tests {
         let text = "# HELP took_seconds T.\n# TYPE took_seconds histogram\n\
                     took_seconds_bucket{le=\"1\"} 2\ntook_seconds_bucket{le=\"+Inf\"} 3\n\
                     took_seconds_sum 4.5\ntook_seconds_count 3\nok{why=\"a \\\"b\\\"\"} 1\n";
-        let text = relink_core::Exposition::parse("a.prom", text.as_bytes(), 100).unwrap();
-        let mut samples = Samples::new(FAMILIES, 1000);
-        samples.push_exposition(&Arc::new(text)).unwrap();
-        let layout = Arc::new(Layout::new(samples.series_set().unwrap()));
+        let mut samples = Texts::samples(FAMILIES, 1000);
+        samples.push_text("a.prom", text).unwrap();
+        let texts = Texts::of(&mut samples).unwrap().merged();
+        let layout = Arc::new(Layout::with_texts(samples.series_set().unwrap(), texts));
         let found = metrics(&snapshot(&layout, 0.0), 0.0, Vec::new());
         let shape = found[..4].iter().map(|m| (&m.name[..], m.counts, m.points.len(), m.points[0].value));
         assert_eq!(

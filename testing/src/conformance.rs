@@ -1,12 +1,13 @@
-//! What every plugin must keep to, as one test: see [`conforms!`](crate::conforms).
+//! What every plugin must keep to, as one test: see [`conforms!`](crate::conforms!).
 
 use std::path::{Path, PathBuf};
 
-use super::allocator::{Allocated, allocated};
-use super::{Tree, lines, lint, make, options, plugin};
-use crate::abi::Imported;
-use crate::guard::{Failure, guarded};
-use crate::{Collector, Descriptor, Error, Samples};
+use crate::allocator::{Allocated, allocated};
+use crate::{Tree, lines, lint, make, options, plugin, readme};
+use relink_core::abi::Imported;
+use relink_core::guard::{Failure, guarded};
+use relink_core::{Collector, Descriptor, Error};
+use relink_exposition::Texts;
 
 /// How many series a collection may have here. Another number than where nobody says any, so that a plugin which is not
 /// told its limit behaves otherwise than one that is.
@@ -26,7 +27,7 @@ const GROWTH: i64 = 4096;
 /// same on a slow machine and on a busy one.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
-    /// read(2) calls: two for a [`Source`](crate::Source), of which the second finds the end. Not checked where the
+    /// read(2) calls: two for a [`Source`](relink_core::Source), of which the second finds the end. Not checked where the
     /// kernel does not count them (`/proc/thread-self/io`).
     pub reads: u64,
     /// Allocations.
@@ -36,7 +37,7 @@ pub struct Cost {
 /// Makes a test that holds a plugin to the contract: one line in a file of `tests/`, once a file.
 ///
 /// ```ignore
-/// relink_core::conforms!("load", machine(), reads: 2, allocations: 0);
+/// relink_testing::conforms!("load", machine(), reads: 2, allocations: 0);
 /// ```
 ///
 /// `options: r#"{"info": true}"#` before `reads` sets options. The tree is a machine on which the plugin works, best with every file that it may read. The test
@@ -44,6 +45,7 @@ pub struct Cost {
 ///
 /// - names and help texts of the declared families pass Prometheus' linter;
 /// - an option that does not exist is refused by name;
+/// - the tables of the crate's README, below `| family |` and `| option |`, list its families in their order and all of its options;
 /// - all samples are of declared families, with the right labels, and no series stands there twice;
 /// - with each file of the tree in turn missing, empty, cut in half, garbage, or full of absurd numbers: a collector
 ///   that had read the good one, and one made anew, do not panic; an error names the file; and when the file is back,
@@ -59,18 +61,19 @@ macro_rules! conforms {
     };
     ($name:expr, $tree:expr, options: $options:expr, reads: $reads:expr, allocations: $allocations:expr $(,)?) => {
         #[global_allocator]
-        static COUNTING: $crate::testing::CountingAllocator = $crate::testing::CountingAllocator;
+        static COUNTING: $crate::CountingAllocator = $crate::CountingAllocator;
 
         #[test]
         fn the_plugin_conforms() {
-            let cost = $crate::testing::Cost { reads: $reads, allocations: $allocations };
-            $crate::testing::conforms($name, &$tree, $options, cost);
+            let cost = $crate::Cost { reads: $reads, allocations: $allocations };
+            let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+            $crate::conforms($name, &$tree, $options, cost, readme);
         }
     };
 }
 
-/// What [`conforms!`](crate::conforms) calls.
-pub fn conforms(name: &str, tree: &Tree, options: &str, cost: Cost) {
+/// What [`conforms!`](crate::conforms!) calls.
+pub fn conforms(name: &str, tree: &Tree, options: &str, cost: Cost, readme: &str) {
     let plugin = plugin(name);
     let mut problems = lint::problems(plugin.families);
     let good = match once(plugin, &mut *make(tree, name, options).expect("a collector on the good tree")) {
@@ -79,6 +82,7 @@ pub fn conforms(name: &str, tree: &Tree, options: &str, cost: Cost) {
         Err(why) => panic!("{name} fails on the tree: {why}"),
     };
     problems.extend(accepts_anything(tree, name));
+    problems.extend(readme::problems(readme, plugin.families, &known_options(tree, name)));
     let subject = Subject { plugin, tree, options, series: series(&good) };
     for file in files(tree.path()) {
         problems.extend(subject.survives(&file));
@@ -99,6 +103,14 @@ fn accepts_anything(tree: &Tree, name: &str) -> Option<String> {
                 .to_owned(),
         ),
     }
+}
+
+/// The options that a plugin says it knows when it refuses one; none where it has none.
+fn known_options(tree: &Tree, name: &str) -> Vec<String> {
+    let refused = make(tree, name, r#"{"no_such_option": 1}"#).err();
+    let words = refused.as_ref().map_or("", Error::message);
+    let known = words.split_once("expected ").map_or("", |(_, known)| known);
+    known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 struct Subject<'a> {
@@ -161,10 +173,10 @@ impl Subject<'_> {
 
     /// Collects very often.
     fn keeps_to(&self, cost: Cost) -> Vec<String> {
-        assert!(counts(), "nobody counts allocations: call this through relink_core::conforms!");
+        assert!(counts(), "nobody counts allocations: call this through relink_testing::conforms!");
         let mut problems = Vec::new();
         let mut collector = self.make().expect("a collector on the good tree");
-        let mut samples = Samples::new(self.plugin.families, SERIES);
+        let mut samples = Texts::samples(self.plugin.families, SERIES);
         let mut collect = |times: u64| -> (Allocated, Option<u64>) {
             let (before, reads) = (allocated(), reads());
             for _ in 0..times {
@@ -236,9 +248,9 @@ impl Subject<'_> {
 
 /// One collection as text.
 fn once(plugin: &Descriptor, collector: &mut dyn Collector) -> Result<String, Error> {
-    let mut samples = Samples::new(plugin.families, SERIES);
+    let mut samples = Texts::samples(plugin.families, SERIES);
     collector.collect(&mut samples)?;
-    lines(&samples)
+    lines(&mut samples)
 }
 
 /// The lines without their values.
@@ -298,7 +310,7 @@ fn reads() -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("syscr:"))?.trim().parse().ok()
 }
 
-/// Whether [`super::CountingAllocator`] is the global one.
+/// Whether [`crate::CountingAllocator`] is the global one.
 fn counts() -> bool {
     let before = allocated().calls;
     drop(std::hint::black_box(Box::new(0)));

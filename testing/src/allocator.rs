@@ -11,20 +11,20 @@ thread_local! {
 }
 
 /// The system's allocator, counting for each thread by itself: tests that run at the same time don't disturb the
-/// count. [`conforms!`](crate::conforms) makes it the test's `#[global_allocator]`.
+/// count. [`conforms!`](crate::conforms!) makes it the test's `#[global_allocator]`.
 pub struct CountingAllocator;
 
 /// What this thread has allocated so far.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Allocated {
+pub(crate) struct Allocated {
     /// How often it asked for memory: new, or of another size.
-    pub(super) calls: u64,
+    pub(crate) calls: u64,
     /// Bytes that it asked for and has not given back. Below zero in a thread that frees what another one made.
-    pub(super) live: i64,
+    pub(crate) live: i64,
 }
 
 /// Counts of the calling thread; they stand still unless [`CountingAllocator`] is the global allocator.
-pub(super) fn allocated() -> Allocated {
+pub(crate) fn allocated() -> Allocated {
     Allocated { calls: ALLOCATIONS.get(), live: LIVE.get() }
 }
 

@@ -3,7 +3,7 @@
 //! Not held to, because the contract with node_exporter's dashboards goes before it: snake case (the keys of
 //! `/proc/meminfo` keep their spelling), `bits` in place of bytes, and the charge counter of batteries.
 
-use crate::{Family, Kind};
+use relink_core::{Family, Kind};
 
 /// Endings that histograms and summaries give to their series.
 const OTHERS: [&str; 3] = ["_count", "_sum", "_bucket"];
@@ -36,7 +36,7 @@ const NOT_BASE: [(&str, &str); 19] = [
 ];
 
 /// What is wrong with the names and help texts.
-pub(super) fn problems(families: &[Family]) -> Vec<String> {
+pub(crate) fn problems(families: &[Family]) -> Vec<String> {
     families.iter().flat_map(problems_of).collect()
 }
 

@@ -1,4 +1,4 @@
-//! Helpers for the tests of plugin crates (feature `testing`).
+//! Helpers for the tests of plugin crates.
 //!
 //! A plugin's test makes a tree of files such as the kernel would show, runs the collector on it, and compares the
 //! sample lines:
@@ -8,19 +8,21 @@
 //! assert_eq!(render(&tree, "load", "{}").unwrap(), "node_load1 0.5\n…");
 //! ```
 //!
-//! and holds the plugin to the contract with one line, [`conforms!`](crate::conforms).
+//! and holds the plugin to the contract with one line, [`conforms!`](crate::conforms!).
 
 mod allocator;
 mod conformance;
 mod lint;
+mod readme;
 
 pub use allocator::CountingAllocator;
 pub use conformance::{Cost, conforms};
+pub use relink_exposition::Texts;
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::{Collector, Descriptor, Error, Options, Paths, Samples, registry};
+use relink_core::{Collector, Descriptor, Error, Options, Paths, Samples, registry};
 
 /// A folder of files that stands for a machine: `proc`, `sys` and `root` below it.
 pub struct Tree {
@@ -91,15 +93,20 @@ fn options(tree: &Tree, name: &str, json: &str) -> Options {
     Options::new(name, tree.paths(), table)
 }
 
+/// Room for so many samples of the plugin, whose texts are judged as the host does it.
+pub fn samples(name: &str, limit: usize) -> Samples {
+    Texts::samples(plugin(name).families, limit)
+}
+
 /// One collection as sample lines, families in the declared order: `name{label="value"} 1`.
 pub fn collect(collector: &mut dyn Collector, name: &str) -> Result<String, Error> {
-    let mut samples = Samples::new(plugin(name).families, 100_000);
+    let mut samples = samples(name, 100_000);
     collector.collect(&mut samples)?;
-    lines(&samples)
+    lines(&mut samples)
 }
 
 /// What was pushed, as sample lines, those of families known only at run time last; an error if there was a mistake in it.
-fn lines(samples: &Samples) -> Result<String, Error> {
+fn lines(samples: &mut Samples) -> Result<String, Error> {
     if let Some(fault) = samples.fault() {
         return Err(fault.clone());
     }
@@ -116,7 +123,8 @@ fn lines(samples: &Samples) -> Result<String, Error> {
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(text, "{}{labels} {}", family.name(), samples.values()[place]);
     }
-    for family in set.expositions().families() {
+    let texts = Texts::of(samples).map(|texts| texts.merged()).unwrap_or_default();
+    for family in texts.families() {
         for sample in family.samples() {
             let labels =
                 if sample.labels.is_empty() { String::new() } else { format!("{{{}}}", sample.labels) };

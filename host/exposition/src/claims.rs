@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::RuntimeKind;
-use crate::{Family, Kind};
+use relink_core::{Family, Kind};
 
 /// The names of the declared families, of all plugins that run and of the agent, with their owners: what a text may
 /// not bring once more. Made by the host whenever the plugins change.

@@ -3,11 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use super::parse::{Draft, Sample};
-use super::{Exposition, Line, RuntimeKind, TextFamily, number};
-use crate::{Context, Error};
+use relink_core::{Context, Error};
+
+use super::write::{label, push_escaped, push_number};
+use super::{Exposition, Line, RuntimeKind, TextFamily};
 
 pub(super) fn written(source: &str, drafts: Vec<Draft<'_>>) -> Result<Exposition, Error> {
-    let mut text = String::new();
+    let mut text = Vec::new();
     let mut families = Vec::new();
     // A family without samples is not shown, and takes no name.
     for draft in drafts.into_iter().filter(|draft| !draft.samples.is_empty()) {
@@ -18,20 +20,19 @@ pub(super) fn written(source: &str, drafts: Vec<Draft<'_>>) -> Result<Exposition
             _ => draft.samples,
         };
         if let Some(help) = &draft.help {
-            text.push_str("# HELP ");
-            text.push_str(name);
-            text.push(' ');
+            ["# HELP ", name, " "].iter().for_each(|part| text.extend_from_slice(part.as_bytes()));
             push_escaped(help, false, &mut text);
-            text.push('\n');
+            text.push(b'\n');
         }
         for part in ["# TYPE ", name, " ", kind.name(), "\n"] {
-            text.push_str(part);
+            text.extend_from_slice(part.as_bytes());
         }
         let lines: Vec<Line> = samples.iter().map(|sample| push_line(name, sample, &mut text)).collect();
         let help = draft.help.map(String::into_boxed_str);
         families.push(TextFamily { name: name.into(), help, kind, lines });
     }
     let series = families.iter().map(|family| family.lines.len()).sum();
+    let text = String::from_utf8(text)?;
     let exposition = Exposition { source: source.into(), text: text.into(), families, series };
     let mut seen = HashSet::with_capacity(series);
     for line in exposition.families.iter().flat_map(|family| &family.lines) {
@@ -43,44 +44,33 @@ pub(super) fn written(source: &str, drafts: Vec<Draft<'_>>) -> Result<Exposition
     Ok(exposition)
 }
 
-fn push_line(family: &str, sample: &Sample<'_>, text: &mut String) -> Line {
+fn push_line(family: &str, sample: &Sample<'_>, text: &mut Vec<u8>) -> Line {
     let start = offset(text);
-    text.push_str(family);
-    text.push_str(sample.suffix);
+    text.extend_from_slice(family.as_bytes());
+    text.extend_from_slice(sample.suffix.as_bytes());
     push_labels(&sample.labels, text);
     let series_end = offset(text);
-    text.push(' ');
-    number::push_value(sample.value, text);
-    text.push('\n');
+    text.push(b' ');
+    push_number(sample.value, text);
+    text.push(b'\n');
     Line { start, series_end, value: sample.value }
 }
 
-/// The length is bounded by [`Exposition::most_bytes`], which is far less than 4 GiB for any sane limit.
-fn offset(text: &str) -> u32 {
+/// The length is bounded by [`Exposition::parse`], to far less than 4 GiB for any sane limit.
+fn offset(text: &[u8]) -> u32 {
     u32::try_from(text.len()).unwrap_or(u32::MAX)
 }
 
-fn push_labels<V: AsRef<str>>(labels: &[(&str, V)], text: &mut String) {
+pub(super) fn push_labels<V: AsRef<str>>(labels: &[(&str, V)], text: &mut Vec<u8>) {
     for (at, (name, value)) in labels.iter().enumerate() {
-        text.push(if at == 0 { '{' } else { ',' });
-        text.push_str(name);
-        text.push_str("=\"");
+        text.push(if at == 0 { b'{' } else { b',' });
+        text.extend_from_slice(name.as_bytes());
+        text.extend_from_slice(b"=\"");
         push_escaped(value.as_ref(), true, text);
-        text.push('"');
+        text.push(b'"');
     }
     if !labels.is_empty() {
-        text.push('}');
-    }
-}
-
-fn push_escaped(from: &str, quotes: bool, out: &mut String) {
-    for c in from.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '"' if quotes => out.push_str("\\\""),
-            c => out.push(c),
-        }
+        text.push(b'}');
     }
 }
 
@@ -107,7 +97,7 @@ fn grouped(kind: RuntimeKind, samples: Vec<Sample<'_>>) -> Result<Vec<Sample<'_>
             None if is_part => return Err(Error::new(format!("a sample without the label {bound_name}"))),
             None => None,
         };
-        let mut key = String::new();
+        let mut key = Vec::new();
         push_labels(&sample.labels, &mut key);
         let place = *places.entry(key).or_insert_with(|| {
             groups.push(Group::default());
@@ -116,7 +106,7 @@ fn grouped(kind: RuntimeKind, samples: Vec<Sample<'_>>) -> Result<Vec<Sample<'_>
         let group = &mut groups[place];
         match bound {
             Some(bound) => {
-                sample.labels.push((bound_name, number::label(bound).into()));
+                sample.labels.push((bound_name, label(bound).into()));
                 group.parts.push((bound, sample));
             }
             None => {
@@ -159,7 +149,7 @@ impl Group<'_> {
     /// Each bucket holds those below it, and the last one all.
     fn add_up(&mut self) -> Result<(), Error> {
         if let Some(pair) = self.parts.windows(2).find(|pair| pair[0].1.value > pair[1].1.value) {
-            let [below, above] = [&pair[0], &pair[1]].map(|(bound, _)| number::label(*bound));
+            let [below, above] = [&pair[0], &pair[1]].map(|(bound, _)| label(*bound));
             return Err(Error::new(format!(
                 "more in the bucket le={below} than in le={above}, which includes it"
             )));

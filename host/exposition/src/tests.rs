@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::{Family, Samples};
+use relink_core::{Family, Samples};
 
 fn parsed(text: &str) -> Result<Exposition, Error> {
-    Exposition::parse("a.prom", text.as_bytes(), 1000)
+    Exposition::parse("a.prom", text, 1000)
 }
 
 fn text(text: &str) -> String {
@@ -119,8 +119,6 @@ fn what_would_break_the_page_is_refused_with_its_line() {
         let error = parsed(bad).map(|good| good.text().to_owned()).expect_err(bad).to_string();
         assert!(error.contains(why), "{bad:?}: {error}");
     }
-    let error = Exposition::parse("x", b"a 1\n\xff 1\n", 10).unwrap_err();
-    assert_eq!(error.message(), "line 2: not UTF-8");
 }
 
 #[test]
@@ -142,7 +140,7 @@ fn a_type_in_any_letters_and_a_counter_of_any_value_are_taken() {
 fn a_flood_is_refused() {
     let flood: String = (0..1001).map(|at| format!("a{{b=\"{at}\"}} 1\n")).collect();
     assert!(parsed(&flood).unwrap_err().message().contains("line 1001: more than 1000 series"));
-    let long = format!("# {}\n", "x".repeat(1000 * BYTES));
+    let long = format!("# {}\n", "x".repeat(1000 * Samples::TEXT_BYTES));
     assert!(parsed(&long).unwrap_err().message().contains("expected 512000 at most"));
 }
 
@@ -199,19 +197,22 @@ const OTHERS: &[Family] = &[Family::counter("node_forks_total", "F."), Family::g
 const LATE: &[Family] = &[Family::gauge("two", "T.")];
 
 fn samples() -> Samples {
-    Samples::new(&[OWN], 10)
+    Texts::samples(&[OWN], 10)
 }
 
-fn arc(source: &str, text: &str) -> Arc<Exposition> {
-    Arc::new(Exposition::parse(source, text.as_bytes(), 1000).unwrap())
+fn texts(out: &mut Samples) -> &mut Texts {
+    Texts::of(out).unwrap()
+}
+
+fn claims(owner: &str, families: &'static [Family]) -> Arc<Claims> {
+    Arc::new(Claims::new([(owner.to_owned(), families)]))
 }
 
 #[test]
 fn texts_are_judged_beside_what_is_there() {
     let mut out = samples();
-    out.set_claims(&Arc::new(Claims::new([("plugin others".to_owned(), OTHERS)])));
-    let first = arc("first", BACKUP);
-    out.push_exposition(&first).unwrap();
+    texts(&mut out).set_claims(&claims("plugin others", OTHERS));
+    out.push_text("first", BACKUP).unwrap();
     for (text, why) in [
         (BACKUP, "has backup_ok{job=\"home\"}, as first has"),
         ("backup_ok{job=\"x\"} 1\n", "has backup_ok as untyped, but first as gauge"),
@@ -225,17 +226,15 @@ fn texts_are_judged_beside_what_is_there() {
         ("# TYPE node summary\nnode_sum 1\n# TYPE own counter\nown 1\n", "own is this plugin's own"),
         ("a_count 1\n# TYPE a summary\na_sum 1\n", "both have a_count"),
     ] {
-        let error = out.push_exposition(&arc("next", text)).expect_err(text).to_string();
+        let error = out.push_text("next", text).expect_err(text).to_string();
         assert!(error.contains(why), "{text}: {error}");
     }
-    let more = arc("next", "# TYPE backup_ok gauge\nbackup_ok{job=\"x\"} 1\nother_things 2\n");
-    out.push_exposition(&more).unwrap();
-    out.push_exposition(&arc("third", "b 1\n")).unwrap();
+    out.push_text("next", "# TYPE backup_ok gauge\nbackup_ok{job=\"x\"} 1\nother_things 2\n").unwrap();
+    out.push_text("third", "b 1\n").unwrap();
     assert_eq!(out.len(), 5);
     assert!(out.fault().is_none());
-    let set = out.series_set().unwrap();
-    let shown: Vec<_> =
-        set.expositions().families().map(|f| (f.name(), f.kind(), f.help().to_owned())).collect();
+    let merged = texts(&mut out).merged();
+    let shown: Vec<_> = merged.families().map(|f| (f.name(), f.kind(), f.help().to_owned())).collect();
     assert_eq!(
         shown,
         [
@@ -244,7 +243,7 @@ fn texts_are_judged_beside_what_is_there() {
             ("other_things", RuntimeKind::Untyped, "Metric read from next".to_owned()),
         ]
     );
-    let backup = set.expositions().families().nth(1).unwrap();
+    let backup = merged.families().nth(1).unwrap();
     let values: Vec<_> = backup.samples().map(|sample| (sample.labels, sample.value)).collect();
     assert_eq!(values, [("job=\"home\"", 1.0), ("job=\"mail\"", 0.0), ("job=\"x\"", 1.0)]);
 }
@@ -252,71 +251,131 @@ fn texts_are_judged_beside_what_is_there() {
 #[test]
 fn two_texts_may_not_share_a_histogram() {
     let mut out = samples();
-    let half = |rest: &str| arc("x", &format!("# TYPE h histogram\n{rest}"));
-    out.push_exposition(&half("h_bucket{a=\"1\",le=\"+Inf\"} 1\n")).unwrap();
-    let error = out.push_exposition(&half("h_count{a=\"1\"} 1\nh_sum{a=\"1\"} 3\n")).unwrap_err();
+    let half = |rest: &str| format!("# TYPE h histogram\n{rest}");
+    out.push_text("x", &half("h_bucket{a=\"1\",le=\"+Inf\"} 1\n")).unwrap();
+    let error = out.push_text("x", &half("h_count{a=\"1\"} 1\nh_sum{a=\"1\"} 3\n")).unwrap_err();
     assert!(error.message().contains("has h{a=\"1\"}, as x has"), "{error}");
-    out.push_exposition(&half("h_count{a=\"2\"} 1\n")).unwrap();
+    out.push_text("x", &half("h_count{a=\"2\"} 1\n")).unwrap();
 }
 
 #[test]
 fn the_same_texts_are_the_same_series_and_are_judged_once() {
     let mut out = samples();
-    let texts = [arc("one", "one 1\n"), arc("bad", "own 1\n"), arc("two", "two 1\n")];
-    let push = |out: &mut Samples, texts: &[Arc<Exposition>]| {
+    let given = [("one", "one 1\n"), ("bad", "own 1\n"), ("two", "two 1\n")];
+    let push = |out: &mut Samples, given: &[(&str, &str)]| {
         out.clear();
-        texts.iter().map(|text| out.push_exposition(text).is_ok()).collect::<Vec<_>>()
+        given.iter().map(|(source, text)| out.push_text(source, text).is_ok()).collect::<Vec<_>>()
     };
-    assert_eq!(push(&mut out, &texts), [true, false, true]);
-    let set = out.series_set().unwrap();
-    assert!(out.has_series_of(&set));
-    assert_eq!(push(&mut out, &texts), [true, false, true]);
-    assert!(out.has_series_of(&set));
-    // One less, another order, another text of the same words.
-    assert_eq!(push(&mut out, &texts[..1]), [true]);
-    assert!(!out.has_series_of(&set));
-    assert_eq!(push(&mut out, &texts), [true, false, true]);
-    assert!(out.has_series_of(&set));
-    let changed = [texts[0].clone(), arc("bad", "one 2\n"), texts[2].clone(), texts[2].clone()];
+    assert_eq!(push(&mut out, &given), [true, false, true]);
+    let merged = texts(&mut out).merged();
+    assert!(texts(&mut out).are(&merged));
+    assert_eq!(push(&mut out, &given), [true, false, true]);
+    assert!(texts(&mut out).are(&merged));
+    // One less, and the others again.
+    assert_eq!(push(&mut out, &given[..1]), [true]);
+    assert!(!texts(&mut out).are(&merged));
+    assert_eq!(push(&mut out, &given), [true, false, true]);
+    let merged = texts(&mut out).merged();
+    // A place further on, beside one that can't be read: the same texts.
+    let moved = [("worse", "own\n"), given[0], given[1], given[2]];
+    assert_eq!(push(&mut out, &moved), [false, true, false, true]);
+    assert!(texts(&mut out).are(&merged));
+    let changed = [given[0], ("bad", "one 2\n"), given[2], given[2]];
     assert_eq!(push(&mut out, &changed), [true, false, true, false]);
+    assert!(texts(&mut out).are(&merged));
     // Another plugin has come and declares what a text has.
-    out.set_claims(&Arc::new(Claims::new([("plugin late".to_owned(), LATE)])));
-    assert_eq!(push(&mut out, &texts), [true, false, false]);
-    assert!(!out.has_series_of(&set));
-    assert!(set.expositions().conflict_with(LATE).is_some());
-    assert_eq!(set.expositions().conflict_with(OTHERS), None);
+    texts(&mut out).set_claims(&claims("plugin late", LATE));
+    assert_eq!(push(&mut out, &given), [true, false, false]);
+    assert!(!texts(&mut out).are(&merged));
+    assert!(merged.conflict_with(LATE).is_some());
+    assert_eq!(merged.conflict_with(OTHERS), None);
 }
 
 #[test]
 fn texts_count_against_the_limit_of_series() {
     let mut out = samples();
     let six: String = (0..6).map(|at| format!("a{{b=\"{at}\"}} 1\n")).collect();
-    let (first, second) = (arc("first", &six), arc("second", &six.replace('a', "c")));
-    out.push_exposition(&first).unwrap();
-    let error = out.push_exposition(&second).unwrap_err();
+    out.push_text("first", &six).unwrap();
+    let error = out.push_text("second", &six.replace('a', "c")).unwrap_err();
     assert!(error.message().contains("more than 4 series"), "{error}");
     out.clear();
-    // With less room the verdict is another one, though the text is the same.
+    // With less room the verdict is another one, though the text is the same; and with more room again.
     for _ in 0..5 {
         out.push(&OWN, [], 1.0);
     }
-    assert!(out.push_exposition(&first).is_err());
+    assert!(out.push_text("first", &six).is_err());
+    assert!(out.fault().is_none());
+    out.clear();
+    out.push_text("first", &six).unwrap();
+    // What was declared finds its place beside any text.
+    for _ in 0..10 {
+        out.push(&OWN, [], 1.0);
+    }
     assert!(out.fault().is_none());
 }
 
 #[test]
-fn a_text_that_comes_again_over_the_c_interface_is_kept() {
+fn a_text_that_comes_again_in_other_words_is_kept() {
     let mut out = samples();
-    let mut texts = Texts::default();
     let mut collect = |text: &str| {
-        texts.begin();
         out.clear();
-        texts.push("x", text.as_bytes(), &mut out)?;
-        out.series_set()
+        out.push_text("x", text)?;
+        Ok::<_, Error>(texts(&mut out).merged())
     };
     let first = collect("a NaN\n").unwrap();
     let again = collect("# TYPE a untyped\na NaN\n").unwrap();
-    assert!(Arc::ptr_eq(&first.expositions().parts[0], &again.expositions().parts[0]));
+    assert!(Arc::ptr_eq(&first.parts[0], &again.parts[0]));
     assert!(collect("a\n").is_err());
-    assert_eq!(collect("a 2\n").unwrap().expositions().series(), 1);
+    assert_eq!(collect("a 2\n").unwrap().series(), 1);
+}
+
+#[test]
+fn pages_as_an_agent_writes_them_pass() {
+    for text in [
+        "",
+        "up 1\n",
+        "# HELP a Some \"help\" \\n.\n# TYPE a gauge\na{x=\"1\",y=\"} \\\" \\\\ \\n é\"} 1.5e-7\na{x=\"\",y=\"\"} -Inf\n",
+        "# TYPE a untyped\na NaN\n# TYPE b counter\nb +Inf\n",
+        "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 1\n# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_sum 1\n",
+    ] {
+        assert_eq!(check_page(text), Ok(()), "{text}");
+    }
+}
+
+#[test]
+fn pages_that_no_agent_writes_are_told() {
+    for (text, why) in [
+        ("up 1", "line 1: the last line has no end"),
+        ("\n", "line 1: an empty line"),
+        ("up\n", "line 1: expected a number"),
+        ("up{ 1\n", "expected name="),
+        ("up{} 1\n", "expected up 1, found"),
+        ("up{a=\"1} 1\n", "expected a closing quote"),
+        ("up{a=\"1\",} 1\n", "expected up{a=\"1\"} 1, found"),
+        ("up{a=\"1\" b=\"2\"} 1\n", "expected a comma or a closing brace"),
+        ("up{a=\"\\t\"} 1\n", "unknown escape"),
+        ("up{a=\"1\",a=\"2\"} 1\n", "the label a twice"),
+        ("up{a=\"1\"}1\n", "expected up{a=\"1\"} 1, found"),
+        ("up one\n", "expected a number, found \"one\""),
+        ("up nan\n", "expected a number, NaN"),
+        ("up inf\n", "expected a number, NaN"),
+        ("up 1 1700000000000\n", "line 1: a timestamp"),
+        ("1up 1\n", "expected a name"),
+        (" up 1\n", "expected up 1, found \" up 1\""),
+        (" 1\n", "expected a name"),
+        ("é 1\n", "expected a name"),
+        ("up 1\nup 2\n", "the series up twice"),
+        ("a 1\nb 1\na{x=\"1\"} 1\n", "line 3: the family a is not in one piece"),
+        ("a 1\n# TYPE a gauge\n", "line 2: the TYPE of a behind samples"),
+        ("a 1\n# HELP a A.\n", "line 2: the HELP of a behind samples"),
+        ("# TYPE a gauge\n# TYPE a gauge\n", "line 2: a second TYPE"),
+        ("# TYPE a Gauge\n", "expected counter, gauge"),
+        ("#TYPE a gauge\n", "expected # TYPE a gauge"),
+        ("# TYPE a thing\n", "expected counter, gauge"),
+        ("# TYPE a summary\na_sum 1\nb 1\na_count 1\na{quantile=\"1\"} 1\n", "not in one piece"),
+        ("# EOF\n", "expected # HELP"),
+    ] {
+        let error = check_page(text).expect_err(text).to_string();
+        assert!(error.contains(why), "{text:?}: {error}");
+    }
 }

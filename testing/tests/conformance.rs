@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use relink_core::testing::{Cost, CountingAllocator, Tree, conforms};
 use relink_core::{Collector, Context, Error, Family, Options, Samples, Source};
+use relink_testing::{Cost, CountingAllocator, Tree, conforms};
 
 #[global_allocator]
 static COUNTING: CountingAllocator = CountingAllocator;
@@ -95,13 +95,19 @@ plugins! {
     allocates: &[VALUE];
     reads: &[VALUE];
     named: &[VALUE, MILLISECONDS];
+    unlisted: &[VALUE];
 }
 
 /// What the suite says of a plugin; nothing if it conforms.
 fn verdict(name: &'static str, allocations: u64) -> Option<String> {
     let tree = Tree::new().file("proc/value", "42\n");
     let cost = Cost { reads: 2, allocations };
-    let outcome = std::panic::catch_unwind(|| conforms(name, &tree, "{}", cost));
+    let readme = match name {
+        "named" => "| family |\n|---|\n| `test_value` |\n| `test_milliseconds` |\n",
+        "unlisted" => "| option |\n|---|\n| `gone` |\n\n| `test_value` |\n",
+        _ => "| family | type |\n|---|---|\n| `test_value` | gauge |\n",
+    };
+    let outcome = std::panic::catch_unwind(|| conforms(name, &tree, "{}", cost, readme));
     outcome.err().map(|words| *words.downcast::<String>().expect("the suite says why"))
 }
 
@@ -115,13 +121,18 @@ fn a_plugin_that_keeps_the_rules_conforms() {
 fn each_broken_rule_is_found() {
     for (name, expected) in [
         ("options", "takes the option no_such_option"),
-        ("panics", "proc/value emptied, met by a running collector: panicked at core/tests/conformance.rs:"),
+        (
+            "panics",
+            "proc/value emptied, met by a running collector: panicked at testing/tests/conformance.rs:",
+        ),
         ("anonymous", "proc/value with garbage, met by a new collector: the error does not name the file"),
         ("resentful", "proc/value missing and restored: still fails"),
         ("undeclared", "test_other, which the plugin did not declare"),
         ("twice", "the series test_value{which=\"\"} twice"),
         ("allocates", "1 allocations a collection, expected at most 0"),
         ("reads", "4 reads a collection, expected at most 2"),
+        ("unlisted", "README lists the families [], expected [\"test_value\"]"),
+        ("unlisted", "README lists the options {\"gone\"}, expected {}"),
         ("named", "test_milliseconds: is in milliseconds, expected the base unit seconds"),
     ] {
         let words = verdict(name, 0).unwrap_or_else(|| panic!("{name} passes"));

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::{Exposition, RuntimeKind, groups};
-use crate::{Context, Error};
+use relink_core::{Context, Error};
+
+use super::groups::{self, push_labels};
+use super::{Exposition, RuntimeKind};
 
 /// A family while the text is read. Its samples may stand apart.
 pub(super) struct Draft<'a> {
@@ -22,7 +24,19 @@ pub(super) struct Sample<'a> {
 }
 
 pub(super) fn parse(source: &str, text: &str, series: usize) -> Result<Exposition, Error> {
-    let mut drafts = Drafts { families: Vec::new(), places: HashMap::new(), left: series, series };
+    read(source, text, series, false)
+}
+
+/// Checks a page that an agent has written. It is refused for what [`Exposition::parse`] refuses, and for what no agent
+/// writes though it means something: a family in two pieces, a header behind samples, free comments, blanks that need
+/// not be, numbers and types in another spelling.
+pub fn check_page(text: &str) -> Result<(), Error> {
+    read("the page", text, usize::MAX, true).map(drop)
+}
+
+fn read(source: &str, text: &str, series: usize, is_strict: bool) -> Result<Exposition, Error> {
+    let (families, places) = (Vec::new(), HashMap::new());
+    let mut drafts = Drafts { families, places, left: series, series, is_strict, current: None };
     let mut lines = text.split('\n');
     // What stands behind the last line's end: nothing, if it has one.
     let last = lines.next_back().unwrap_or_default();
@@ -43,25 +57,38 @@ struct Drafts<'a> {
     places: HashMap<&'a str, usize>,
     left: usize,
     series: usize,
+    /// Whether the text is to be as an agent writes it.
+    is_strict: bool,
+    /// The family of the line before.
+    current: Option<usize>,
 }
 
 impl<'a> Drafts<'a> {
-    fn line(&mut self, line: &'a str) -> Result<(), Error> {
-        let line = line.trim_matches(is_blank);
+    fn line(&mut self, whole: &'a str) -> Result<(), Error> {
+        let line = whole.trim_matches(is_blank);
         match line.strip_prefix('#') {
-            Some(comment) => self.comment(comment.trim_start_matches(is_blank)),
+            Some(comment) => self.comment(comment.trim_start_matches(is_blank), whole),
+            None if line.is_empty() && self.is_strict => Err(Error::new("an empty line")),
             None if line.is_empty() => Ok(()),
-            None => self.sample(line),
+            None => self.sample(line, whole),
         }
     }
 
-    fn comment(&mut self, comment: &'a str) -> Result<(), Error> {
+    fn comment(&mut self, comment: &'a str, line: &str) -> Result<(), Error> {
         let (word, rest) = word(comment);
         if word != "HELP" && word != "TYPE" {
-            return Ok(());
+            let expected = "# HELP name text, or # TYPE name type";
+            return if self.is_strict { Err(Error::expected(expected, line)) } else { Ok(()) };
         }
         let (name, rest) = word_of_name(rest)?;
-        let family = self.family(name);
+        if self.is_strict && !line.starts_with(&format!("# {word} {name} ")) {
+            return Err(Error::expected(format!("# {word} {name} {rest}"), line));
+        }
+        let is_strict = self.is_strict;
+        let family = self.family(name)?;
+        if (is_strict || word == "TYPE") && !family.samples.is_empty() {
+            return Err(Error::new(format!("the {word} of {name} behind samples of it")));
+        }
         if word == "HELP" {
             if family.help.is_some() {
                 return Err(Error::new(format!("a second HELP of {name}")));
@@ -72,11 +99,9 @@ impl<'a> Drafts<'a> {
         if family.kind.is_some() {
             return Err(Error::new(format!("a second TYPE of {name}")));
         }
-        if !family.samples.is_empty() {
-            return Err(Error::new(format!("the TYPE of {name} behind samples of it")));
-        }
         // In whatever letters: Prometheus' own parser looks at none but the capital ones.
-        family.kind = Some(match rest.to_ascii_lowercase().as_str() {
+        let word = if is_strict { rest.to_owned() } else { rest.to_ascii_lowercase() };
+        family.kind = Some(match word.as_str() {
             "counter" => RuntimeKind::Counter,
             "gauge" => RuntimeKind::Gauge,
             "histogram" => RuntimeKind::Histogram,
@@ -89,13 +114,13 @@ impl<'a> Drafts<'a> {
         Ok(())
     }
 
-    fn sample(&mut self, line: &'a str) -> Result<(), Error> {
+    fn sample(&mut self, line: &'a str, whole: &str) -> Result<(), Error> {
         let (name, rest) = word_of_name(line)?;
-        let (labels, rest) = match rest.strip_prefix('{') {
+        let (mut labels, rest) = match rest.strip_prefix('{') {
             Some(rest) => labels(rest)?,
             None => (Vec::new(), rest),
         };
-        let (value, rest) = word(rest.trim_start_matches(is_blank));
+        let (number, rest) = word(rest.trim_start_matches(is_blank));
         if !rest.is_empty() {
             return Err(match rest.parse::<i64>() {
                 Ok(_) => Error::new("a timestamp, which a side-loaded metric can't have")
@@ -103,9 +128,14 @@ impl<'a> Drafts<'a> {
                 Err(_) => Error::expected("nothing behind the value", rest),
             });
         }
-        let value: f64 = value.parse().map_err(|_| Error::expected("a number", value))?;
+        let value: f64 = number.parse().map_err(|_| Error::expected("a number", number))?;
+        if self.is_strict {
+            is_as_written(whole, name, &labels, number)?;
+        }
+        labels.retain(|(_, value)| !value.is_empty());
+        labels.sort_unstable_by_key(|(name, _)| *name);
         self.left = self.left.checked_sub(1).ok_or_else(|| too_many(self.series))?;
-        let (family, suffix) = self.family_of_sample(name);
+        let (family, suffix) = self.family_of_sample(name)?;
         let kind = family.kind.unwrap_or(RuntimeKind::Untyped);
         if !kind.suffixes().contains(&suffix) {
             let expected = format!("{0}_bucket, {0}_sum or {0}_count", family.name);
@@ -119,27 +149,51 @@ impl<'a> Drafts<'a> {
         Ok(())
     }
 
-    fn family(&mut self, name: &'a str) -> &mut Draft<'a> {
+    fn family(&mut self, name: &'a str) -> Result<&mut Draft<'a>, Error> {
         let place = *self.places.entry(name).or_insert_with(|| {
             self.families.push(Draft { name, help: None, kind: None, samples: Vec::new() });
+            self.current = Some(self.families.len() - 1);
             self.families.len() - 1
         });
-        &mut self.families[place]
+        self.enter(place)
+    }
+
+    fn enter(&mut self, place: usize) -> Result<&mut Draft<'a>, Error> {
+        let family = &mut self.families[place];
+        if self.is_strict && self.current != Some(place) {
+            return Err(Error::new(format!("the family {} is not in one piece", family.name)));
+        }
+        Ok(family)
     }
 
     /// The family that a sample of this name belongs to, and what its name has behind the family's.
-    fn family_of_sample(&mut self, name: &'a str) -> (&mut Draft<'a>, &'static str) {
+    fn family_of_sample(&mut self, name: &'a str) -> Result<(&mut Draft<'a>, &'static str), Error> {
         if !self.places.contains_key(name) {
             for suffix in ["_bucket", "_sum", "_count"] {
                 let Some(base) = name.strip_suffix(suffix) else { continue };
                 let Some(&place) = self.places.get(base) else { continue };
                 if self.families[place].kind.is_some_and(|kind| kind.suffixes().contains(&suffix)) {
-                    return (&mut self.families[place], suffix);
+                    return Ok((self.enter(place)?, suffix));
                 }
             }
         }
-        (self.family(name), "")
+        Ok((self.family(name)?, ""))
     }
+}
+
+/// Whether a sample's line is as an agent writes it.
+fn is_as_written(line: &str, name: &str, labels: &Labels<'_>, number: &str) -> Result<(), Error> {
+    // Rust reads `inf` and `nan` too.
+    if !matches!(number, "NaN" | "+Inf" | "-Inf") && !number.ends_with(|c: char| c.is_ascii_digit()) {
+        return Err(Error::expected("a number, NaN, +Inf or -Inf", number));
+    }
+    let mut written = name.as_bytes().to_vec();
+    push_labels(labels, &mut written);
+    written.extend_from_slice(format!(" {number}").as_bytes());
+    if written == line.as_bytes() {
+        return Ok(());
+    }
+    Err(Error::expected(String::from_utf8_lossy(&written), line))
 }
 
 pub(super) fn too_many(series: usize) -> Error {
@@ -169,14 +223,13 @@ fn word_of_name(text: &str) -> Result<(&str, &str), Error> {
 
 type Labels<'a> = Vec<(&'a str, Cow<'a, str>)>;
 
-/// The labels behind an opening brace, and what follows the closing one.
+/// The labels behind an opening brace as they stand there, and what follows the closing one.
 pub(super) fn labels(text: &str) -> Result<(Labels<'_>, &str), Error> {
     let mut labels = Labels::new();
     let mut names = HashSet::new();
     let mut rest = text.trim_start_matches(is_blank);
     loop {
         if let Some(behind) = rest.strip_prefix('}') {
-            labels.sort_unstable_by_key(|(name, _)| *name);
             return Ok((labels, behind));
         }
         let (name, value) = rest.split_once('=').ok_or_else(|| Error::expected("name=\"value\"", rest))?;
@@ -196,10 +249,7 @@ pub(super) fn labels(text: &str) -> Result<(Labels<'_>, &str), Error> {
         let value = value.trim_start_matches(is_blank);
         let value = value.strip_prefix('"').ok_or_else(|| Error::expected("a value in quotes", value))?;
         let end = end_of_quoted(value).ok_or_else(|| Error::expected("a closing quote", value))?;
-        let text = unescaped(&value[..end], true)?;
-        if !text.is_empty() {
-            labels.push((name, text));
-        }
+        labels.push((name, unescaped(&value[..end], true)?));
         rest = value[end + 1..].trim_start_matches(is_blank);
         match rest.strip_prefix(',') {
             Some(more) => rest = more.trim_start_matches(is_blank),

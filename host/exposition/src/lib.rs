@@ -1,22 +1,23 @@
-//! Families that are known only at run time: a text in the Prometheus format that a collector was given by somebody
-//! else, such as the files of node_exporter's textfile collector.
+//! The Prometheus text format, version 0.0.4: texts that somebody else has written, such as the files of node_exporter's
+//! textfile collector, whose families are known only at run time.
 
 mod claims;
 mod groups;
+mod judge;
 mod merge;
-mod number;
 mod parse;
+mod write;
 
-use crate::Error;
+use relink_core::{Error, Samples};
 
 pub use claims::Claims;
+pub use judge::Texts;
 pub use merge::{Expositions, RuntimeFamily, RuntimeSample};
-pub(crate) use merge::{SideLoad, Texts};
+pub use parse::check_page;
+pub use write::{LONGEST_NUMBER, push_escaped, push_number};
 
-/// How many bytes a text may have for each series that a plugin may have.
-const BYTES: usize = 512;
-
-/// How the values of a family behave that is known only at run time. Declared families have a [`Kind`](crate::Kind).
+/// How the values of a family behave that is known only at run time. Declared families have a
+/// [`Kind`](relink_core::Kind).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuntimeKind {
     /// A number that only goes up. Its name need not end in `_total`.
@@ -55,8 +56,7 @@ impl RuntimeKind {
 
 /// A text in the Prometheus format that was checked as a whole.
 ///
-/// A collector keeps it behind an `Arc` for as long as its source stays the same, and pushes it at every collection
-/// ([`Samples::push_exposition`](crate::Samples::push_exposition)): the same `Arc` again costs next to nothing.
+/// What a collector pushes with [`Samples::push_text`] becomes one, and is it again as long as the text stays the same.
 #[derive(Debug, PartialEq)]
 pub struct Exposition {
     source: Box<str>,
@@ -89,22 +89,17 @@ impl Exposition {
     /// Refused is what would break the page that it becomes a part of, or what is not meant: syntax errors, a last
     /// line without its end (somebody still writes), timestamps, a series that stands there twice, a histogram whose
     /// buckets do not add up.
-    pub fn parse(source: &str, text: &[u8], series: usize) -> Result<Self, Error> {
+    pub fn parse(source: &str, text: &str, series: usize) -> Result<Self, Error> {
         let most = Self::most_bytes(series);
         if text.len() > most {
             return Err(Error::new(format!("has {} bytes, expected {most} at most", text.len()))
                 .hint("raise [collect] series"));
         }
-        let text = std::str::from_utf8(text).map_err(|error| {
-            let line = text[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
-            Error::new(format!("line {line}: not UTF-8"))
-        })?;
         parse::parse(source, text, series)
     }
 
-    /// How many bytes a text may have at most if it may have so many series.
-    pub const fn most_bytes(series: usize) -> usize {
-        series.saturating_mul(BYTES)
+    const fn most_bytes(series: usize) -> usize {
+        series.saturating_mul(Samples::TEXT_BYTES)
     }
 
     /// Where it comes from.

@@ -10,7 +10,7 @@ use regex_lite::Regex;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
 
-use crate::Error;
+use relink_core::Error;
 
 /// A regular expression in Go's syntax: an option of a plugin that chooses among names.
 #[derive(Clone, Debug)]
