@@ -119,7 +119,7 @@ fn prove(
     if let Some(error) = set::conflict(plugin, others.into_iter()) {
         return Err(Objection { error, cause: Cause::Another });
     }
-    let limit = Duration::from_secs_f64(config.collect.timeout);
+    let limit = *config.collect.timeout;
     let origin = config.origin_of_options(plugin.name);
     Ok(Instance::proven(plugin, config.collect.series, limit, origin)?)
 }

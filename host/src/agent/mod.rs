@@ -81,7 +81,7 @@ const REFUSALS: u32 = 60;
 impl Agent {
     /// An agent that begins.
     pub(crate) fn new(built: Option<Built>, config: Config, counters: Arc<Counters>) -> Result<Self, Failed> {
-        let history = History::new(Duration::from_secs_f64(config.history.seconds), config.history.bytes);
+        let history = History::new(*config.history.seconds, config.history.bytes);
         Self::with_past(
             built,
             config,
@@ -187,7 +187,7 @@ impl Agent {
 
     /// A collection for the history and the event streams.
     pub(crate) async fn collect_and_record(&self, interval: Duration) {
-        let deadline = Instant::now() + self.config.collect_timeout().min(interval);
+        let deadline = Instant::now() + self.config.collect.timeout.min(interval);
         self.record(self.scheduler.collect(&self.scheduler.everything(), deadline).await);
     }
 
@@ -250,7 +250,7 @@ impl Agent {
     }
 
     fn deadline(&self) -> Instant {
-        Instant::now() + self.config.collect_timeout()
+        Instant::now() + *self.config.collect.timeout
     }
 
     fn rendered(&self, print: Print, table: Table, snapshot: &Snapshot) -> String {

@@ -78,7 +78,7 @@ fn collect_each(agent: &Agent) -> Result<BTreeMap<String, BTreeSet<PathBuf>>, Er
     let mut before = open_files();
     for name in agent.running_plugins() {
         let selection = agent.scheduler.select(&[name.as_str()], &[])?;
-        let deadline = Instant::now() + agent.config.collect_timeout();
+        let deadline = Instant::now() + *agent.config.collect.timeout;
         runtime.block_on(agent.scheduler.collect(&selection, deadline));
         let now = open_files();
         let paths = agent.config.paths();

@@ -37,7 +37,7 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
     let counters = Arc::new(Counters::starting_from(&carry.counted));
     let history = match &start.arrival {
         Some(arrival) => arrival.history(&config, &counters),
-        None => History::new(Duration::from_secs_f64(config.history.seconds), config.history.bytes),
+        None => History::new(*config.history.seconds, config.history.bytes),
     };
     let push = Push::new(&config.push, start.arrival.as_ref().and_then(Arrival::push))?;
     let (chosen, library_generations) = (carry.chosen, carry.library_generations);
@@ -146,7 +146,7 @@ fn log_start(agent: &Agent, addresses: &[SocketAddr]) {
         configuration = file,
         plugins = names.join(","),
         count = names.len(),
-        collect_timeout = config.collect.timeout,
+        collect_timeout = config.collect.timeout.as_secs_f64(),
         collect_series = config.collect.series,
         max_connections = config.limits.max_connections,
         max_streams = config.limits.max_streams,
@@ -170,10 +170,10 @@ async fn announce(agent: Arc<Agent>, addresses: Vec<SocketAddr>) {
 /// and not twice: the tick waits a moment longer for the next scrape than the interval, whichever of the two is a little
 /// late, and also where the scrape came just after the tick.
 async fn keep_history(agent: Arc<Agent>) {
-    if agent.config.history.interval == 0.0 {
+    if agent.config.history.interval.is_zero() {
         return;
     }
-    let interval = Duration::from_secs_f64(agent.config.history.interval);
+    let interval = *agent.config.history.interval;
     let longer = interval + interval / 4;
     let mut ticks =
         tokio::time::interval_at((Instant::now() + agent.until_next_tick(interval)).into(), interval);

@@ -93,7 +93,7 @@ impl Answer {
 
 /// Looks a family up in the history.
 pub(super) fn look_up(agent: &Agent, name: &str, question: &Question) -> Result<Answer, Refusal> {
-    if agent.config.history.interval == 0.0 {
+    if agent.config.history.interval.is_zero() {
         let hint = "set [history] interval in relink.toml to seconds between two snapshots, such as 1.0";
         return Err(Refusal::new(Status::NotFound, "the history is off", hint));
     }
@@ -222,7 +222,7 @@ pub(super) fn history(wanted: Wanted, site: &State<Site>) -> Result<Json<History
         kind: answer.kind(),
         help: answer.family.map_or("", |family| family.help()),
         unit: answer.family.map_or("", |family| family.unit()),
-        interval: site.agent.config.history.interval,
+        interval: site.agent.config.history.interval.as_secs_f64(),
         last_id: answer.last_id,
         time: seconds(answer.now_ms),
         series: answer

@@ -72,7 +72,7 @@ pub(super) fn picture(file: &str, wanted: Wanted, site: &State<Site>) -> Result<
     let question = wanted.0?.or_seconds(SECONDS);
     let answer = look_up(&site.agent, family, &question)?;
     let history = &site.agent.config.history;
-    let span = question.seconds().unwrap_or(SECONDS).min(history.seconds);
+    let span = question.seconds().unwrap_or(SECONDS).min(history.seconds.as_secs_f64());
     let svg = plot::draw(Picture {
         family,
         help: answer.family.map_or("", |family| family.help()),
@@ -80,7 +80,7 @@ pub(super) fn picture(file: &str, wanted: Wanted, site: &State<Site>) -> Result<
         kind: answer.kind(),
         from_ms: answer.now_ms.saturating_sub((span * 1e3) as u64),
         until_ms: answer.now_ms,
-        interval_ms: (history.interval * 1e3) as u64,
+        interval_ms: history.interval.as_millis() as u64,
         series: answer.series,
     });
     let failed = |error: relink_core::Error| {

@@ -100,7 +100,7 @@ async fn exposition(scrape: Scrape, site: &Site) -> Result<Exposition, Refusal> 
     let exclude: Vec<_> = scrape.exclude.iter().map(String::as_str).collect();
     let began = Instant::now();
     let selection = site.agent.scheduler.select(&collect, &exclude)?;
-    let allowed = deadline::allowed(scrape.timeout.as_deref(), site.agent.config.collect_timeout());
+    let allowed = deadline::allowed(scrape.timeout.as_deref(), *site.agent.config.collect.timeout);
     let snapshot = site.agent.scheduler.collect(&selection, Instant::now() + allowed).await;
     if collect.is_empty() && exclude.is_empty() {
         site.agent.was_scraped(Arc::clone(&snapshot));

@@ -423,15 +423,15 @@ impl Live {
 impl State {
     fn deadline(&self, limits: &Limits) -> Option<(Instant, Leave)> {
         if let Some(blocked) = self.blocked {
-            return Some((blocked + limits.write_timeout, Leave::Close));
+            return Some((blocked + *limits.write_timeout, Leave::Close));
         }
         if self.is_to_drain() && self.expects_request() {
             return Some((self.wished + LAST_CHANCE, Leave::Close));
         }
         match self.phase {
-            Phase::Idle => Some((self.since + limits.idle_timeout, Leave::Close)),
-            Phase::Head => Some((self.since + limits.header_timeout, Leave::Late)),
-            Phase::Body => Some((self.since + limits.body_timeout, Leave::Late)),
+            Phase::Idle => Some((self.since + *limits.idle_timeout, Leave::Close)),
+            Phase::Head => Some((self.since + *limits.header_timeout, Leave::Late)),
+            Phase::Body => Some((self.since + *limits.body_timeout, Leave::Late)),
             Phase::Busy => None,
         }
     }

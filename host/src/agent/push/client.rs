@@ -43,7 +43,7 @@ impl Client {
             .max_redirects_will_error(false)
             .http_status_as_error(false)
             .user_agent(concat!("relink/", env!("CARGO_PKG_VERSION")))
-            .timeout_global(Some(target.timeout()))
+            .timeout_global(Some(*target.timeout))
             // Longer than most intervals, and shorter than a receiver keeps an idle connection.
             .max_idle_age(Duration::from_secs(50))
             .max_idle_connections(1)

@@ -79,8 +79,7 @@ pub(super) struct Look {
 
 impl Lane {
     pub(super) fn new(target: &Target, queue_bytes: usize) -> Result<Self, Error> {
-        let seconds = Duration::from_secs_f64;
-        let queue = Queue::new(queue_bytes, seconds(target.min_backoff), seconds(target.max_backoff));
+        let queue = Queue::new(queue_bytes, *target.min_backoff, *target.max_backoff);
         Ok(Lane {
             name: target.name(),
             kind: target.kind,

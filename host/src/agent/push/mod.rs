@@ -94,9 +94,9 @@ impl Push {
         let began = if carried.began == 0 { unix_ms() } else { carried.began };
         let booted = if carried.booted == 0 { booted_ms().unwrap_or(began) } else { carried.booted };
         Ok(Some(Arc::new(Push {
-            interval: Duration::from_millis(settings.interval_ms()),
-            flush_timeout: Duration::from_secs_f64(settings.flush_timeout),
-            due: Due::new(settings.interval_ms(), &labels["instance"]),
+            interval: *settings.interval,
+            flush_timeout: *settings.flush_timeout,
+            due: Due::new(*settings.interval, &labels["instance"]),
             origin: Origin { host: crate::settings::push::host_name(), booted, began },
             labels,
             lanes,
@@ -131,7 +131,7 @@ impl Push {
 
     async fn collect(self: &Arc<Self>, agent: &Agent, due: u64) {
         let began = Instant::now();
-        let deadline = began + agent.config.collect_timeout().min(self.interval);
+        let deadline = began + agent.config.collect.timeout.min(self.interval);
         let snapshot = agent.scheduler.collect(&agent.scheduler.everything(), deadline).await;
         let seconds = began.elapsed().as_secs_f64();
         let (live, gone) = self.lock().live.after(&snapshot);
@@ -277,6 +277,7 @@ fn booted_ms() -> Option<u64> {
 mod tests {
     use super::series::tests::{layout, snapshot};
     use super::*;
+    use crate::settings::Seconds;
 
     fn push(handed: Option<&[u8]>) -> Arc<Push> {
         let target = |kind: &str, port: u16| {
@@ -330,7 +331,7 @@ mod tests {
     async fn at_the_end_all_series_end_and_nothing_follows() {
         let mut settings: Settings =
             toml::from_str("[[target]]\nkind = \"otlp\"\nurl = \"http://127.0.0.1:1/\"\n").unwrap();
-        settings.flush_timeout = 0.01;
+        settings.flush_timeout = Seconds::ms(10);
         let push = Push::new(&settings, None).unwrap().unwrap();
         push.finish().await;
         assert_eq!(lengths(&push), [0], "nothing was live");
