@@ -177,6 +177,27 @@ fn plugins_are_chosen_by_a_flag_or_a_variable() {
 }
 
 #[test]
+fn a_variable_that_is_wrong_is_named() {
+    for (name, value, flag) in [
+        ("RELINK_LISTEN", "", "--listen=:1"),
+        ("RELINK_LISTEN", "localhost", "--web.listen-address=:1"),
+        ("RELINK_PRINT", "everything", "--print=none"),
+        ("RELINK_CONFIG", "", "--config=relink.toml"),
+    ] {
+        let folder = Folder::new(QUIET);
+        let run = |arguments: &[&str]| {
+            let mut command = folder.command(arguments);
+            command.env(name, value);
+            support::ended(command)
+        };
+        let wrong = run(&["plugins"]);
+        assert!(wrong.code == Some(2) && wrong.stderr.contains(&format!("'{name}'")), "{}", wrong.stderr);
+        let given = run(&["plugins", flag]);
+        assert_eq!(given.code, Some(0), "what the command line says counts more: {}", given.stderr);
+    }
+}
+
+#[test]
 fn once_prints_json_for_programs() {
     let folder = Folder::new(QUIET);
     let ended = folder.run(&["once", "--json", "--plugins=load"]);

@@ -89,6 +89,11 @@ fn one_that_is_not_ready_or_not_there_is_1() {
     assert!(json["why"].as_str().unwrap().contains("Connection refused"), "{json}");
     let wrong = folder.run(&["status", "--address", "http://localhost:1/metrics"]);
     assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+    folder.write("no.pem", "nothing");
+    for (file, word) in [("missing.pem", "No such file"), ("no.pem", "holds no certificate, expected PEM")] {
+        let wrong = folder.run(&["status", "--ca-file", file]);
+        assert!(wrong.stderr.contains("--ca-file: ") && wrong.stderr.contains(word), "{}", wrong.stderr);
+    }
     // A configuration that is broken is no reason not to look at the agent.
     folder.write("relink.toml", "= broken");
     says(&ask(&folder, &agent, &["status"]), 1, &["not ready"]);

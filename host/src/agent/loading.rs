@@ -1,7 +1,6 @@
 //! Libraries into the schedule: look, prove, put in, retire.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use relink_core::Error;
 

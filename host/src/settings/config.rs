@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Web;
 use crate::settings::cli::Settings;
+use crate::settings::listen::check_hosts;
 use crate::settings::{Limits, Listen, Plugins, Seconds, is_opened, plugins};
 use crate::telemetry::Log;
 
@@ -270,6 +271,7 @@ impl Config {
             return Err(Error::new(format!("{origin}: [reload] builder is an empty list"))
                 .hint("leave it out, or give a command and its arguments"));
         }
+        check_hosts(&self.hosts)?;
         self.push.check(&origin)?;
         self.check_telemetry_path()
     }
@@ -407,6 +409,7 @@ mod tests {
             ("[limits]\nmax_head = 0", "max_head is 0"),
             ("[limits]\nmax_connections = 0", "max_connections is 0"),
             ("[reload]\nbuilder = []", "builder is an empty list"),
+            ("hosts = [\"*\"]", "names \"*\", expected the name of one host"),
         ] {
             let error = load(toml).unwrap_err().to_string();
             assert!(error.contains(key), "{toml}: {error}");

@@ -47,7 +47,14 @@ impl Limits {
     /// sources, logs and the reload.
     pub(crate) fn connections(&self) -> usize {
         let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-        let half = open_files(&limits).map_or(usize::MAX, |files| files / 2);
+        let half = open_files(&limits).map_or(usize::MAX, |files| files / 2).max(1);
+        if half < self.max_connections {
+            tracing::warn!(
+                "[limits] max_connections is {}, and {half} is used: half of the process's limit of open files (LimitNOFILE= \
+                 in a unit, ulimit -n in a shell)",
+                self.max_connections
+            );
+        }
         self.max_connections.min(half).max(1)
     }
 }

@@ -26,7 +26,7 @@ use prost::Message;
 use relink_core::Error;
 
 use self::carry::Carried;
-pub(crate) use self::client::tls;
+pub(crate) use self::client::client;
 use self::due::Due;
 use self::lane::Lane;
 use self::otlp::Origin;

@@ -36,12 +36,15 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, Err
     let pem = std::fs::read(file).context(format_args!("reading {}", file.display()))?;
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {
-        if let PemItem::Certificate(certificate) = item.context(format_args!("reading {}", file.display()))? {
+        let item = item.context(format_args!("{} is damaged, expected PEM", file.display()))?;
+        if let PemItem::Certificate(certificate) = item {
             certificates.push(certificate);
         }
     }
     if certificates.is_empty() {
-        return Err(Error::new(format!("{} holds no certificate, expected PEM", file.display())));
+        let file = file.display();
+        return Err(Error::new(format!("{file} holds no certificate, expected PEM (-----BEGIN CERTIFICATE-----)"))
+            .hint(format!("if it is one in DER: openssl x509 -inform der -in {file} -out {file}.pem")));
     }
     Ok(certificates)
 }
