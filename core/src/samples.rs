@@ -306,10 +306,7 @@ impl SeriesSet {
 
     /// The label values of the series at a place, in the order of the family's label names.
     pub fn labels_of(&self, place: usize) -> impl Iterator<Item = &str> + '_ {
-        // Only whole `&str`s went into the buffer, each with its END behind it.
-        self.label_bytes(place)
-            .split_inclusive(|&byte| byte == END)
-            .map(|value| std::str::from_utf8(&value[..value.len() - 1]).unwrap_or("\u{fffd}"))
+        label_values(self.label_bytes(place))
     }
 
     fn label_bytes(&self, place: usize) -> &[u8] {

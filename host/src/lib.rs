@@ -18,6 +18,7 @@ pub mod expose;
 mod failure;
 mod http;
 mod journal;
+mod lock;
 mod memory;
 mod names;
 mod own;

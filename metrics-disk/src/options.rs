@@ -103,7 +103,8 @@ fn timeout(seconds: f64) -> Result<(Duration, Option<String>), Error> {
         return Err(Error::new(format!("{given}, expected seconds from 0 to {LONGEST_TIMEOUT}")));
     }
     let used = seconds.clamp(LEAST_TIMEOUT, LONGEST_TIMEOUT);
-    let warning = (used != seconds).then(|| format!("{given}, and {used} is used: the nearest that makes sense"));
+    let warning =
+        (used != seconds).then(|| format!("{given}, and {used} is used: the nearest that makes sense"));
     Ok((Duration::from_secs_f64(used), warning))
 }
 

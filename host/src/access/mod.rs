@@ -17,7 +17,7 @@ mod tls;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use hyper::header::{HeaderName, HeaderValue};
@@ -30,6 +30,8 @@ use file::{File, Rate};
 use passwords::{Checked, Passwords, Users};
 use rate::Bucket;
 use tls::Tls;
+
+use crate::lock::lock;
 
 /// A web configuration file in force.
 pub(crate) struct Web {
@@ -246,8 +248,7 @@ impl Web {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Whole after each statement, so a panic of another thread does not matter.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -5,7 +5,7 @@
 //! it is costs nothing. Nothing is rendered while nobody listens.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use crate::agent::Agent;
 use crate::expose::past;
 use crate::journal::Journal;
+use crate::lock::lock;
 use crate::store::history::Past;
 use crate::store::snapshot::Snapshot;
 
@@ -70,7 +71,7 @@ impl Events {
 
     /// The history has one more snapshot, or has not been able to keep it.
     pub(crate) fn recorded(&self, id: u64, not_kept: Option<Arc<Snapshot>>) {
-        let mut rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rendered = lock(&self.rendered);
         *rendered = Rendered { id, frames: Vec::new() };
         drop(rendered);
         self.newest.send_replace(Newest { id, snapshot: not_kept });
@@ -122,7 +123,7 @@ impl<'a> Listener<'a> {
         if self.last >= newest_id {
             return None;
         }
-        let rendered = || self.agent.events.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        let rendered = || lock(&self.agent.events.rendered);
         if self.last + 1 == newest_id {
             let rendered = rendered();
             let mut frames = rendered.frames.iter();

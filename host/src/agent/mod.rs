@@ -4,7 +4,7 @@ pub(crate) mod events;
 pub(crate) mod loading;
 pub(crate) mod push;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use relink_core::{Error, registry};
@@ -16,6 +16,7 @@ use crate::expose::table::{self, Style};
 use crate::expose::{Packer, Section, json};
 use crate::failure::Failed;
 use crate::journal::PluginChanges;
+use crate::lock::lock;
 use crate::own::counters::Counters;
 use crate::plugins::dylib::{Generations, Libraries};
 use crate::plugins::linked::{self, Built};
@@ -141,7 +142,7 @@ impl Agent {
 
     /// The loaded plugins. One reload at a time takes this for longer.
     pub(crate) fn libraries(&self) -> MutexGuard<'_, Libraries> {
-        self.libraries.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.libraries)
     }
 
     /// The hash of a plugin's sources, where the executable knows it.
@@ -157,8 +158,7 @@ impl Agent {
 
     /// The recent snapshots.
     pub(crate) fn history(&self) -> MutexGuard<'_, History> {
-        // Whole after each call, so a panic of another thread does not matter.
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.history)
     }
 
     /// How long until the next snapshot is due, so that one follows the other in time also across a re-exec.

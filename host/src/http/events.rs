@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use rocket::futures::Stream;
 use rocket::http::{ContentType, Header, Status};
-use rocket::request::{FromRequest, Outcome};
 use rocket::response::stream::{ByteStream, stream};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, Route, State, get, routes};
@@ -15,28 +14,27 @@ use tokio::sync::watch;
 use super::Site;
 use super::answer::{ErrorBody, Refusal};
 use super::plugins::List;
-use super::query;
+use super::query::{self, FromQuery, Query};
 use crate::agent::events::{Listener, frame};
 use crate::journal::Journal;
 
 /// How long a stream is silent before it says that it is still there, so that what stands in between keeps it open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// What a listener asks for; an error names what it can't mean.
-pub(super) struct Wanted(Result<(Vec<String>, Option<u64>), Refusal>);
+/// What a subscriber asks for.
+pub(super) struct Wanted {
+    families: Vec<String>,
+    last: Option<u64>,
+}
 
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for Wanted {
-    type Error = std::convert::Infallible;
-
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
-        let checked = query::only(request, &["family", "last_event_id"]);
-        Outcome::Success(Wanted(checked.map(|()| {
-            // A browser that comes back sends the header, to the address that the page gave it once.
-            let header = request.headers().get_one("Last-Event-ID").map(str::to_owned);
-            let last = header.or_else(|| query::values(request, "last_event_id").pop());
-            (query::values(request, "family"), last.and_then(|last| last.trim().parse().ok()))
-        })))
+impl FromQuery for Wanted {
+    fn from_query(request: &Request<'_>) -> Result<Self, Refusal> {
+        query::only(request, &["family", "last_event_id"])?;
+        // A browser that comes back sends the header, to the address that the page gave it once.
+        let header = request.headers().get_one("Last-Event-ID").map(str::to_owned);
+        let last = header.or_else(|| query::values(request, "last_event_id").pop());
+        let last = last.and_then(|last| last.trim().parse().ok());
+        Ok(Wanted { families: query::values(request, "family"), last })
     }
 }
 
@@ -78,10 +76,10 @@ impl<'r, S: Stream<Item = Bytes> + Send + 'r> Responder<'r, 'r> for Sse<S> {
 )]
 #[get("/events")]
 pub(super) fn events(
-    wanted: Wanted,
+    wanted: Query<Wanted>,
     site: &State<Site>,
 ) -> Result<Sse<impl Stream<Item = Bytes> + use<'_>>, Refusal> {
-    let (families, last) = wanted.0?;
+    let Wanted { families, last } = wanted.0?;
     let max = site.agent.config.limits.max_streams;
     let Some(mut listener) = Listener::new(&site.agent, families, last) else {
         return Err(Refusal::new(

@@ -4,7 +4,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use relink_core::{Family, Kind};
 use rocket::http::Status;
-use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, Route, State, get, routes};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,7 +11,7 @@ use utoipa::ToSchema;
 use super::Site;
 use super::answer::{ErrorBody, Json, Refusal};
 use super::openapi::Label;
-use super::query;
+use super::query::{self, FromQuery, Query};
 use crate::agent::Agent;
 use crate::expose::json::{Map, Number};
 use crate::expose::past::seconds;
@@ -38,9 +37,7 @@ impl Question {
         });
         Ok(Question { labels: labels.collect::<Result<_, _>>()?, seconds: positive_seconds(request)? })
     }
-}
 
-impl Question {
     /// How far back, where that is said.
     pub(super) fn seconds(&self) -> Option<f64> {
         self.seconds
@@ -139,23 +136,13 @@ fn close(name: &str, families: &[Family]) -> String {
     }
 }
 
-/// What a request asks for; an error names what it can't mean.
-pub(super) struct Wanted(Result<(String, Question), Refusal>);
-
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for Wanted {
-    type Error = std::convert::Infallible;
-
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
-        Outcome::Success(Wanted(wanted(request)))
-    }
-}
-
-fn wanted(request: &Request<'_>) -> Result<(String, Question), Refusal> {
-    let question = Question::of(request, &["family", "label", "seconds"])?;
-    match single(request, "family")? {
-        Some(family) => Ok((family, question)),
-        None => Err(bad("no family is named".into(), "say family=NAME; GET /metrics shows all families")),
+impl FromQuery for (String, Question) {
+    fn from_query(request: &Request<'_>) -> Result<Self, Refusal> {
+        let question = Question::of(request, &["family", "label", "seconds"])?;
+        match single(request, "family")? {
+            Some(family) => Ok((family, question)),
+            None => Err(bad("no family is named".into(), "say family=NAME; GET /metrics shows all families")),
+        }
     }
 }
 
@@ -214,7 +201,10 @@ fn labels<S: serde::Serializer>(labels: &[(String, String)], to: S) -> Result<S:
     )
 )]
 #[get("/history")]
-pub(super) fn history(wanted: Wanted, site: &State<Site>) -> Result<Json<HistoryJson>, Refusal> {
+pub(super) fn history(
+    wanted: Query<(String, Question)>,
+    site: &State<Site>,
+) -> Result<Json<HistoryJson>, Refusal> {
     let (name, question) = wanted.0?;
     let answer = look_up(&site.agent, &name, &question)?;
     Ok(Json(HistoryJson {

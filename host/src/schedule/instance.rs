@@ -85,14 +85,7 @@ impl Instance {
         if let Some(fault) = self.samples.fault() {
             return Err(Failure::Said(fault.clone()));
         }
-        let layout = match &self.layout {
-            Some(layout) if self.samples.has_series_of(&layout.series) => Arc::clone(layout),
-            _ => {
-                let series = self.samples.series_set().map_err(Failure::Said)?;
-                Arc::clone(self.layout.insert(Arc::new(Layout::new(series))))
-            }
-        };
-        Ok(Frame { layout, values: self.samples.values().into() })
+        Frame::of(&self.samples, &mut self.layout).map_err(Failure::Said)
     }
 
     /// The facts for people.

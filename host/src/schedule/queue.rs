@@ -2,7 +2,7 @@
 //! keeps under its lock. Nothing here calls a plugin, looks at a clock, or knows a thread but by its number.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use relink_core::{Claims, Error};
@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::instance::Instance;
 use super::sideload;
 use super::slot::{Done, Slot, Work};
+use crate::lock::lock;
 use crate::plugins::set::{Plugin, Refused};
 use crate::plugins::status::State;
 use crate::store::snapshot::{Reading, Snapshot};
@@ -304,7 +305,7 @@ impl Schedule {
             return Next::Pause;
         }
         while let Some(walk) = self.queue.front().cloned() {
-            let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut progress = lock(&walk.progress);
             let place = progress.next;
             let Some(&name) = walk.selection.0.get(place) else {
                 let is_whole = progress.readings.iter().all(Option::is_some);
@@ -376,7 +377,7 @@ impl Schedule {
         let (reading, waiting, is_news) = slot.finish(instance, done, began, now);
         finished.is_news = is_news;
         for (walk, place) in waiting {
-            let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut progress = lock(&walk.progress);
             progress.readings[place] = Some(reading.clone());
             let is_queued = self.queue.iter().any(|queued| Arc::ptr_eq(queued, &walk));
             if !is_queued && progress.readings.iter().all(Option::is_some) {
@@ -411,7 +412,7 @@ impl Schedule {
     /// The readings of a walk whose time is over, the missing ones marked; and whether a plugin's state has changed by
     /// that. The walk goes on, for others who wait for it.
     pub(super) fn cut_short(&mut self, walk: &Walk, now: Instant) -> (Vec<Reading>, bool) {
-        let progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = lock(&walk.progress);
         let mut is_news = false;
         let readings = progress.readings.iter().zip(walk.selection.0.iter());
         let readings = readings

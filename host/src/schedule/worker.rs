@@ -20,6 +20,7 @@ use super::queue::{Call, Finished, Next, PATIENCE, Returned, Schedule, Selection
 use super::sideload;
 use super::slot::Done;
 use super::watchdog::Watchdog;
+use crate::lock::lock;
 use crate::own::Own;
 use crate::own::counters::Counters;
 use crate::plugins::status::State;
@@ -92,7 +93,7 @@ impl Shared {
     /// No call into a plugin is made under this lock, and nothing under it panics by intent; should it, the data
     /// is still sound.
     pub(super) fn lock(&self) -> Locked<'_> {
-        let guard = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
+        let guard = lock(&self.schedule);
         LOCKED.set(true);
         Locked { guard, _mark: Mark }
     }
@@ -247,7 +248,7 @@ impl Shared {
 
     /// Makes the snapshot of a walk that has all its readings; those who wait for it are told.
     fn publish(&self, walk: &Walk) -> bool {
-        let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut progress = lock(&walk.progress);
         let readings = progress.readings.iter_mut().filter_map(Option::take).collect();
         drop(progress);
         walk.stage.send_replace(Stage::Made(self.snapshot(readings)));
@@ -260,7 +261,7 @@ impl Shared {
             let schedule = self.lock();
             (schedule.lacking_beside(readings.len()), State::ALL.map(|state| schedule.count(state)))
         };
-        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut own = lock(&self.own);
         let own = own.read(&readings, &lacking, states);
         readings.push(own);
         Arc::new(Snapshot::new(readings))

@@ -4,7 +4,7 @@
 //! before it wakes the task. The lock is held for a few instructions and hardly ever contended.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use tokio::sync::mpsc;
 
+use crate::lock::lock;
 use crate::settings::Limits;
 
 /// How long a hand-over waits for a request that is on its way over TLS: a handshake, and the head that follows it. A
@@ -186,8 +187,7 @@ impl Live {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // No code panics with this lock held, and a state is valid after each assignment.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     // ---- from the server

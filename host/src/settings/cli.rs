@@ -184,9 +184,10 @@ fn wrong_variable(error: &clap::Error, command: &clap::Command, words: &[OsStrin
     let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else { return None };
     let arg = command.get_arguments().find(|arg| arg.to_string() == *shown)?;
     let names = arg.get_long_and_visible_aliases()?;
-    let is_given = words.iter().filter_map(|word| word.to_str()?.strip_prefix("--")).any(|word| {
-        names.contains(&word.split_once('=').map_or(word, |(name, _)| name))
-    });
+    let is_given = words
+        .iter()
+        .filter_map(|word| word.to_str()?.strip_prefix("--"))
+        .any(|word| names.contains(&word.split_once('=').map_or(word, |(name, _)| name)));
     let variable = arg.get_env().filter(|_| !is_given)?;
     Some(variable.to_string_lossy().into_owned())
 }

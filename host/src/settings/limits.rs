@@ -1,5 +1,6 @@
 //! How much of the agent a client may hold, and for how long.
 
+use rustix::process::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::Seconds;
@@ -46,8 +47,8 @@ impl Limits {
     /// `max_connections`, or less where the process may not open that many files: the other half is for plugins'
     /// sources, logs and the reload.
     pub(crate) fn connections(&self) -> usize {
-        let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-        let half = open_files(&limits).map_or(usize::MAX, |files| files / 2).max(1);
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let half = usize::try_from(files / 2).unwrap_or(usize::MAX).max(1);
         if half < self.max_connections {
             tracing::warn!(
                 "[limits] max_connections is {}, and {half} is used: half of the process's limit of open files (LimitNOFILE= \
@@ -57,12 +58,6 @@ impl Limits {
         }
         self.max_connections.min(half).max(1)
     }
-}
-
-/// The soft limit in `/proc/self/limits`, line `Max open files`; `None` when there is none or no such file.
-fn open_files(limits: &str) -> Option<usize> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -99,11 +94,6 @@ mod tests {
 
     #[test]
     fn open_files_bound_the_connections() {
-        let text = "Limit                     Soft Limit           Hard Limit           Units     \n\
-                    Max open files            1024                 524288               files     \n";
-        assert_eq!(open_files(text), Some(1024));
-        assert_eq!(open_files("Max open files            unlimited unlimited files"), None);
-        assert_eq!(open_files(""), None);
         let greedy = Limits { max_connections: usize::MAX, ..Limits::default() };
         assert!(greedy.connections() < usize::MAX, "this process's own limit is read");
         assert_eq!(Limits { max_connections: 0, ..Limits::default() }.connections(), 1);

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use relink_core::{Error, SeriesSet};
+use relink_core::{Error, Samples, SeriesSet};
 
 use super::lines::Lines;
 
@@ -56,6 +56,16 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// What was collected. The layout is the `last` one where the series are the same: to check, sort and render one costs
+    /// more than all else of a collection.
+    pub fn of(samples: &Samples, last: &mut Option<Arc<Layout>>) -> Result<Self, Error> {
+        let layout = match last {
+            Some(layout) if samples.has_series_of(&layout.series) => Arc::clone(layout),
+            _ => Arc::clone(last.insert(Arc::new(Layout::new(samples.series_set()?)))),
+        };
+        Ok(Frame { layout, values: samples.values().into() })
+    }
+
     /// How many samples there are, those of families that are known only at run time included.
     pub fn samples(&self) -> usize {
         self.values.len() + self.layout.series.expositions().series()

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::client::{Answer, Client};
 use super::otlp;
 use super::queue::{Batch, Next, Outcome, Queue};
+use crate::lock::lock;
 use crate::settings::push::{Kind, Target};
 
 /// One target.
@@ -261,9 +262,8 @@ impl Lane {
         state.told = now;
     }
 
-    /// Whole after each statement, so a panic of another thread does not matter.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -19,7 +19,7 @@ mod report;
 mod series;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use prost::Message;
@@ -33,6 +33,7 @@ use self::otlp::Origin;
 use self::queue::Batch;
 use self::series::{Live, Metric};
 use crate::agent::Agent;
+use crate::lock::lock;
 use crate::settings::push::{Kind, Settings};
 
 /// How long a reload waits for the answers to requests on their way. Serving goes on meanwhile.
@@ -229,9 +230,8 @@ impl Push {
         }
     }
 
-    /// Whole after each statement, so a panic of another thread does not matter.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -43,8 +43,10 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, Err
     }
     if certificates.is_empty() {
         let file = file.display();
-        return Err(Error::new(format!("{file} holds no certificate, expected PEM (-----BEGIN CERTIFICATE-----)"))
-            .hint(format!("if it is one in DER: openssl x509 -inform der -in {file} -out {file}.pem")));
+        return Err(Error::new(format!(
+            "{file} holds no certificate, expected PEM (-----BEGIN CERTIFICATE-----)"
+        ))
+        .hint(format!("if it is one in DER: openssl x509 -inform der -in {file} -out {file}.pem")));
     }
     Ok(certificates)
 }
