@@ -1,6 +1,6 @@
 //! What `GET /events` streams, as the frames of server-sent events.
 //!
-//! Snapshots are not handed around: a listener is told that there is a new one, and reads what it has not seen yet
+//! Snapshots are not handed around: a subscriber is told that there is a new one, and reads what it has not seen yet
 //! from the history. So one that is slow, or comes back, gets the very same as one that kept up, and how far behind
 //! it is costs nothing. Nothing is rendered while nobody listens.
 
@@ -18,7 +18,7 @@ use crate::lock::lock;
 use crate::store::history::Past;
 use crate::store::snapshot::Snapshot;
 
-/// How many steps of reloads a slow listener may lag behind. It can do without those it loses: each one tells the
+/// How many steps of reloads a slow subscriber may lag behind. It can do without those it loses: each one tells the
 /// whole journal.
 const BACKLOG: usize = 16;
 
@@ -46,7 +46,7 @@ struct Rendered {
 }
 
 /// One who follows the snapshots.
-pub(crate) struct Listener<'a> {
+pub(crate) struct Subscriber<'a> {
     agent: &'a Agent,
     /// The families that are wanted, sorted; all where there is none.
     families: Arc<[String]>,
@@ -59,13 +59,13 @@ pub(crate) struct Listener<'a> {
 }
 
 impl Events {
-    /// Room for so many listeners; `last` is the number of the newest snapshot there is.
-    pub(crate) fn new(max_listeners: usize, last: u64) -> Self {
+    /// Room for so many subscribers; `last` is the number of the newest snapshot there is.
+    pub(crate) fn new(max_subscribers: usize, last: u64) -> Self {
         Events {
             newest: watch::Sender::new(Newest { id: last, snapshot: None }),
             reloads: broadcast::Sender::new(BACKLOG),
             rendered: Mutex::default(),
-            places: Arc::new(Semaphore::new(max_listeners.min(Semaphore::MAX_PERMITS))),
+            places: Arc::new(Semaphore::new(max_subscribers.min(Semaphore::MAX_PERMITS))),
         }
     }
 
@@ -80,7 +80,7 @@ impl Events {
     /// A reload has got on, or is over.
     pub(crate) fn reload(&self, journal: &Journal) {
         if self.reloads.receiver_count() > 0 {
-            // The last listener may have left just now.
+            // The last subscriber may have left just now.
             let _ = self.reloads.send(frame("reload", journal));
         }
     }
@@ -91,7 +91,7 @@ impl Events {
     }
 }
 
-impl<'a> Listener<'a> {
+impl<'a> Subscriber<'a> {
     /// Listens for these families' samples, from after the snapshot with the number `last`; from now on without one,
     /// or with one that was never given. `None`: too many listen already.
     pub(crate) fn new(agent: &'a Agent, mut families: Vec<String>, last: Option<u64>) -> Option<Self> {
@@ -100,7 +100,7 @@ impl<'a> Listener<'a> {
         families.dedup();
         let newest = agent.events.newest.subscribe();
         let newest_id = newest.borrow().id;
-        Some(Listener {
+        Some(Subscriber {
             agent,
             families: families.into(),
             last: last.filter(|&last| last <= newest_id).unwrap_or(newest_id),

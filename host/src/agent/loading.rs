@@ -5,7 +5,7 @@ use std::sync::Arc;
 use relink_core::Error;
 
 use crate::journal::{PluginChanges, RefusedPlugin};
-use crate::plugins::dylib::{self, Cause, Libraries, Look, Objection, Plan};
+use crate::plugins::dylib::{self, Cause, Judged, Libraries, Objection, Plan};
 use crate::plugins::set::{self, Refused};
 use crate::plugins::status::Placement;
 use crate::schedule::instance::Instance;
@@ -29,22 +29,22 @@ pub(crate) fn refresh(libraries: &mut Libraries, scheduler: &Scheduler, config: 
     let mut leaving: Vec<_> =
         gone.iter().filter_map(|path| libraries.plugin_of(path)).map(str::to_owned).collect();
     for (path, seen) in look_at {
-        let candidate = match libraries.look(&path, &seen, config) {
-            Look::Same => continue,
-            Look::Refused(refused) => {
+        let unproven = match libraries.look(&path, &seen, config) {
+            Judged::Same => continue,
+            Judged::Refused(refused) => {
                 changes.refused.push(reported(&refused));
                 continue;
             }
-            Look::Candidate(candidate) => *candidate,
+            Judged::Unproven(unproven) => *unproven,
         };
-        let name = candidate.plugin.name;
+        let name = unproven.plugin.name;
         // The same file may have another plugin now.
         let predecessor = libraries.plugin_of(&path).filter(|before| *before != name).map(str::to_owned);
         leaving.extend(predecessor.clone());
-        match prove(&candidate.plugin, scheduler, config, &leaving) {
+        match prove(&unproven.plugin, scheduler, config, &leaving) {
             Ok(instance) => {
                 let replaces = running(scheduler, name, Placement::Loaded).is_some();
-                let plugin = libraries.accept(candidate);
+                let plugin = libraries.accept(unproven);
                 leaving.retain(|other| other != name);
                 make_room(&plugin, scheduler, &leaving);
                 // With `prefer = "loaded"` it may be the linked one, which comes back when the library goes.
@@ -56,7 +56,7 @@ pub(crate) fn refresh(libraries: &mut Libraries, scheduler: &Scheduler, config: 
             Err(why) => {
                 leaving.retain(|other| Some(other) != predecessor.as_ref());
                 let is_enabled = config.plugins.enables(name);
-                let refused = libraries.reject(candidate, why);
+                let refused = libraries.reject(unproven, why);
                 // What the configuration leaves out is no fault of the library's: it is only listed.
                 if is_enabled {
                     changes.refused.push(reported(&refused));

@@ -58,7 +58,7 @@ pub(crate) enum Table {
 }
 
 /// What an image takes over from the one before.
-pub(crate) struct Past {
+pub(crate) struct Inherited {
     pub(crate) counters: Arc<Counters>,
     pub(crate) history: History,
     /// What is pushed, with what the image before had not delivered.
@@ -83,16 +83,26 @@ impl Agent {
     /// An agent that begins.
     pub(crate) fn new(built: Option<Built>, config: Config, counters: Arc<Counters>) -> Result<Self, Failed> {
         let history = History::new(*config.history.seconds, config.history.bytes);
-        Self::with_past(
+        Self::inheriting(
             built,
             config,
-            Past { counters, history, push: None, chosen: None, library_generations: Generations::new() },
+            Inherited {
+                counters,
+                history,
+                push: None,
+                chosen: None,
+                library_generations: Generations::new(),
+            },
         )
     }
 
     /// An agent that goes on with what the image before left.
-    pub(crate) fn with_past(built: Option<Built>, mut config: Config, past: Past) -> Result<Self, Failed> {
-        let Past { counters, history, push, chosen, library_generations } = past;
+    pub(crate) fn inheriting(
+        built: Option<Built>,
+        mut config: Config,
+        inherited: Inherited,
+    ) -> Result<Self, Failed> {
+        let Inherited { counters, history, push, chosen, library_generations } = inherited;
         if let Some(push) = push.clone() {
             counters.set_push(push);
         }

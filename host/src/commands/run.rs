@@ -10,7 +10,7 @@ use rocket::local::asynchronous::Client;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::agent::push::Push;
-use crate::agent::{self, Agent, Past};
+use crate::agent::{self, Agent, Inherited};
 use crate::commands::arrival::{Arrival, Start};
 use crate::failure::{Failed, runtime};
 use crate::http::Site;
@@ -41,8 +41,8 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
     };
     let push = Push::new(&config.push, start.arrival.as_ref().and_then(Arrival::push))?;
     let (chosen, library_generations) = (carry.chosen, carry.library_generations);
-    let past = Past { counters, history, push, chosen, library_generations };
-    let agent = Arc::new(Agent::with_past(built, config, past)?);
+    let inherited = Inherited { counters, history, push, chosen, library_generations };
+    let agent = Arc::new(Agent::inheriting(built, config, inherited)?);
     let reloader = Reloader::new(Arc::clone(&agent), start.boot, carry.journals, carry.hash);
     let runtime = runtime()?;
     let code = runtime.block_on(async {

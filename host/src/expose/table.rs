@@ -261,7 +261,8 @@ pub(crate) fn seconds(value: f64) -> String {
 
 /// Seconds since 1970 as date and time of day in UTC. The calendar is that of certificates, which ends with the year 9999.
 pub(crate) fn date(value: f64) -> String {
-    let time = Duration::try_from_secs_f64(value.floor()).ok().and_then(|s| DateTime::from_unix_duration(s).ok());
+    let time =
+        Duration::try_from_secs_f64(value.floor()).ok().and_then(|s| DateTime::from_unix_duration(s).ok());
     time.map_or_else(|| format!("{value} s"), |time| time.to_string().replace('T', " ").replace('Z', " UTC"))
 }
 

@@ -15,7 +15,7 @@ use super::Site;
 use super::answer::{ErrorBody, Refusal};
 use super::plugins::List;
 use super::query::{self, FromQuery, Query};
-use crate::agent::events::{Listener, frame};
+use crate::agent::events::{Subscriber, frame};
 use crate::journal::Journal;
 
 /// How long a stream is silent before it says that it is still there, so that what stands in between keeps it open.
@@ -57,7 +57,7 @@ impl<'r, S: Stream<Item = Bytes> + Send + 'r> Responder<'r, 'r> for Sse<S> {
 /// * `plugins`, at the beginning and whenever a plugin's state, generation or error changes, or which there are: as
 ///   `GET /plugins`.
 /// * `samples`, a snapshot, with its number as the event's id: `{"id","time","families":[{"name","type","samples":
-///   [{"labels","value"}]}]}`. Numbers have no gap, also across a re-exec. A listener that says which one it saw last
+///   [{"labels","value"}]}]}`. Numbers have no gap, also across a re-exec. A subscriber that says which one it saw last
 ///   gets first what it missed, as far as the history has it, and the same bytes as if it had been there.
 /// * `reload`, at each step of a reload and at its end: as `GET /reloads/<id>`.
 ///
@@ -81,7 +81,7 @@ pub(super) fn events(
 ) -> Result<Sse<impl Stream<Item = Bytes> + use<'_>>, Refusal> {
     let Wanted { families, last } = wanted.0?;
     let max = site.agent.config.limits.max_streams;
-    let Some(mut listener) = Listener::new(&site.agent, families, last) else {
+    let Some(mut subscriber) = Subscriber::new(&site.agent, families, last) else {
         return Err(Refusal::new(
             Status::ServiceUnavailable,
             format!("{max} event streams are open already"),
@@ -99,7 +99,7 @@ pub(super) fn events(
             yield frame("reload", &journal);
         }
         loop {
-            while let Some(samples) = listener.next() {
+            while let Some(samples) = subscriber.next() {
                 yield samples;
                 // Others get their turn between two of a long past.
                 tokio::task::yield_now().await;
@@ -109,7 +109,7 @@ pub(super) fn events(
             }
             let said = tokio::select! {
                 _ = quiesce.wait_for(|near| *near) => break,
-                () = listener.wait() => None,
+                () = subscriber.wait() => None,
                 _ = plugins.changed() => Some(frame("plugins", &List::of(site))),
                 journal = reloads.recv() => match journal {
                     Ok(journal) => Some(journal),
@@ -130,7 +130,7 @@ fn is_near(quiesce: &watch::Receiver<bool>) -> bool {
     *quiesce.borrow()
 }
 
-/// The newest reload, if it runs, or has ended since the snapshot that a listener saw last: who was away during a
+/// The newest reload, if it runs, or has ended since the snapshot that a subscriber saw last: who was away during a
 /// re-exec is told how it went.
 fn unseen_reload(site: &Site, last: Option<u64>) -> Option<Journal> {
     let journal = site.reloader.journals().into_iter().next()?;

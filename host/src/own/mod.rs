@@ -135,7 +135,7 @@ const GOOS: &str = match std::env::consts::OS.as_bytes() {
 pub(crate) const NAME: &str = "relink itself";
 
 /// A part of the agent that stands on a higher floor, and has something of its own to show.
-pub(crate) trait Report: Send + Sync {
+pub(crate) trait SelfReport: Send + Sync {
     /// Pushes samples of families that stand in [`FAMILIES`].
     fn report(&self, out: &mut Samples);
 }

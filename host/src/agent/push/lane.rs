@@ -71,7 +71,7 @@ pub(super) struct Tally {
 
 /// A lane at one moment, for `/metrics` and the hand-over.
 #[derive(Default)]
-pub(super) struct Look {
+pub(super) struct LaneState {
     pub(super) tally: Tally,
     pub(super) batches: Vec<Batch>,
     /// How long the target has to be left alone still.
@@ -92,14 +92,14 @@ impl Lane {
     }
 
     /// Goes on where the image before was.
-    pub(super) fn take_over(&self, look: Look) {
+    pub(super) fn take_over(&self, inherited: LaneState) {
         let mut state = self.lock();
-        state.tally = look.tally;
-        if !look.wait.is_zero() {
-            state.queue.wait_until(Instant::now() + look.wait);
+        state.tally = inherited.tally;
+        if !inherited.wait.is_zero() {
+            state.queue.wait_until(Instant::now() + inherited.wait);
         }
         drop(state);
-        look.batches.into_iter().for_each(|batch| self.push(batch));
+        inherited.batches.into_iter().for_each(|batch| self.push(batch));
     }
 
     /// Starts the thread that sends.
@@ -127,10 +127,10 @@ impl Lane {
         self.wake.notify_one();
     }
 
-    pub(super) fn look(&self) -> Look {
+    pub(super) fn current(&self) -> LaneState {
         let state = self.lock();
         let wait = state.queue.not_before().map(|until| until.saturating_duration_since(Instant::now()));
-        Look {
+        LaneState {
             tally: state.tally,
             batches: state.queue.batches().cloned().collect(),
             wait: wait.unwrap_or_default(),

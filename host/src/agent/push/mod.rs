@@ -6,7 +6,7 @@
 //! queue's bound of memory, and nobody else anything.
 //!
 //! The agent speaks for itself as a scraper would speak for it: with labels `job` and `instance`, with `up`, and with
-//! an end ([`series::Live`]) for each series that is there no more.
+//! an end ([`series::LiveSeries`]) for each series that is there no more.
 
 mod carry;
 mod client;
@@ -25,13 +25,13 @@ use std::time::{Duration, Instant, SystemTime};
 use prost::Message;
 use relink_core::Error;
 
-use self::carry::Carried;
+use self::carry::CarriedPush;
 pub(crate) use self::client::client;
 use self::due::Due;
 use self::lane::Lane;
 use self::otlp::Origin;
 use self::queue::Batch;
-use self::series::{Live, Metric};
+use self::series::{LiveSeries, Metric};
 use crate::agent::Agent;
 use crate::lock::lock;
 use crate::settings::push::{Kind, Settings};
@@ -56,7 +56,7 @@ struct State {
     /// When the last collection that is queued was due, in milliseconds since 1970.
     last: u64,
     /// The series in it.
-    live: Live,
+    live: LiveSeries,
     /// The ends of all series are queued; nothing may follow.
     ended: bool,
 }
@@ -70,21 +70,21 @@ impl Push {
             }
             return Ok(None);
         }
-        let mut carried = match handed.map(Carried::read) {
+        let mut carried = match handed.map(CarriedPush::read) {
             Some(Ok(carried)) => carried,
             Some(Err(why)) => {
                 tracing::warn!("the push queues that were handed over are lost: {why}");
-                let mut carried = Carried::new(0, Vec::new());
+                let mut carried = CarriedPush::new(0, Vec::new());
                 carried.lost = 1;
                 carried
             }
-            None => Carried::new(0, Vec::new()),
+            None => CarriedPush::new(0, Vec::new()),
         };
         let mut lanes = Vec::new();
         for target in &settings.targets {
             let lane = Lane::new(target, settings.queue_bytes)?;
-            if let Some(look) = carried.take(&lane.name, lane.kind) {
-                lane.take_over(look);
+            if let Some(inherited) = carried.take(&lane.name, lane.kind) {
+                lane.take_over(inherited);
             }
             lanes.push(Arc::new(lane));
         }
@@ -102,7 +102,11 @@ impl Push {
             labels,
             lanes,
             lost: carried.lost,
-            state: Mutex::new(State { last: carried.last, live: Live::inherit(carried.live), ended: false }),
+            state: Mutex::new(State {
+                last: carried.last,
+                live: LiveSeries::inherit(carried.live),
+                ended: false,
+            }),
         })))
     }
 
@@ -150,7 +154,7 @@ impl Push {
         }
     }
 
-    fn enqueue(&self, encoded: Encoded, due: u64, live: Live) {
+    fn enqueue(&self, encoded: Encoded, due: u64, live: LiveSeries) {
         let mut state = self.lock();
         if !state.ended {
             state.last = due;
@@ -197,7 +201,7 @@ impl Push {
     /// What the next image needs to go on.
     pub(crate) fn carry(&self) -> Vec<u8> {
         let state = self.lock();
-        let mut carried = Carried::new(state.last, state.live.all());
+        let mut carried = CarriedPush::new(state.last, state.live.all());
         (carried.booted, carried.began, carried.lost) = (self.origin.booted, self.origin.began, self.lost);
         let mut known = HashMap::new();
         for lane in &self.lanes {
@@ -314,11 +318,11 @@ mod tests {
         let new = push(Some(&bytes));
         assert_eq!((lengths(&new), new.lock().last, new.lost), (vec![2, 2, 2], 6000, 0));
         assert_eq!(new.lock().live.all(), old.lock().live.all());
-        let bodies = |push: &Push| push.lanes.iter().map(|lane| lane.look().batches).collect::<Vec<_>>();
+        let bodies = |push: &Push| push.lanes.iter().map(|lane| lane.current().batches).collect::<Vec<_>>();
         assert_eq!(bodies(&new), bodies(&old));
         // Seven series and the end of one.
         collect(&new, 2, 7000);
-        assert_eq!(new.lanes[0].look().batches[2].samples, 7);
+        assert_eq!(new.lanes[0].current().batches[2].samples, 7);
 
         for damaged in [&b""[..], &bytes[..bytes.len() / 2]] {
             let new = push(Some(damaged));
@@ -339,7 +343,7 @@ mod tests {
         collect(&push, 2, 5000);
         push.finish().await;
         collect(&push, 2, 6000);
-        let batches = push.lanes[0].look().batches;
+        let batches = push.lanes[0].current().batches;
         assert_eq!(batches.iter().map(|batch| batch.samples).collect::<Vec<_>>(), [6, 6]);
     }
 }
