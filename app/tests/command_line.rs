@@ -362,12 +362,12 @@ fn what_has_no_meaning_here_is_refused_by_name() {
 #[test]
 fn plugins_and_options_that_are_not_are_refused_with_what_there_is() {
     for (toml, words) in [
-        ("[plugins]\nenabled = [\"gpu\"]", &["\"gpu\"", "no plugin of this agent", "cpu, disk"][..]),
+        ("[plugins]\nenabled = [\"gpu\"]", &["\"gpu\"", "not a plugin of this agent", "cpu, disk"][..]),
         ("[plugins]\nenabled = [\"../cpu\"]", &["\"../cpu\"", "cpu, disk"]),
         ("[plugins.\"a/b\"]\nx = 1", &["\"a/b\"", "cpu, disk"]),
         ("[plugins.cpu]\ninfo = 3", &["[plugins.cpu]", "boolean"]),
         ("[plugins.cpu]\ninof = true", &["`inof`", "`info`", "`cpufreq`"]),
-        ("[plugins]\ncpu = 1", &["[plugins.cpu]", "no table"]),
+        ("[plugins]\ncpu = 1", &["[plugins.cpu]", "must be a table"]),
         ("[log]\nlevel = \"loud\"", &["`loud`", "`debug`"]),
         ("telemetry_path = \"x\"", &["telemetry_path", "relink.toml"]),
     ] {

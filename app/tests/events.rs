@@ -284,13 +284,13 @@ fn what_the_history_can_not_answer() {
     let agent = folder.start(&[]);
     for (query, status, word, hint) in [
         ("", 400, "no family", "family=NAME"),
-        ("?family=a&family=b", 400, "family stands 2 times", "once"),
+        ("?family=a&family=b", 400, "family is given 2 times", "once"),
         ("?family=node_load1&label=cpu", 400, "label is \"cpu\"", "name=value"),
         ("?family=node_load1&seconds=0", 400, "seconds is \"0\"", "above 0"),
         ("?family=node_load1&seconds=-1", 400, "seconds is \"-1\"", "above 0"),
         ("?family=node_load1&seconds=NaN", 400, "seconds is \"NaN\"", "above 0"),
         ("?family=node_load1&seconds=inf", 400, "seconds is \"inf\"", "above 0"),
-        ("?family=node_load1&seconds=1&seconds=2", 400, "seconds stands 2 times", "once"),
+        ("?family=node_load1&seconds=1&seconds=2", 400, "seconds is given 2 times", "once"),
         ("?family=node_load1&second=1", 400, "unknown parameter \"second\"", "family, label, seconds"),
         (
             "?family=node_cpu_second_total",

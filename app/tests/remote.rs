@@ -122,7 +122,7 @@ fn a_reload_shows_its_steps_and_how_it_ended() {
     assert_eq!(journal, agent.get("/reloads/4").json());
     let strange = ask(&folder, &agent, &["reload", "--plugins", "a&force=true"]);
     assert_eq!((strange.code, strange.stdout.as_str()), (Some(1), ""));
-    assert!(strange.stderr.contains("\"a&force=true\" is no plugin's name"), "{}", strange.stderr);
+    assert!(strange.stderr.contains("\"a&force=true\" is not a plugin's name"), "{}", strange.stderr);
     assert!(strange.stderr.contains("hint: "), "{}", strange.stderr);
 }
 

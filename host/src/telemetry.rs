@@ -166,7 +166,7 @@ impl Quota {
         let last = if used.lines == self.lines { " (further ones are counted for a minute)" } else { "" };
         Some(match std::mem::take(&mut used.withheld) {
             0 => last.to_owned(),
-            withheld => format!(" ({withheld} like it were not logged){last}"),
+            withheld => format!(" ({withheld} similar lines suppressed){last}"),
         })
     }
 }
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!((written[0].as_str(), written[9].contains("further ones")), ("", true));
         assert_eq!(quota.take_at(start + SPAN / 2), None);
         let next = quota.take_at(start + SPAN).unwrap();
-        assert_eq!(next, " (991 like it were not logged)");
+        assert_eq!(next, " (991 similar lines suppressed)");
         assert_eq!(quota.take_at(start + SPAN).unwrap(), "");
     }
 

@@ -87,7 +87,7 @@ fn update(cpus: &mut Vec<Cpu>, text: &str) -> Result<bool, Error> {
                 cpus[count].advance(ticks);
             }
             None if cpus[..count].iter().any(|cpu| cpu.number == number) => {
-                return Err(Error::new(format!("cpu{number} stands there twice, expected each CPU once")));
+                return Err(Error::new(format!("cpu{number} appears twice, expected each CPU once")));
             }
             None => {
                 changed = true;
@@ -188,7 +188,7 @@ mod tests {
         let none = update(&mut Vec::new(), "cpu 1 2 3 4\nintr 1\n").unwrap_err();
         assert!(none.message().starts_with("no line begins with cpu0"), "{none}");
         let twice = update(&mut Vec::new(), "cpu 1 2 3 4\ncpu0 1 2 3 4\ncpu0 1 2 3 4\n").unwrap_err();
-        assert!(twice.message().starts_with("cpu0 stands there twice"), "{twice}");
+        assert!(twice.message().starts_with("cpu0 appears twice"), "{twice}");
     }
 
     #[test]

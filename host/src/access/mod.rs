@@ -140,7 +140,7 @@ impl Web {
         tls::provider()
             .secure_random
             .fill(&mut key)
-            .map_err(|_| Error::new("there are no random numbers"))?;
+            .map_err(|_| Error::new("the system gives no random numbers"))?;
         let state = State { reading, seen, trouble: None, takes_reload: false };
         let (passwords, bucket) = (Passwords::new(key), Bucket::default());
         Ok(Web { path: path.to_owned(), must_guard, state: Mutex::new(state), passwords, bucket })

@@ -58,7 +58,7 @@ impl Users {
             }
             // The value is not shown: it may be the password itself.
             let wrong = |why: String| {
-                Error::new(format!("basic_auth_users: the password of {user:?} is no bcrypt hash: {why}"))
+                Error::new(format!("basic_auth_users: the password of {user:?} is not a bcrypt hash: {why}"))
                     .hint("htpasswd -nBC 10 \"\" | tr -d ':\\n' makes one")
             };
             let parts: bcrypt::HashParts = hash.parse().map_err(|error| wrong(format!("{error}")))?;

@@ -92,8 +92,7 @@ impl Answer {
     pub(crate) fn refusal(&self) -> Error {
         let word = |key: &str| self.body[key].as_str().unwrap_or_default();
         if word("error").is_empty() {
-            let error =
-                Error::new(format!("it answers {}, and nothing that a relink agent says", self.status));
+            let error = Error::new(format!("it answers {}, but not as a relink agent does", self.status));
             return error.hint("say with --address where the agent is");
         }
         let error = Error::new(format!("the agent answers {}: {}", self.status, harmless(word("error"))));
@@ -181,7 +180,7 @@ mod tests {
     fn who_is_no_agent_is_told_from_one_that_refuses() {
         let answer = |status, body| Answer { status, body };
         let other = answer(404, Value::String("<html>".into())).success().unwrap_err();
-        assert!(other.to_string().contains("404, and nothing that a relink agent says"), "{other}");
+        assert!(other.to_string().contains("404, but not as a relink agent does"), "{other}");
         assert!(answer(200, Value::String("up 1".into())).success().is_err());
         let refused = serde_json::json!({ "error": "no\u{1b}[31m", "hint": "say please" });
         let refused = answer(403, refused).success().unwrap_err().to_string();

@@ -63,7 +63,7 @@ fn single(request: &Request<'_>, name: &str) -> Result<Option<String>, Refusal> 
     let mut values = query::values(request, name);
     match values.len() {
         0 | 1 => Ok(values.pop()),
-        count => Err(bad(format!("{name} stands {count} times"), "say it once")),
+        count => Err(bad(format!("{name} is given {count} times"), "say it once")),
     }
 }
 

@@ -61,7 +61,7 @@ impl<'r> Responder<'r, 'static> for Svg {
 pub(super) fn picture(file: &str, wanted: Query<Question>, site: &State<Site>) -> Result<Svg, Refusal> {
     let Some(family) = file.strip_suffix(".svg") else {
         let hint = format!("say /plot/{file}.svg");
-        return Err(Refusal::new(Status::NotFound, format!("{file:?} is no picture"), hint));
+        return Err(Refusal::new(Status::NotFound, format!("{file:?} is not a picture"), hint));
     };
     let question = wanted.0?.or_seconds(SECONDS);
     let answer = look_up(&site.agent, family, &question)?;

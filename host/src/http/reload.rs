@@ -36,9 +36,10 @@ impl FromQuery for transaction::Request {
         plugins.sort_unstable();
         plugins.dedup();
         match plugins.iter().find(|name| !is_plugin_name(name)) {
-            Some(name) => {
-                bad(format!("{name:?} is no plugin's name"), "say plugins=cpu,disk; GET /plugins lists them")
-            }
+            Some(name) => bad(
+                format!("{name:?} is not a plugin's name"),
+                "say plugins=cpu,disk; GET /plugins lists them",
+            ),
             None => Ok(transaction::Request { plugins: Some(plugins), force }),
         }
     }

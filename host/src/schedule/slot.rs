@@ -192,8 +192,8 @@ impl Slot {
             }
         } else if state == State::Active && self.error != error {
             match &error {
-                Some(error) => tracing::warn!(plugin = self.plugin.name, "leaves out: {error}"),
-                None => tracing::info!(plugin = self.plugin.name, "leaves nothing out any more"),
+                Some(error) => tracing::warn!(plugin = self.plugin.name, "plugin leaves out: {error}"),
+                None => tracing::info!(plugin = self.plugin.name, "plugin no longer leaves anything out"),
             }
         }
         self.error = error;

@@ -123,7 +123,9 @@ impl Shared {
                     shared.walk_takes_long(&runtime);
                 }
             };
-            Watchdog::start(ring).inspect_err(|error| tracing::warn!("no watchdog: {error}")).ok()
+            Watchdog::start(ring)
+                .inspect_err(|error| tracing::warn!("plugins run without a watchdog: {error}"))
+                .ok()
         };
         self.watchdog.get_or_init(start).as_ref()
     }
@@ -155,7 +157,7 @@ impl Shared {
                 let thread = std::thread::Builder::new().name("walker".to_owned());
                 let started = thread.spawn(move || shared.walk_as_thread(number));
                 if let Err(error) = &started {
-                    tracing::error!("starting a thread for the plugins: {error}");
+                    tracing::error!("a thread for the plugins could not be started: {error}");
                 }
                 started.is_ok()
             }

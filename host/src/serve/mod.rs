@@ -378,7 +378,7 @@ impl Server {
             return;
         }
         if let Some(more) = self.accept_errors.take() {
-            tracing::warn!("accepting a connection: {error}{more}");
+            tracing::warn!("a connection could not be accepted: {error}{more}");
         }
         // Plugins close the files that they keep when they next collect: once a second, for the history.
         relink_core::give_back_descriptors();

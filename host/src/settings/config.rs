@@ -248,7 +248,7 @@ impl Config {
         }
         for (name, table) in &self.plugins.tables {
             if !table.is_table() {
-                return Err(Error::new(format!("{origin}: [plugins.{name}] is no table of options")));
+                return Err(Error::new(format!("{origin}: [plugins.{name}] must be a table of options")));
             }
         }
         self.plugins.check_dirs()?;

@@ -156,7 +156,7 @@ fn bad_label(name: &str, value: &str) -> Option<&'static str> {
     if name.starts_with("__") {
         return Some("label names that begin with __ are Prometheus' own");
     }
-    value.is_empty().then_some("an empty label is none")
+    value.is_empty().then_some("a label can't be empty")
 }
 
 /// Headers that the protocol or the other settings determine.
@@ -197,12 +197,12 @@ impl Target {
             let known = HeaderName::try_from(name).context(format_args!("headers: {name:?}"))?;
             HeaderValue::try_from(value).context(format_args!("headers: the value of {name}"))?;
             if OWN_HEADERS.contains(&known.as_str()) {
-                return Err(Error::new(format!("headers: {name} is not for you to set"))
+                return Err(Error::new(format!("headers: {name} can't be set here"))
                     .hint("bearer_token_file and basic_auth make the header Authorization"));
             }
         }
         if self.bearer_token_file.is_some() && self.basic_auth.is_some() {
-            return Err(Error::new("both bearer_token_file and basic_auth, expected one of them"));
+            return Err(Error::new("bearer_token_file and basic_auth are both set, expected one of them"));
         }
         // A file that can't be used is better known at the start than from the log.
         self.ca_file.as_deref().map(certificates).transpose()?;
@@ -252,7 +252,7 @@ mod tests {
             ("interval = 0".to_owned(), "expected seconds from 0.1 to 3600"),
             ("queue_bytes = 99999999\n".to_owned() + &target(""), "queue_bytes is 99999999"),
             ("[labels]\n\"a-b\" = \"c\"".to_owned(), "labels: a-b"),
-            ("[labels]\njob = \"\"".to_owned(), "an empty label is none"),
+            ("[labels]\njob = \"\"".to_owned(), "a label can't be empty"),
             ("[labels]\n__name__ = \"a\"".to_owned(), "Prometheus' own"),
             ("[[target]]\nkind = \"otlp\"".to_owned(), "missing field `url`"),
             ("[[target]]\nkind = \"graphite\"\nurl = \"\"".to_owned(), "`remote_write`"),

@@ -255,9 +255,13 @@ impl Lane {
         }
         let (name, waiting) = (&self.name, state.queue.len());
         match outcome {
-            Outcome::Delivered => tracing::warn!("push to {name}: delivers again, {waiting} requests wait"),
-            Outcome::Refused => tracing::warn!("push to {name}: refused, and dropped: {}", words()),
-            Outcome::Failed { .. } => tracing::warn!("push to {name}: will be tried again: {}", words()),
+            Outcome::Delivered => tracing::warn!("push to {name} works again; {waiting} requests wait"),
+            Outcome::Refused => {
+                tracing::warn!("push to {name}: a request was refused and is dropped: {}", words())
+            }
+            Outcome::Failed { .. } => {
+                tracing::warn!("push to {name} failed and will be tried again: {}", words())
+            }
         }
         state.told = now;
     }

@@ -66,7 +66,7 @@ impl Push {
     pub(crate) fn new(settings: &Settings, handed: Option<&[u8]>) -> Result<Option<Arc<Self>>, Error> {
         if settings.targets.is_empty() {
             if handed.is_some() {
-                tracing::warn!("push is configured no more; what was not delivered is dropped");
+                tracing::warn!("push is no longer configured; what was not delivered is dropped");
             }
             return Ok(None);
         }
@@ -89,7 +89,7 @@ impl Push {
             lanes.push(Arc::new(lane));
         }
         for (name, requests) in carried.left().filter(|(_, requests)| *requests > 0) {
-            tracing::warn!("push to {name} is configured no more; its {requests} requests are dropped");
+            tracing::warn!("push to {name} is no longer configured; its {requests} requests are dropped");
         }
         let labels = settings.all_labels();
         let began = if carried.began == 0 { unix_ms() } else { carried.began };

@@ -85,7 +85,7 @@ impl Given {
                         let next = || arguments.next().and_then(|next| next.into_string().ok());
                         let text = value
                             .or_else(next)
-                            .ok_or_else(|| Error::new(format!("--{name} needs a value behind it")))?;
+                            .ok_or_else(|| Error::new(format!("--{name} needs a value after it")))?;
                         takes
                             .value(&text)
                             .map_err(|expected| Error::new(format!("--{name} is {text:?}, {expected}")))?

@@ -26,7 +26,7 @@ pub(crate) fn secret(file: &Path) -> Result<String, Error> {
     let text = std::fs::read_to_string(file).context(format_args!("reading {}", file.display()))?;
     let text = text.trim();
     if text.is_empty() || text.contains(|c: char| c.is_control()) {
-        return Err(Error::new(format!("{} is no secret: expected one line", file.display())));
+        return Err(Error::new(format!("{} is not a secret: expected one line", file.display())));
     }
     Ok(text.to_owned())
 }
