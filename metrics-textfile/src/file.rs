@@ -80,7 +80,7 @@ impl File {
             Ok((seen, _, bytes)) => {
                 let parsed = Exposition::parse(&self.label, &bytes, series);
                 let text = parsed.map(|text| match &self.read {
-                    // Touched, or written anew with the same content: the host need not look at it again.
+                    // Touched, or written again with the same content: the host need not look at it again.
                     Some((_, Ok(known))) if known.text() == text.text() => Arc::clone(known),
                     _ => Arc::new(text),
                 });
@@ -103,7 +103,7 @@ impl File {
         Ok((Seen::of(&before), Seen::of(&file.metadata()?), bytes))
     }
 
-    /// Leaves the file out, and looks at it anew in the next collection.
+    /// Leaves the file out, and looks at it again in the next collection.
     pub(crate) fn refuse(&mut self, why: Error) {
         let seen = Seen { length: 0, modified: None, identity: (0, 0, 0, 0) };
         self.read = Some((seen, Err(why)));

@@ -7,7 +7,7 @@ use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
 use crate::lock::lock;
 
-/// A compressor that is kept. Its tables are 300 KB; to have them anew from the system for each body takes as long as to
+/// A compressor that is kept. Its tables are 300 KB; to have them again from the system for each body takes as long as to
 /// compress one, and longer when the caches are cold.
 pub struct Packer(Mutex<Option<Compress>>);
 

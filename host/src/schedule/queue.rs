@@ -36,7 +36,7 @@ pub(super) struct Schedule {
     pub(super) queue: VecDeque<Arc<Walk>>,
     /// How often plugins were put in or taken out.
     pub(super) change: u64,
-    /// The names of the declared families, made anew by each change.
+    /// The names of the declared families, made again by each change.
     pub(super) claims: Arc<Claims>,
     pub(super) walker: Walker,
     /// How many walkers there were: the number of the last one.

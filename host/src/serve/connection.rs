@@ -177,7 +177,7 @@ async fn http(server: &Arc<Server>, live: &Arc<Live>, connection: Connection) ->
     }
 }
 
-/// The one timer of a connection. It is set anew only when a deadline comes nearer or when it rings too early, so
+/// The one timer of a connection. It is set again only when a deadline comes nearer or when it rings too early, so
 /// that a request costs no timer.
 pub(super) struct Alarm {
     sleep: Pin<Box<Sleep>>,

@@ -58,7 +58,7 @@ pub(crate) struct Target {
     /// Further headers of each request.
     #[serde(default, serialize_with = "names_only")]
     pub(crate) headers: BTreeMap<String, String>,
-    /// A file with a bearer token, read anew for each request.
+    /// A file with a bearer token, read again for each request.
     #[serde(default)]
     pub(crate) bearer_token_file: Option<PathBuf>,
     /// User and password.
@@ -74,7 +74,7 @@ pub(crate) struct Target {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BasicAuth {
     pub(crate) username: String,
-    /// A file with the password, read anew for each request.
+    /// A file with the password, read again for each request.
     pub(crate) password_file: PathBuf,
 }
 

@@ -108,7 +108,7 @@ fn add_runtime(metrics: &mut Vec<Metric>, family: RuntimeFamily<'_>) {
     }
 }
 
-/// Adds the ends of series, each to its metric, so that a metric stands there once.
+/// Adds the ends of series, each to its metric, so that a metric appears once.
 pub(super) fn end(metrics: &mut Vec<Metric>, ended: Vec<Series>) {
     if ended.is_empty() {
         return;

@@ -10,7 +10,7 @@ use ureq::tls::{Certificate, PemItem, parse_pem};
 use super::Target;
 
 impl Target {
-    /// The header that says who we are; read anew each time, because tokens are replaced.
+    /// The header that says who we are; read again each time, because tokens are replaced.
     pub(crate) fn authorization(&self) -> Result<Option<String>, Error> {
         if let Some(file) = &self.bearer_token_file {
             return Ok(Some(format!("Bearer {}", secret(file)?)));
