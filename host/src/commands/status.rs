@@ -13,7 +13,7 @@ use crate::journal::{Journal, unix_seconds};
 use crate::telemetry::say;
 
 /// What `relink status --json` prints.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct StatusReport {
     /// Where it was asked.
     address: String,
@@ -36,13 +36,8 @@ pub(super) fn status(remote: &Remote, as_json: bool) -> Result<ExitCode, Error> 
         Ok(report) => report,
         Err(error) if as_json => StatusReport {
             address: remote.url.clone(),
-            ready: false,
             why: Some(error.to_string()),
-            version: Value::Null,
-            generation: Value::Null,
-            since: Value::Null,
-            plugins: Vec::new(),
-            last_reload: None,
+            ..StatusReport::default()
         },
         Err(error) => return Err(error),
     };

@@ -7,7 +7,7 @@ use rocket::futures::Stream;
 use rocket::http::{ContentType, Header, Status};
 use rocket::response::stream::{ByteStream, stream};
 use rocket::response::{self, Responder, Response};
-use rocket::{Request, Route, State, get, routes};
+use rocket::{Request, State, get};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
@@ -140,8 +140,4 @@ fn unseen_reload(site: &Site, last: Option<u64>) -> Option<Journal> {
     let ended = journal.started + journal.steps.iter().map(|step| step.ms).sum::<f64>() / 1e3;
     let seen = site.agent.history().time_of(last?);
     seen.is_none_or(|seen| ended * 1e3 >= seen as f64).then_some(journal)
-}
-
-pub(super) fn routes() -> Vec<Route> {
-    routes![events]
 }

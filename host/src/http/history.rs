@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use relink_core::{Family, Kind};
 use rocket::http::Status;
-use rocket::{Request, Route, State, get, routes};
+use rocket::{Request, State, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -224,8 +224,4 @@ pub(super) fn history(
             })
             .collect(),
     }))
-}
-
-pub(super) fn routes() -> Vec<Route> {
-    routes![history]
 }

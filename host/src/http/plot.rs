@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use rocket::http::{ContentType, Header, Status};
 use rocket::response::{self, Responder, Response};
-use rocket::{Request, Route, State, get, routes};
+use rocket::{Request, State, get};
 
 use super::Site;
 use super::answer::{ErrorBody, Refusal};
@@ -81,10 +81,6 @@ pub(super) fn picture(file: &str, wanted: Query<Question>, site: &State<Site>) -
         Refusal::new(Status::InternalServerError, format!("drawing {family}: {error}"), "please report this")
     };
     svg.map(Svg).map_err(failed)
-}
-
-pub(super) fn routes() -> Vec<Route> {
-    routes![picture]
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use rocket::http::{Header, Status};
 use rocket::response::{self, Responder, Response};
-use rocket::{Request, Route, State, get, put, routes};
+use rocket::{Request, State, get, put};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -135,8 +135,4 @@ pub(super) fn one(id: &str, site: &State<Site>) -> Result<Json<Journal>, Refusal
     let unknown =
         || Refusal::new(Status::NotFound, format!("there is no reload {id:?}"), "GET /reloads lists them");
     site.reloader.journal(id).map(Json).ok_or_else(unknown)
-}
-
-pub(super) fn routes() -> Vec<Route> {
-    routes![reload, list, one]
 }
