@@ -14,7 +14,7 @@ mod access;
 mod agent;
 mod commands;
 mod duration;
-pub mod expose;
+mod expose;
 mod failure;
 mod http;
 mod journal;
@@ -27,7 +27,7 @@ mod reload;
 mod schedule;
 mod serve;
 mod settings;
-pub mod store;
+mod store;
 mod systemd;
 mod telemetry;
 

@@ -9,14 +9,14 @@ use crate::lock::lock;
 
 /// A compressor that is kept. Its tables are 300 KB; to have them again from the system for each body takes as long as to
 /// compress one, and longer when the caches are cold.
-pub struct Packer(Mutex<Option<Compress>>);
+pub(crate) struct Packer(Mutex<Option<Compress>>);
 
 /// RFC 1952: the magic, deflate, no flags, no time, no hint at the level, an unknown file system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 impl Packer {
     /// One that takes no memory before it is used.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Packer(Mutex::new(None))
     }
 

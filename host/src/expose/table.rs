@@ -20,7 +20,7 @@ const NAMES: usize = 28;
 
 /// How the console wants it.
 #[derive(Clone, Copy, Debug)]
-pub struct Style {
+pub(crate) struct Style {
     /// Whether colours may be used.
     pub color: bool,
     /// Columns; longer lines are cut.
@@ -28,7 +28,7 @@ pub struct Style {
 }
 
 /// The table of these plugins, a line feed behind each line.
-pub fn render(sections: &[Section<'_>], style: Style) -> String {
+pub(crate) fn render(sections: &[Section<'_>], style: Style) -> String {
     let mut out = String::new();
     for section in sections {
         push_section(section, style, &mut out);
@@ -38,7 +38,12 @@ pub fn render(sections: &[Section<'_>], style: Style) -> String {
 
 /// A line or two of facts a plugin; then those that were `refused`, with the reason, and the names of those that are
 /// `off`. For a start, so that what comes after it is seen on a terminal of 24 lines.
-pub fn overview(sections: &[Section<'_>], refused: &[(&str, &str)], off: &[&str], style: Style) -> String {
+pub(crate) fn overview(
+    sections: &[Section<'_>],
+    refused: &[(&str, &str)],
+    off: &[&str],
+    style: Style,
+) -> String {
     let mut out = String::new();
     let names = sections.iter().map(|section| section.name).chain(refused.iter().map(|(name, _)| *name));
     let column = names.map(|name| name.chars().count()).max().unwrap_or(0).min(NAMES);

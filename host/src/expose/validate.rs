@@ -6,7 +6,7 @@ use std::collections::HashSet;
 /// with its header first; no series twice. The error names the line.
 ///
 /// Stricter than a scraper: timestamps and free comments, which relink never writes, are refused.
-pub fn validate(text: &str) -> Result<(), String> {
+pub(crate) fn validate(text: &str) -> Result<(), String> {
     if !text.is_empty() && !text.ends_with('\n') {
         return Err("the last line does not end".to_owned());
     }

@@ -15,7 +15,7 @@ use super::query::{self, FromQuery, Query};
 use crate::agent::Agent;
 use crate::expose::json::{Map, Number};
 use crate::expose::past::seconds;
-use crate::store::history::{Series, Since};
+use crate::store::history::Series;
 use crate::{names, own};
 
 /// The most points that one answer may have: some 20 MB of JSON.
@@ -98,11 +98,9 @@ pub(super) fn look_up(agent: &Agent, name: &str, question: &Question) -> Result<
     let family = families.iter().find(|family| family.name() == name).copied();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    let since = match question.seconds {
-        // A time before 1970 is as good as the start.
-        Some(seconds) => Since::Time(now_ms.saturating_sub((seconds * 1e3).min(u64::MAX as f64) as u64)),
-        None => Since::Start,
-    };
+    // A time before 1970 is as good as the start.
+    let before = |seconds: f64| now_ms.saturating_sub((seconds * 1e3).min(u64::MAX as f64) as u64);
+    let after = question.seconds.map(before);
     let labels: Vec<_> =
         question.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let history = agent.history();
@@ -113,12 +111,12 @@ pub(super) fn look_up(agent: &Agent, name: &str, question: &Question) -> Result<
             close(name, &families),
         ));
     }
-    let points = history.count(name, &labels, since);
+    let points = history.count(name, &labels, after);
     if points > MAX_POINTS {
         let error = format!("{points} points, expected at most {MAX_POINTS}");
         return Err(bad(error, "ask for fewer seconds, or for some series with label=name=value"));
     }
-    Ok(Answer { family, series: history.series(name, &labels, since), last_id: history.last_id(), now_ms })
+    Ok(Answer { family, series: history.series(name, &labels, after), last_id: history.last_id(), now_ms })
 }
 
 /// All families of plugins that run, and the agent's own.

@@ -9,7 +9,7 @@ use relink_core::{Error, Samples, SeriesSet};
 use super::lines::Lines;
 
 /// One collection: a reading a plugin, immutable once made, shared by all who asked for it.
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// When the collection ended.
     pub taken: SystemTime,
     /// The readings, sorted by plugin name; the agent's own stands last.
@@ -20,7 +20,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// A snapshot of these readings, taken now.
-    pub fn new(readings: Vec<Reading>) -> Self {
+    pub(crate) fn new(readings: Vec<Reading>) -> Self {
         Snapshot { taken: SystemTime::now(), readings, bodies: Default::default() }
     }
 
@@ -30,14 +30,14 @@ impl Snapshot {
     }
 
     /// The reading of a plugin.
-    pub fn reading(&self, plugin: &str) -> Option<&Reading> {
+    pub(crate) fn reading(&self, plugin: &str) -> Option<&Reading> {
         self.readings.iter().find(|reading| reading.plugin == plugin)
     }
 }
 
 /// What one plugin said in one collection.
 #[derive(Clone)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// The plugin's name.
     pub plugin: &'static str,
     /// How long it took.
@@ -48,7 +48,7 @@ pub struct Reading {
 
 /// Samples: the series and a value for each.
 #[derive(Clone)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// Which series, shared by all frames that have the same.
     pub layout: Arc<Layout>,
     /// The values, by place: see [`SeriesSet::places`].
@@ -58,7 +58,7 @@ pub struct Frame {
 impl Frame {
     /// What was collected. The layout is the `last` one where the series are the same: to check, sort and render one costs
     /// more than all else of a collection.
-    pub fn of(samples: &Samples, last: &mut Option<Arc<Layout>>) -> Result<Self, Error> {
+    pub(crate) fn of(samples: &Samples, last: &mut Option<Arc<Layout>>) -> Result<Self, Error> {
         let layout = match last {
             Some(layout) if samples.has_series_of(&layout.series) => Arc::clone(layout),
             _ => Arc::clone(last.insert(Arc::new(Layout::new(samples.series_set()?)))),
@@ -67,7 +67,7 @@ impl Frame {
     }
 
     /// How many samples there are, those of families that are known only at run time included.
-    pub fn samples(&self) -> usize {
+    pub(crate) fn samples(&self) -> usize {
         self.values.len() + self.layout.series.expositions().series()
     }
 }
@@ -76,7 +76,7 @@ impl Frame {
 ///
 /// Series seldom change from one collection to the next. Names, labels and their escapes are therefore rendered
 /// once for a layout, and a scrape only puts the numbers in between.
-pub struct Layout {
+pub(crate) struct Layout {
     /// The series.
     pub series: SeriesSet,
     pub(crate) prometheus: OnceLock<Lines>,
@@ -85,7 +85,7 @@ pub struct Layout {
 
 impl Layout {
     /// The layout of these series.
-    pub fn new(series: SeriesSet) -> Self {
+    pub(crate) fn new(series: SeriesSet) -> Self {
         Layout { series, prometheus: OnceLock::new(), openmetrics: OnceLock::new() }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use relink_core::{Context, Error};
 use tokio::sync::watch;
@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::client::{Answer, Client};
 use super::otlp;
 use super::queue::{Batch, Next, Outcome, Queue};
+use crate::journal::unix_seconds;
 use crate::lock::lock;
 use crate::settings::push::{Kind, Target};
 
@@ -274,10 +275,6 @@ impl Lane {
 /// From 0 to 1. std's maps are seeded by chance, which is all the chance that is needed here.
 fn random() -> f64 {
     RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
-}
-
-fn unix_seconds() -> f64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 #[cfg(test)]
