@@ -116,7 +116,9 @@ impl<'a> Subscriber<'a> {
         let _ = self.newest.changed().await;
     }
 
-    /// The frame of the next snapshot, if there is one already.
+    /// The frame of the next snapshot, if there is one already. Three places have it: what another subscriber of the same
+    /// families had rendered, which is what most get; the history, for one that is behind; the snapshot itself, where the
+    /// history has no room for one.
     pub(crate) fn next(&mut self) -> Option<Bytes> {
         let newest = self.newest.borrow();
         let newest_id = newest.id;
@@ -131,6 +133,7 @@ impl<'a> Subscriber<'a> {
                 && let Some((_, frame)) = frames.find(|(families, _)| *families == self.families)
             {
                 self.last = newest_id;
+                // What was taken out of the history may hold this one too: it would be sent twice.
                 self.pending.clear();
                 return Some(frame.clone());
             }
@@ -150,6 +153,7 @@ impl<'a> Subscriber<'a> {
         let frame = samples(&past, &self.families);
         if past.id == newest_id {
             let mut rendered = rendered();
+            // A newer one may have been recorded meanwhile: kept under its number, this frame would go to others in its place.
             if rendered.id == newest_id {
                 rendered.frames.push((Arc::clone(&self.families), frame.clone()));
             }

@@ -261,7 +261,8 @@ impl Schedule {
     }
 
     /// Has a fresh thread walk, in place of whoever does. If there is none to be had, whoever does stays in charge, and
-    /// the next look at the clock tries once more.
+    /// the next look at the clock tries once more. The number is only used up when the thread has started: taken before,
+    /// a walker that is still at work would find itself relieved, and nobody would walk.
     fn send_thread(&mut self, start: Starter<'_>) {
         let number = self.walkers + 1;
         if start(Start::Thread(number)) {

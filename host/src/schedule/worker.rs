@@ -103,7 +103,8 @@ impl Shared {
         let can_watch = self.watchdog().is_some();
         let walk = self.lock().join(task, selection, can_watch, &mut |start| self.start(start));
         if !matches!(*walk.stage.borrow(), Stage::Watched) {
-            // A thread may be in charge, and wait for something to be queued.
+            // A thread may be in charge, and wait for something to be queued: untold, it would sleep, and this walk with it,
+            // to the scrape's deadline. A task never waits so: it ends when the queue is empty.
             self.queued.notify_all();
         }
         walk
@@ -130,13 +131,15 @@ impl Shared {
         self.watchdog.get_or_init(start).as_ref()
     }
 
-    /// Called by the watchdog.
+    /// Called by the watchdog, on its own thread, when a walk has not ended in time: one of the runtime's two threads is kept
+    /// by a plugin, and without this every scrape would wait for that plugin.
     fn walk_takes_long(self: &Arc<Self>, runtime: &Handle) {
         let rings_again = self.lock().rang(Instant::now(), &mut |start| self.start(start));
         if rings_again && let Some(Some(watchdog)) = self.watchdog.get() {
             watchdog.set(PATIENCE);
         }
-        // The thread that is kept may have been the one that looks at sockets and timers.
+        // The thread that is kept may have been the one that looks at sockets and timers. The other sleeps until it gets
+        // something to do, and would look at none of them: an empty task wakes it.
         runtime.spawn(async {});
     }
 

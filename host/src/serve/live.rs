@@ -347,6 +347,8 @@ impl Live {
     /// What to do, now that hyper has done all that it can do without waiting.
     pub(super) fn verdict(&self, limits: &Limits) -> Verdict {
         let mut state = self.state();
+        // First, as a request that is owed its answer or put back is in flight to all that follows, and nobody would end it.
+        // Not while a write is blocked: the response to the request before would be cut off.
         if state.owed.is_some() && state.blocked.is_none() {
             return Verdict::Leave(Leave::Owed);
         }
@@ -356,10 +358,13 @@ impl Live {
         let ends = state.wish == Wish::Stop || state.is_to_drain();
         match (state.wish, state.at_rest()) {
             (Wish::Carry | Wish::PutBack, true) if !state.bound => return Verdict::Leave(Leave::Carry),
+            // Under TLS it can't go along. One that has just been opened, or is in the middle of a head, is served once more:
+            // closed in its face, the client would report an error, as it can't know that to ask again is safe.
             (Wish::Carry | Wish::PutBack, true) if !state.expects_request() => {
                 return Verdict::Leave(Leave::Close);
             }
             (Wish::Evict | Wish::Stop, true) | (Wish::Abort, _) => return Verdict::Leave(Leave::Close),
+            // Once: the task asks again as soon as it has told hyper, and would go round in a circle.
             (_, false) if ends && !state.finishing => {
                 state.finishing = true;
                 return Verdict::Finish;

@@ -147,7 +147,8 @@ fn own_labels<'a>(family: &Family, values: impl Iterator<Item = &'a str>) -> Vec
     labels.map(label).collect()
 }
 
-/// The series that the last collection had.
+/// The series that the last collection had. A receiver shows a series that is no longer sent for five minutes more, so
+/// each that goes is ended by name; to know which went, it takes those that were.
 #[derive(Default)]
 pub(super) struct LiveSeries {
     layouts: Vec<Arc<Layout>>,
@@ -167,6 +168,7 @@ impl LiveSeries {
     pub(super) fn after(&self, snapshot: &Snapshot) -> (LiveSeries, Vec<Series>) {
         let frames = snapshot.readings.iter().filter_map(|reading| reading.result.as_ref().ok());
         let layouts: Vec<_> = frames.map(|frame| Arc::clone(&frame.layout)).collect();
+        // Inherited ones are names without a layout, and no layout can be told to be the same as they are.
         let is_same = self.inherited.is_empty()
             && layouts.len() == self.layouts.len()
             && layouts.iter().zip(&self.layouts).all(|(a, b)| Arc::ptr_eq(a, b));
