@@ -179,15 +179,24 @@ pub(crate) fn parse(words: &[OsString], flags: &Flags) -> Result<Cli, clap::Erro
     })
 }
 
-/// The variable of the option that an error is about, unless the command line has that option.
+/// The variable of the option that an error is about, unless it is the command line that has the wrong value.
 fn wrong_variable(error: &clap::Error, command: &clap::Command, words: &[OsString]) -> Option<String> {
-    let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else { return None };
-    let arg = command.get_arguments().find(|arg| arg.to_string() == *shown)?;
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let shown = text(ContextKind::InvalidArg)?;
+    let wrong = text(ContextKind::InvalidValue).unwrap_or_default();
+    let arg = command.get_arguments().find(|arg| arg.to_string() == shown)?;
     let names = arg.get_long_and_visible_aliases()?;
-    let is_given = words
-        .iter()
-        .filter_map(|word| word.to_str()?.strip_prefix("--"))
-        .any(|word| names.contains(&word.split_once('=').map_or(word, |(name, _)| name)));
+    let is_wrong =
+        |value: &str| value.split(|c| arg.get_value_delimiter() == Some(c)).any(|part| part == wrong);
+    let words: Vec<_> = words.iter().filter_map(|word| word.to_str()).collect();
+    let is_given = words.iter().enumerate().any(|(at, word)| {
+        let next = words.get(at + 1).copied();
+        let (name, value) = word.split_once('=').map_or((*word, next), |(name, value)| (name, Some(value)));
+        name.strip_prefix("--").is_some_and(|name| names.contains(&name)) && value.is_none_or(is_wrong)
+    });
     let variable = arg.get_env().filter(|_| !is_given)?;
     Some(variable.to_string_lossy().into_owned())
 }
