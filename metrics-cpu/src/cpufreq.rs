@@ -5,7 +5,6 @@ use std::path::Path;
 use relink_core::{Context, Error, Family, Samples, Unread};
 
 use crate::families::{FREQUENCY, FREQUENCY_MAX, FREQUENCY_MIN, GOVERNOR};
-use crate::stat::unexpected;
 use crate::sysfs::{Page, SysfsFile};
 use crate::topology::CpuFolder;
 
@@ -110,7 +109,7 @@ fn parse_kilohertz(text: &str) -> Result<Option<f64>, Error> {
     if text.starts_with('<') {
         return Ok(None);
     }
-    let kilohertz: u64 = text.parse().map_err(|_| unexpected("a frequency in kHz", text))?;
+    let kilohertz: u64 = text.parse().map_err(|_| Error::expected("a frequency in kHz", text))?;
     Ok(Some(kilohertz as f64 * 1000.0))
 }
 

@@ -1,7 +1,5 @@
 //! `/proc/stat`: the time that each CPU spent in each mode.
 
-use std::fmt;
-
 use relink_core::{Context, Error, Options, Samples, Source};
 
 use crate::families::{GUEST_SECONDS, SECONDS};
@@ -89,7 +87,7 @@ fn update(cpus: &mut Vec<Cpu>, text: &str) -> Result<bool, Error> {
                 cpus[count].advance(ticks);
             }
             None if cpus[..count].iter().any(|cpu| cpu.number == number) => {
-                return Err(Error::new(format!("cpu{number} stands there twice, expected each CPU once")));
+                return Err(Error::new(format!("cpu{number} appears twice, expected each CPU once")));
             }
             None => {
                 changed = true;
@@ -134,11 +132,11 @@ fn parse(text: &str) -> impl Iterator<Item = Result<Line, Error>> {
 
 fn parse_line<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Result<Line, Error> {
     let number = name.strip_prefix("cpu").and_then(|number| number.parse().ok());
-    let number = number.ok_or_else(|| unexpected("cpu and its number", name))?;
+    let number = number.ok_or_else(|| Error::expected("cpu and its number", name))?;
     let mut ticks = [0; COLUMNS];
     let mut columns = 0;
     for (count, word) in ticks.iter_mut().zip(words) {
-        *count = word.parse().map_err(|_| unexpected("a number of clock ticks", word))?;
+        *count = word.parse().map_err(|_| Error::expected("a number of clock ticks", word))?;
         columns += 1;
     }
     // Kernels before 2.6.33 have fewer columns, but never fewer than these four.
@@ -148,12 +146,6 @@ fn parse_line<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Result<Li
         )));
     }
     Ok(Line { number, ticks })
-}
-
-/// What stands in place of what was expected, cut to a length that fits a message.
-pub(crate) fn unexpected(expected: impl fmt::Display, found: &str) -> Error {
-    let short: String = found.chars().take(40).collect();
-    Error::new(format!("expected {expected}, found {short:?}"))
 }
 
 #[cfg(test)]
@@ -196,7 +188,7 @@ mod tests {
         let none = update(&mut Vec::new(), "cpu 1 2 3 4\nintr 1\n").unwrap_err();
         assert!(none.message().starts_with("no line begins with cpu0"), "{none}");
         let twice = update(&mut Vec::new(), "cpu 1 2 3 4\ncpu0 1 2 3 4\ncpu0 1 2 3 4\n").unwrap_err();
-        assert!(twice.message().starts_with("cpu0 stands there twice"), "{twice}");
+        assert!(twice.message().starts_with("cpu0 appears twice"), "{twice}");
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use relink_core::{Context, Error, Samples, Unread};
 
 use crate::families::{CORE_THROTTLES, PACKAGE_THROTTLES};
-use crate::stat::unexpected;
 use crate::sysfs::{Page, SysfsFile};
 use crate::topology::CpuFolder;
 
@@ -53,7 +52,7 @@ impl Throttle {
 }
 
 fn parse_count(text: &str) -> Result<f64, Error> {
-    text.parse::<u64>().map(|count| count as f64).map_err(|_| unexpected("a number of times", text))
+    text.parse::<u64>().map(|count| count as f64).map_err(|_| Error::expected("a number of times", text))
 }
 
 #[cfg(test)]

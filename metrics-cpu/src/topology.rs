@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use relink_core::{Context, Error, Samples, Unread};
 
 use crate::families::{ISOLATED, ONLINE};
-use crate::stat::unexpected;
 
 /// The folder of one CPU, as in `/sys/devices/system/cpu/cpu3`.
 pub(crate) struct CpuFolder {
@@ -82,7 +81,7 @@ fn parse_list(text: &str) -> Result<Vec<u32>, Error> {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         match (first.parse::<u32>(), last.parse::<u32>()) {
             (Ok(first), Ok(last)) if first <= last && last < LIMIT => numbers.extend(first..=last),
-            _ => return Err(unexpected("a list of CPUs such as 0-3,8", range)),
+            _ => return Err(Error::expected("a list of CPUs such as 0-3,8", range)),
         }
     }
     numbers.sort_unstable();

@@ -210,7 +210,7 @@ fn parse_line(line: &str) -> Result<(&str, Line), Error> {
     let mut words = line.split_ascii_whitespace();
     let major = number(words.next(), "the major number of a device")?;
     let minor = number(words.next(), "the minor number of a device")?;
-    let name = words.next().ok_or_else(|| unexpected("the name of a device", ""))?;
+    let name = words.next().ok_or_else(|| Error::expected("the name of a device", ""))?;
     let mut counts = [0; COLUMNS.len()];
     let mut columns = 0;
     for (count, word) in counts.iter_mut().zip(words) {
@@ -225,13 +225,7 @@ fn parse_line(line: &str) -> Result<(&str, Line), Error> {
 
 fn number<T: std::str::FromStr>(word: Option<&str>, expected: &str) -> Result<T, Error> {
     let word = word.unwrap_or("");
-    word.parse().map_err(|_| unexpected(expected, word))
-}
-
-/// What stands in place of what was expected, cut to a length that fits a message.
-fn unexpected(expected: &str, found: &str) -> Error {
-    let short: String = found.chars().take(40).collect();
-    Error::new(format!("expected {expected}, found {short:?}"))
+    word.parse().map_err(|_| Error::expected(expected, word))
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl Filesystems {
         Ok(())
     }
 
-    /// Makes the mounts anew from mountinfo; those that were there before keep their helpers.
+    /// Makes the mounts again from mountinfo; those that were there before keep their helpers.
     fn take(&mut self, lines: Vec<Line>) {
         let mut before: HashMap<u32, Mount> = self.mounts.drain(..).map(|old| (old.line.id, old)).collect();
         let mut places = HashMap::new();
@@ -144,7 +144,7 @@ impl Filesystems {
         match self.helpers.start(path.to_owned()) {
             Ok(helper) => Asker::Helper(helper),
             Err(_) => {
-                // The next collection takes the mounts anew, and tries again.
+                // The next collection takes the mounts again, and tries again.
                 self.mountinfo.forget();
                 Asker::Nobody
             }

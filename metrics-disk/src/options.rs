@@ -97,17 +97,16 @@ impl Settings {
     }
 }
 
-/// The timeout, and a warning where it is less than was asked for: node_exporter takes any, so this is no reason to end.
+/// The timeout, and a warning where it is not what was asked for: node_exporter takes any, so this is no reason to end.
 fn timeout(seconds: f64) -> Result<(Duration, Option<String>), Error> {
-    let wrong = || format!("[plugins.disk]: mount_timeout is {seconds}");
-    if seconds > LONGEST_TIMEOUT {
-        let warning = format!("{}, and more than {LONGEST_TIMEOUT} seconds are not waited for", wrong());
-        return Ok((Duration::from_secs_f64(LONGEST_TIMEOUT), Some(warning)));
+    let given = format!("[plugins.disk]: mount_timeout is {seconds}");
+    if seconds.is_nan() || seconds < 0.0 {
+        return Err(Error::new(format!("{given}, expected seconds from 0 to {LONGEST_TIMEOUT}")));
     }
-    if seconds >= 0.0 {
-        return Ok((Duration::from_secs_f64(seconds.max(LEAST_TIMEOUT)), None));
-    }
-    Err(Error::new(format!("{}, expected seconds from 0 to {LONGEST_TIMEOUT}", wrong())))
+    let used = seconds.clamp(LEAST_TIMEOUT, LONGEST_TIMEOUT);
+    let warning =
+        (used != seconds).then(|| format!("{given}, and {used} is used: the nearest that makes sense"));
+    Ok((Duration::from_secs_f64(used), warning))
 }
 
 /// Which mount points, types or devices are left out.
@@ -211,9 +210,11 @@ mod tests {
         for long in [LONGEST_TIMEOUT + 0.1, 3600.0, f64::INFINITY] {
             let (cut, warning) = timeout(long).unwrap();
             assert_eq!(cut, Duration::from_secs_f64(LONGEST_TIMEOUT));
-            assert!(warning.unwrap().contains(&format!("mount_timeout is {long}, and more than")), "{long}");
+            assert!(warning.unwrap().contains(&format!("mount_timeout is {long}, and 60 is used")), "{long}");
         }
-        assert_eq!(timeout(0.0).unwrap().0, Duration::from_millis(50), "what answers at once is not silent");
+        let (least, warning) = timeout(0.0).unwrap();
+        assert_eq!(least, Duration::from_millis(50), "what answers at once is not silent");
+        assert!(warning.unwrap().contains("mount_timeout is 0, and 0.05 is used"));
         for bad in [-1.0, f64::NAN] {
             assert!(timeout(bad).unwrap_err().message().contains("mount_timeout is"), "{bad}");
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use relink_core::Facts;
 use rocket::http::Status;
-use rocket::{Route, State, get, routes};
+use rocket::{State, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -98,8 +98,4 @@ pub(super) async fn one(name: &str, site: &State<Site>) -> Result<Json<One>, Ref
         Some(status) => Ok(Json(One { status, facts, families })),
         None => Err(Refusal::new(Status::NotFound, format!("plugin {name:?} was just removed"), "")),
     }
-}
-
-pub(super) fn routes() -> Vec<Route> {
-    routes![list, one]
 }

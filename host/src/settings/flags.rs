@@ -7,9 +7,10 @@
 
 mod absent;
 mod given;
-mod value;
 
 pub(crate) use given::Given;
+
+use crate::duration;
 
 /// What an executable understands of another agent's command line.
 #[derive(Debug)]
@@ -108,6 +109,16 @@ pub enum Takes {
     Texts,
     /// A time as Go writes it, such as `1m30s`; it becomes seconds.
     Time,
+}
+
+impl Takes {
+    /// The text behind a flag as an option's value, or what was expected.
+    fn value(self, text: &str) -> Result<toml::Value, &'static str> {
+        match self {
+            Takes::Nothing | Takes::Text | Takes::Texts => Ok(text.into()),
+            Takes::Time => duration::parse(text).map(|time| toml::Value::Float(time.as_secs_f64())),
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -4,13 +4,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use relink_core::{Error, SeriesSet};
-use relink_exposition::Expositions;
+use relink_core::{Error, Samples, SeriesSet};
+use relink_exposition::{Expositions, Texts};
 
 use super::lines::Lines;
 
 /// One collection: a reading a plugin, immutable once made, shared by all who asked for it.
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// When the collection ended.
     pub taken: SystemTime,
     /// The readings, sorted by plugin name; the agent's own stands last.
@@ -21,7 +21,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// A snapshot of these readings, taken now.
-    pub fn new(readings: Vec<Reading>) -> Self {
+    pub(crate) fn new(readings: Vec<Reading>) -> Self {
         Snapshot { taken: SystemTime::now(), readings, bodies: Default::default() }
     }
 
@@ -31,14 +31,14 @@ impl Snapshot {
     }
 
     /// The reading of a plugin.
-    pub fn reading(&self, plugin: &str) -> Option<&Reading> {
+    pub(crate) fn reading(&self, plugin: &str) -> Option<&Reading> {
         self.readings.iter().find(|reading| reading.plugin == plugin)
     }
 }
 
 /// What one plugin said in one collection.
 #[derive(Clone)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// The plugin's name.
     pub plugin: &'static str,
     /// How long it took.
@@ -49,7 +49,7 @@ pub struct Reading {
 
 /// Samples: the series and a value for each.
 #[derive(Clone)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// Which series, shared by all frames that have the same.
     pub layout: Arc<Layout>,
     /// The values, by place: see [`SeriesSet::places`].
@@ -57,8 +57,23 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// What was collected. The layout is the `last` one where the series are the same: to check, sort and render one costs
+    /// more than all else of a collection.
+    pub(crate) fn of(samples: &mut Samples, last: &mut Option<Arc<Layout>>) -> Result<Self, Error> {
+        let known = last.as_ref().filter(|known| samples.has_series_of(&known.series));
+        let texts = Texts::of(samples);
+        let layout = match known {
+            Some(known) if texts.as_ref().is_none_or(|texts| texts.are(&known.texts)) => Arc::clone(known),
+            _ => {
+                let texts = texts.map(|texts| texts.merged()).unwrap_or_default();
+                Arc::clone(last.insert(Arc::new(Layout::new(samples.series_set()?, texts))))
+            }
+        };
+        Ok(Frame { layout, values: samples.values().into() })
+    }
+
     /// How many samples there are, those of families that are known only at run time included.
-    pub fn samples(&self) -> usize {
+    pub(crate) fn samples(&self) -> usize {
         self.values.len() + self.layout.texts.series()
     }
 }
@@ -67,7 +82,7 @@ impl Frame {
 ///
 /// Series seldom change from one collection to the next. Names, labels and their escapes are therefore rendered
 /// once for a layout, and a scrape only puts the numbers in between.
-pub struct Layout {
+pub(crate) struct Layout {
     /// The series of declared families.
     pub series: SeriesSet,
     /// The families that are known only at run time, with their samples: until a text changes, their values do not.
@@ -77,13 +92,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout of these series, without texts.
-    pub fn new(series: SeriesSet) -> Self {
-        Layout::with_texts(series, Expositions::default())
-    }
-
     /// The layout of these series and texts.
-    pub fn with_texts(series: SeriesSet, texts: Expositions) -> Self {
+    pub(crate) fn new(series: SeriesSet, texts: Expositions) -> Self {
         Layout { series, texts, prometheus: OnceLock::new(), openmetrics: OnceLock::new() }
     }
 }

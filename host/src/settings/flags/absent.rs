@@ -21,7 +21,7 @@ impl Given {
         };
         if collector.stands_for.is_some() {
             let own = self.flags_of(owner);
-            return Err(Error::new(format!("--{flag} is no flag that relink knows")).hint(format!(
+            return Err(Error::new(format!("--{flag} is not a flag that relink knows")).hint(format!(
                 "{}those of collector {owner}: {}",
                 names::did_you_mean(&format!("--{flag}"), own.iter().map(String::as_str)),
                 if own.is_empty() { "none".to_owned() } else { own.join(", ") }

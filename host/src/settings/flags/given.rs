@@ -85,7 +85,7 @@ impl Given {
                         let next = || arguments.next().and_then(|next| next.into_string().ok());
                         let text = value
                             .or_else(next)
-                            .ok_or_else(|| Error::new(format!("--{name} needs a value behind it")))?;
+                            .ok_or_else(|| Error::new(format!("--{name} needs a value after it")))?;
                         takes
                             .value(&text)
                             .map_err(|expected| Error::new(format!("--{name} is {text:?}, {expected}")))?
@@ -232,6 +232,8 @@ impl Given {
         plugins: &mut Plugins,
     ) -> Result<(), Error> {
         let said = |name: &str| self.switched.iter().find(|(known, _)| *known == name).map(|(_, on)| *on);
+        // Untouched where no flag speaks of it: what the file says of its options, also of those that are on by default,
+        // stays the file's.
         let Some((last, _)) = parts.iter().rev().find(|(name, _)| said(name).is_some()) else {
             return Ok(());
         };
@@ -241,6 +243,7 @@ impl Given {
         };
         let runs: Vec<_> =
             parts.iter().map(|(name, part)| said(name).unwrap_or_else(|| before(part))).collect();
+        // A plugin with all its parts off would run, take time in each scrape, and say nothing.
         if !runs.contains(&true) {
             plugins.leave_out(plugin, format!("--no-collector.{last}"));
             return Ok(());
@@ -250,6 +253,7 @@ impl Given {
                 self.exists(plugin, &format!("--collector.{name}"), plugins)?;
                 plugins.enable(plugin);
             }
+            // Without the defaults, a part that nobody named is on in the plugin's own table, and has to be switched off.
             if let Some(option) = part.option.filter(|_| said(name).is_some() || self.defaults_off) {
                 plugins.set(plugin, option, (*on).into());
             }
