@@ -177,6 +177,24 @@ fn plugins_are_chosen_by_a_flag_or_a_variable() {
 }
 
 #[test]
+fn a_variable_that_is_wrong_is_named() {
+    for (name, value, flag) in [
+        ("RELINK_LISTEN", "", "--listen=nowhere"),
+        ("RELINK_LISTEN", ":1,localhost", "--web.listen-address=nowhere"),
+        ("RELINK_PRINT", "everything", "--print=nothing"),
+        ("RELINK_CONFIG", "", "--config="),
+    ] {
+        let folder = Folder::new(QUIET);
+        let mut command = folder.command(&["plugins"]);
+        command.env(name, value);
+        refuses(&support::ended(command), &[&format!("'{name}'")]);
+        let (flag_name, _) = flag.split_once('=').unwrap();
+        let flag_name = flag_name.replace("web.listen-address", "listen");
+        refuses(&folder.run(&["plugins", flag]), &[&format!("'{flag_name} ")]);
+    }
+}
+
+#[test]
 fn once_prints_json_for_programs() {
     let folder = Folder::new(QUIET);
     let ended = folder.run(&["once", "--json", "--plugins=load"]);
@@ -341,12 +359,12 @@ fn what_has_no_meaning_here_is_refused_by_name() {
 #[test]
 fn plugins_and_options_that_are_not_are_refused_with_what_there_is() {
     for (toml, words) in [
-        ("[plugins]\nenabled = [\"gpu\"]", &["\"gpu\"", "no plugin of this agent", "cpu, disk"][..]),
+        ("[plugins]\nenabled = [\"gpu\"]", &["\"gpu\"", "not a plugin of this agent", "cpu, disk"][..]),
         ("[plugins]\nenabled = [\"../cpu\"]", &["\"../cpu\"", "cpu, disk"]),
         ("[plugins.\"a/b\"]\nx = 1", &["\"a/b\"", "cpu, disk"]),
         ("[plugins.cpu]\ninfo = 3", &["[plugins.cpu]", "boolean"]),
         ("[plugins.cpu]\ninof = true", &["`inof`", "`info`", "`cpufreq`"]),
-        ("[plugins]\ncpu = 1", &["[plugins.cpu]", "no table"]),
+        ("[plugins]\ncpu = 1", &["[plugins.cpu]", "must be a table"]),
         ("[log]\nlevel = \"loud\"", &["`loud`", "`debug`"]),
         ("telemetry_path = \"x\"", &["telemetry_path", "relink.toml"]),
     ] {

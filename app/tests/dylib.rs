@@ -235,7 +235,7 @@ fn check_and_plugins_judge_the_libraries_too() {
     assert_eq!(states, [(&json!("cpu"), &json!("active")), (&json!("disk"), &json!("off"))], "{all}");
     let ended = folder.run(&["check", "--plugin-dir", "nowhere"]);
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-    assert!(ended.stderr.contains("nowhere, which is no folder"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("nowhere, which is not a folder"), "{}", ended.stderr);
 }
 
 #[test]

@@ -284,13 +284,13 @@ fn what_the_history_can_not_answer() {
     let agent = folder.start(&[]);
     for (query, status, word, hint) in [
         ("", 400, "no family", "family=NAME"),
-        ("?family=a&family=b", 400, "family stands 2 times", "once"),
+        ("?family=a&family=b", 400, "family is given 2 times", "once"),
         ("?family=node_load1&label=cpu", 400, "label is \"cpu\"", "name=value"),
         ("?family=node_load1&seconds=0", 400, "seconds is \"0\"", "above 0"),
         ("?family=node_load1&seconds=-1", 400, "seconds is \"-1\"", "above 0"),
         ("?family=node_load1&seconds=NaN", 400, "seconds is \"NaN\"", "above 0"),
         ("?family=node_load1&seconds=inf", 400, "seconds is \"inf\"", "above 0"),
-        ("?family=node_load1&seconds=1&seconds=2", 400, "seconds stands 2 times", "once"),
+        ("?family=node_load1&seconds=1&seconds=2", 400, "seconds is given 2 times", "once"),
         ("?family=node_load1&second=1", 400, "unknown parameter \"second\"", "family, label, seconds"),
         (
             "?family=node_cpu_second_total",
@@ -329,7 +329,7 @@ fn a_picture_of_a_family() {
     let svg = until("a line", || {
         let answer = agent.get("/plot/node_cpu_seconds_total.svg?seconds=60&label=mode=idle");
         assert_eq!(answer.status, 200, "{}", answer.text());
-        (!answer.text().contains("nothing is known")).then_some(answer)
+        (!answer.text().contains("no data for this time range")).then_some(answer)
     });
     assert_eq!(svg.header("content-type"), Some("image/svg+xml"));
     assert!(svg.header("content-security-policy").unwrap().starts_with("default-src 'none';"));

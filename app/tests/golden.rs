@@ -1,6 +1,6 @@
 //! The executable on a tree of files such as the kernel would show: the whole of `/metrics`, held against a file.
 //!
-//! After a change that is meant, `RELINK_BLESS=1 cargo xtask test --test golden` writes the files anew: then read the
+//! After a change that is meant, `RELINK_BLESS=1 cargo xtask test --test golden` writes the files again: then read the
 //! difference.
 #![cfg(target_os = "linux")]
 

@@ -107,7 +107,7 @@ fn snapshots(page: &mut Page) -> (u64, u64) {
     (both[0].as_u64().unwrap(), both[1].as_u64().unwrap())
 }
 
-/// Lets the cursor stand in the CPU's chart, so that what it tells is told anew with each snapshot.
+/// Lets the cursor stand in the CPU's chart, so that what it tells is told again with each snapshot.
 fn stand_in_the_chart(page: &mut Page) {
     page.eval("document.querySelector('[aria-labelledby=chart-cpu]').focus()");
     page.press("End");
@@ -125,7 +125,7 @@ fn a_reload_brings_its_charts_and_no_line_has_a_gap() {
         page.wait(chart, &format!("document.querySelector('#chart-{chart}')"));
     }
     assert!(page.eval(NEW_PLUGIN).is_null(), "no plugin reads disks yet");
-    // What would be lost if the page was loaded anew, and what must not be said.
+    // What would be lost if the page was loaded again, and what must not be said.
     page.eval(
         "window.kept = 1; window.said = []; new MutationObserver(() => said.push(document.querySelector('#link').textContent))\
          .observe(document.querySelector('#link'), { childList: true, characterData: true, subtree: true }); 1",
@@ -157,7 +157,7 @@ fn a_reload_brings_its_charts_and_no_line_has_a_gap() {
         let (newest, points) = snapshots(page);
         (newest > before + 10 && points == newest - 1).then_some(())
     });
-    assert_eq!(page.eval("[window.kept, said]"), json!([1, []]), "neither loaded anew nor said to be away");
+    assert_eq!(page.eval("[window.kept, said]"), json!([1, []]), "neither loaded again nor said to be away");
 
     // What vanishes is greyed out and says since when.
     scene.choose(PLUGINS);

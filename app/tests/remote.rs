@@ -89,6 +89,11 @@ fn one_that_is_not_ready_or_not_there_is_1() {
     assert!(json["why"].as_str().unwrap().contains("Connection refused"), "{json}");
     let wrong = folder.run(&["status", "--address", "http://localhost:1/metrics"]);
     assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+    folder.write("no.pem", "nothing");
+    for (file, word) in [("missing.pem", "No such file"), ("no.pem", "holds no certificate, expected PEM")] {
+        let wrong = folder.run(&["status", "--ca-file", file]);
+        assert!(wrong.stderr.contains("--ca-file: ") && wrong.stderr.contains(word), "{}", wrong.stderr);
+    }
     // A configuration that is broken is no reason not to look at the agent.
     folder.write("relink.toml", "= broken");
     says(&ask(&folder, &agent, &["status"]), 1, &["not ready"]);
@@ -117,7 +122,7 @@ fn a_reload_shows_its_steps_and_how_it_ended() {
     assert_eq!(journal, agent.get("/reloads/4").json());
     let strange = ask(&folder, &agent, &["reload", "--plugins", "a&force=true"]);
     assert_eq!((strange.code, strange.stdout.as_str()), (Some(1), ""));
-    assert!(strange.stderr.contains("\"a&force=true\" is no plugin's name"), "{}", strange.stderr);
+    assert!(strange.stderr.contains("\"a&force=true\" is not a plugin's name"), "{}", strange.stderr);
     assert!(strange.stderr.contains("hint: "), "{}", strange.stderr);
 }
 

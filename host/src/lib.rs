@@ -14,10 +14,11 @@ mod access;
 mod agent;
 mod commands;
 mod duration;
-pub mod expose;
+mod expose;
 mod failure;
 mod http;
 mod journal;
+mod lock;
 mod memory;
 mod names;
 mod own;
@@ -26,23 +27,21 @@ mod reload;
 mod schedule;
 mod serve;
 mod settings;
-pub mod store;
+mod store;
 mod systemd;
 mod telemetry;
 
 pub use settings::flags;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::FromArgMatches;
-use relink_core::registry::{self, Descriptor};
+use relink_core::registry;
 
 use crate::agent::Agent;
 use crate::commands::arrival::Start;
 use crate::failure::{Failed, complain};
 use crate::plugins::linked::Built;
-use crate::settings::cli::{Cli, Command};
+use crate::settings::cli::Command;
 use crate::settings::flags::{Flags, Given};
 use crate::settings::{Config, Print};
 use crate::telemetry::{Format, Level};
@@ -70,7 +69,7 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
     };
     let linked = registry::plugins();
     let taken = Given::take(std::env::args_os(), flags, &linked);
-    let (cli, given) = match taken.map(|(rest, given)| (parse(rest, flags, &linked), given)) {
+    let (cli, given) = match taken.map(|(rest, given)| (settings::cli::parse(&rest, flags, &linked), given)) {
         Ok((Ok(cli), given)) => (cli, given),
         // Also `--help` and `--version`, which go to stdout with exit code 0.
         Ok((Err(error), _)) => {
@@ -141,14 +140,4 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
             ExitCode::from(failed.code)
         }
     })
-}
-
-fn parse(
-    arguments: Vec<OsString>,
-    flags: &Flags,
-    linked: &[&'static Descriptor],
-) -> Result<Cli, clap::Error> {
-    let mut command = settings::cli::command(flags, linked);
-    let matches = command.try_get_matches_from_mut(arguments)?;
-    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

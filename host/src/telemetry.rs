@@ -1,6 +1,6 @@
 //! The agent's log: lines on stderr, text or JSON.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use relink_core::Error;
@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+
+use crate::lock::lock;
 
 /// The `[log]` table of `relink.toml`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -152,8 +154,7 @@ impl Quota {
     }
 
     fn take_at(&self, now: Instant) -> Option<String> {
-        // Whole after each statement, so a panic of another thread does not matter.
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = lock(&self.used);
         if used.since.is_none_or(|since| now.duration_since(since) >= SPAN) {
             (used.since, used.lines) = (Some(now), 0);
         }
@@ -165,7 +166,7 @@ impl Quota {
         let last = if used.lines == self.lines { " (further ones are counted for a minute)" } else { "" };
         Some(match std::mem::take(&mut used.withheld) {
             0 => last.to_owned(),
-            withheld => format!(" ({withheld} like it were not logged){last}"),
+            withheld => format!(" ({withheld} similar lines suppressed){last}"),
         })
     }
 }
@@ -199,7 +200,7 @@ mod tests {
         assert_eq!((written[0].as_str(), written[9].contains("further ones")), ("", true));
         assert_eq!(quota.take_at(start + SPAN / 2), None);
         let next = quota.take_at(start + SPAN).unwrap();
-        assert_eq!(next, " (991 like it were not logged)");
+        assert_eq!(next, " (991 similar lines suppressed)");
         assert_eq!(quota.take_at(start + SPAN).unwrap(), "");
     }
 

@@ -63,7 +63,7 @@ fn a_library_comes_changes_and_goes() {
     let journal = reload(&agent);
     assert_eq!((&journal["outcome"], &journal["generation"]), (&json!("unchanged"), &json!(2)), "{journal}");
     assert_eq!(journal["plugins"]["unchanged"], json!(["loadable_1"]));
-    // Touched, or written anew with the same content: nothing to do.
+    // Touched, or written again with the same content: nothing to do.
     setup.install("a.so", &variant("0001", "well"));
     assert_eq!(reload(&agent)["outcome"], "unchanged");
 

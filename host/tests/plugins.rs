@@ -82,11 +82,11 @@ fn a_panic_in_new_is_met_at_a_scrape_and_an_error_at_the_start() {
     assert!(!faulty.scrape().is_well());
     state(&faulty, "failing", "new panics as asked");
     recovers(&faulty);
-    // And when the collector has to be made anew.
+    // And when the collector has to be made again.
     faulty.mood("panics");
     assert!(!faulty.scrape().is_well());
     faulty.mood("new panics");
-    until("it is made anew", || {
+    until("it is made again", || {
         assert!(!faulty.scrape().is_well());
         faulty.agent.plugin("moody")["error"].as_str()?.contains("new panics as asked").then_some(())
     });

@@ -133,7 +133,7 @@ fn what_fails_is_sent_again_in_order() {
     // The log tells of the beginning and of the end, once each.
     let said = agent.stderr();
     assert_eq!(said.matches("will be tried again").count(), 1, "{said}");
-    assert!(said.contains("status 500: out of disk") && said.contains("delivers again"), "{said}");
+    assert!(said.contains("status 500: out of disk") && said.contains("works again"), "{said}");
 }
 
 /// A target that fails for always, and for which a wait of `Retry-After` says nothing.
@@ -456,5 +456,5 @@ fn requests_for_a_target_that_is_gone_are_dropped_and_told() {
     receiver.start_again();
     let series = "samples_sent_total{target=\"other\"}";
     until("the new target is served", || (metric(&agent, series) > 0.0).then_some(()));
-    assert!(agent.stderr().contains("push to it is configured no more"), "{}", agent.stderr());
+    assert!(agent.stderr().contains("push to it is no longer configured"), "{}", agent.stderr());
 }

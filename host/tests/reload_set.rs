@@ -57,12 +57,12 @@ fn a_set_that_can_not_be_is_refused_and_nothing_changes() {
     let error = journal["error"].as_str().unwrap();
     assert!(error.contains("\"ghost\"") && error.contains("counter, extra, faulty, slow"), "{error}");
     for (query, word) in [
-        ("?plugins=counter,", "\"\" is no plugin's name"),
-        ("?plugins=", "\"\" is no plugin's name"),
-        ("?plugins=--release", "\"--release\" is no plugin's name"),
-        ("?plugins=../cpu", "\"../cpu\" is no plugin's name"),
-        ("?plugins=a%20b", "\"a b\" is no plugin's name"),
-        ("?plugins=a%00", "is no plugin's name"),
+        ("?plugins=counter,", "\"\" is not a plugin's name"),
+        ("?plugins=", "\"\" is not a plugin's name"),
+        ("?plugins=--release", "\"--release\" is not a plugin's name"),
+        ("?plugins=../cpu", "\"../cpu\" is not a plugin's name"),
+        ("?plugins=a%20b", "\"a b\" is not a plugin's name"),
+        ("?plugins=a%00", "is not a plugin's name"),
         ("?plugin=counter", "unknown parameter \"plugin\""),
         ("?force=yes", "force is \"yes\""),
     ] {

@@ -16,7 +16,7 @@ class Frame {
 		return this.all(family)[0]?.value ?? NaN;
 	}
 
-	// Per second since the snapshot before. A counter that began anew counts from zero.
+	// Per second since the snapshot before. A counter that began again counts from zero.
 	rates(family) {
 		const before = this.previous?.families.get(family), span = this.time - this.previous?.time;
 		if (!before || !(span > 0)) return [];
@@ -81,7 +81,7 @@ export class Stream {
 
 	samples(data) {
 		const { last } = this;
-		// Numbers begin anew when the agent was started anew, times don't.
+		// Numbers begin again when the agent was started again, times don't.
 		if (last && data.id <= last.id && data.time <= last.time) return;
 		this.last = new Frame(data, last);
 		// A rate looks one snapshot back, and no chain of them is kept.

@@ -27,7 +27,7 @@ impl SysfsFile {
     }
 
     /// A file that is worth a descriptor of its own, if it is of the real sysfs (`keep`): of that the kernel makes the
-    /// content anew for each read from the start. Any other file (a test's, a copy) may be replaced.
+    /// content again for each read from the start. Any other file (a test's, a copy) may be replaced.
     pub(crate) fn kept(path: PathBuf, keep: bool) -> Self {
         SysfsFile { path, kept: keep.then(Kept::default) }
     }

@@ -95,7 +95,7 @@ impl File {
         Ok((Seen::of(&before), Seen::of(&file.metadata()?), bytes))
     }
 
-    /// Leaves the file out, and looks at it anew in the next collection.
+    /// Leaves the file out, and looks at it again in the next collection.
     pub(crate) fn refuse(&mut self, why: Error) {
         let seen = Seen { length: 0, modified: None, identity: (0, 0, 0, 0) };
         self.read = Some((seen, Err(why)));

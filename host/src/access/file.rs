@@ -134,8 +134,9 @@ impl File {
                 let expected = values.join(" or ");
                 return Err(Error::new(format!("headers: {name} is {value:?}, expected {expected}")));
             }
-            let value = HeaderValue::from_str(value)
-                .map_err(|_| Error::new(format!("headers: {name} is {value:?}, which no header can be")))?;
+            let value = HeaderValue::from_str(value).map_err(|_| {
+                Error::new(format!("headers: {name} is {value:?}, which is not valid in a header"))
+            })?;
             let name = HeaderName::from_bytes(name.as_bytes()).context("headers")?;
             headers.push((name, value));
         }

@@ -39,9 +39,7 @@ impl Identity {
             let belongs = |other: &CertificateDer| Leaf::of(other).is_ok_and(|other| other.is_of(&*key));
             let error = Error::new(NOT_ITS_KEY);
             return Err(match certificates[1..].iter().any(belongs) {
-                true => {
-                    error.hint("cert_file has it further below: the key's certificate has to stand first")
-                }
+                true => error.hint("cert_file has it further down: the key's certificate has to come first"),
                 false => error,
             });
         }

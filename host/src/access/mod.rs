@@ -17,7 +17,7 @@ mod tls;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use hyper::header::{HeaderName, HeaderValue};
@@ -30,6 +30,8 @@ use file::{File, Rate};
 use passwords::{Checked, Passwords, Users};
 use rate::Bucket;
 use tls::Tls;
+
+use crate::lock::lock;
 
 /// A web configuration file in force.
 pub(crate) struct Web {
@@ -138,7 +140,7 @@ impl Web {
         tls::provider()
             .secure_random
             .fill(&mut key)
-            .map_err(|_| Error::new("there are no random numbers"))?;
+            .map_err(|_| Error::new("the system gives no random numbers"))?;
         let state = State { reading, seen, trouble: None, takes_reload: false };
         let (passwords, bucket) = (Passwords::new(key), Bucket::default());
         Ok(Web { path: path.to_owned(), must_guard, state: Mutex::new(state), passwords, bucket })
@@ -246,8 +248,7 @@ impl Web {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Whole after each statement, so a panic of another thread does not matter.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,8 @@ use relink_core::Error;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
+
+use crate::lock::lock;
 
 /// What a remembered answer is found by.
 type Digest = [u8; 32];
@@ -56,7 +58,7 @@ impl Users {
             }
             // The value is not shown: it may be the password itself.
             let wrong = |why: String| {
-                Error::new(format!("basic_auth_users: the password of {user:?} is no bcrypt hash: {why}"))
+                Error::new(format!("basic_auth_users: the password of {user:?} is not a bcrypt hash: {why}"))
                     .hint("htpasswd -nBC 10 \"\" | tr -d ':\\n' makes one")
             };
             let parts: bcrypt::HashParts = hash.parse().map_err(|error| wrong(format!("{error}")))?;
@@ -147,8 +149,7 @@ impl Passwords {
     }
 
     fn tried(&self) -> MutexGuard<'_, Tried> {
-        // Whole after each call, so a panic of another thread does not matter.
-        self.tried.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tried)
     }
 }
 

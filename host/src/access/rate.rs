@@ -1,9 +1,11 @@
 //! A token bucket for all requests together.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use super::file::Rate;
+
+use crate::lock::lock;
 
 /// The bucket. It begins full.
 #[derive(Default)]
@@ -20,7 +22,7 @@ struct Level {
 impl Bucket {
     /// Whether one more request may come at `now`; if so it is counted.
     pub(super) fn take(&self, rate: Rate, now: Instant) -> bool {
-        let mut level = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut level = lock(&self.0);
         let full = || Level { rate, tokens: f64::from(rate.burst), when: now };
         let level = match &mut *level {
             Some(level) if level.rate == rate => level,

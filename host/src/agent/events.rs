@@ -1,11 +1,11 @@
 //! What `GET /events` streams, as the frames of server-sent events.
 //!
-//! Snapshots are not handed around: a listener is told that there is a new one, and reads what it has not seen yet
+//! Snapshots are not handed around: a subscriber is told that there is a new one, and reads what it has not seen yet
 //! from the history. So one that is slow, or comes back, gets the very same as one that kept up, and how far behind
 //! it is costs nothing. Nothing is rendered while nobody listens.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -14,10 +14,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use crate::agent::Agent;
 use crate::expose::past;
 use crate::journal::Journal;
+use crate::lock::lock;
 use crate::store::history::Past;
 use crate::store::snapshot::Snapshot;
 
-/// How many steps of reloads a slow listener may lag behind. It can do without those it loses: each one tells the
+/// How many steps of reloads a slow subscriber may lag behind. It can do without those it loses: each one tells the
 /// whole journal.
 const BACKLOG: usize = 16;
 
@@ -45,7 +46,7 @@ struct Rendered {
 }
 
 /// One who follows the snapshots.
-pub(crate) struct Listener<'a> {
+pub(crate) struct Subscriber<'a> {
     agent: &'a Agent,
     /// The families that are wanted, sorted; all where there is none.
     families: Arc<[String]>,
@@ -58,19 +59,19 @@ pub(crate) struct Listener<'a> {
 }
 
 impl Events {
-    /// Room for so many listeners; `last` is the number of the newest snapshot there is.
-    pub(crate) fn new(max_listeners: usize, last: u64) -> Self {
+    /// Room for so many subscribers; `last` is the number of the newest snapshot there is.
+    pub(crate) fn new(max_subscribers: usize, last: u64) -> Self {
         Events {
             newest: watch::Sender::new(Newest { id: last, snapshot: None }),
             reloads: broadcast::Sender::new(BACKLOG),
             rendered: Mutex::default(),
-            places: Arc::new(Semaphore::new(max_listeners.min(Semaphore::MAX_PERMITS))),
+            places: Arc::new(Semaphore::new(max_subscribers.min(Semaphore::MAX_PERMITS))),
         }
     }
 
     /// The history has one more snapshot, or has not been able to keep it.
     pub(crate) fn recorded(&self, id: u64, not_kept: Option<Arc<Snapshot>>) {
-        let mut rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rendered = lock(&self.rendered);
         *rendered = Rendered { id, frames: Vec::new() };
         drop(rendered);
         self.newest.send_replace(Newest { id, snapshot: not_kept });
@@ -79,7 +80,7 @@ impl Events {
     /// A reload has got on, or is over.
     pub(crate) fn reload(&self, journal: &Journal) {
         if self.reloads.receiver_count() > 0 {
-            // The last listener may have left just now.
+            // The last subscriber may have left just now.
             let _ = self.reloads.send(frame("reload", journal));
         }
     }
@@ -90,7 +91,7 @@ impl Events {
     }
 }
 
-impl<'a> Listener<'a> {
+impl<'a> Subscriber<'a> {
     /// Listens for these families' samples, from after the snapshot with the number `last`; from now on without one,
     /// or with one that was never given. `None`: too many listen already.
     pub(crate) fn new(agent: &'a Agent, mut families: Vec<String>, last: Option<u64>) -> Option<Self> {
@@ -99,7 +100,7 @@ impl<'a> Listener<'a> {
         families.dedup();
         let newest = agent.events.newest.subscribe();
         let newest_id = newest.borrow().id;
-        Some(Listener {
+        Some(Subscriber {
             agent,
             families: families.into(),
             last: last.filter(|&last| last <= newest_id).unwrap_or(newest_id),
@@ -115,14 +116,16 @@ impl<'a> Listener<'a> {
         let _ = self.newest.changed().await;
     }
 
-    /// The frame of the next snapshot, if there is one already.
+    /// The frame of the next snapshot, if there is one already. Three places have it: what another subscriber of the same
+    /// families had rendered, which is what most get; the history, for one that is behind; the snapshot itself, where the
+    /// history has no room for one.
     pub(crate) fn next(&mut self) -> Option<Bytes> {
         let newest = self.newest.borrow();
         let newest_id = newest.id;
         if self.last >= newest_id {
             return None;
         }
-        let rendered = || self.agent.events.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        let rendered = || lock(&self.agent.events.rendered);
         if self.last + 1 == newest_id {
             let rendered = rendered();
             let mut frames = rendered.frames.iter();
@@ -130,6 +133,7 @@ impl<'a> Listener<'a> {
                 && let Some((_, frame)) = frames.find(|(families, _)| *families == self.families)
             {
                 self.last = newest_id;
+                // What was taken out of the history may hold this one too: it would be sent twice.
                 self.pending.clear();
                 return Some(frame.clone());
             }
@@ -149,6 +153,7 @@ impl<'a> Listener<'a> {
         let frame = samples(&past, &self.families);
         if past.id == newest_id {
             let mut rendered = rendered();
+            // A newer one may have been recorded meanwhile: kept under its number, this frame would go to others in its place.
             if rendered.id == newest_id {
                 rendered.frames.push((Arc::clone(&self.families), frame.clone()));
             }

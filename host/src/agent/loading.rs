@@ -1,12 +1,12 @@
 //! Libraries into the schedule: look, prove, put in, retire.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use relink_core::Error;
 
 use crate::journal::{PluginChanges, RefusedPlugin};
-use crate::plugins::dylib::{self, Cause, Libraries, Look, Objection, Plan};
+use crate::plugins::dylib::{self, Cause, Judged, Libraries, Objection, Plan, Unproven};
 use crate::plugins::set::{self, Idle};
 use crate::plugins::status::{Placement, State};
 use crate::schedule::instance::{Instance, Trial};
@@ -25,77 +25,95 @@ pub(crate) fn refresh(libraries: &mut Libraries, scheduler: &Scheduler, config: 
         return changes;
     }
     let Plan { look_at, gone, refused: folders } = plan;
-    // What is gone goes last: a file that was renamed is one that is gone and one that has come.
+    // What is gone leaves last: a file that was renamed is one that is gone and one that has come, and taken out first, its
+    // plugin would be missing from the scrapes until the other is proven.
     libraries.leave(&gone);
-    let mut leaving: Vec<_> =
-        gone.iter().filter_map(|path| libraries.plugin_of(path)).map(str::to_owned).collect();
+    let leaving = gone.iter().filter_map(|path| libraries.plugin_of(path)).map(str::to_owned).collect();
+    let mut refresh = Refresh { libraries, scheduler, config, changes, leaving };
     for (path, seen) in look_at {
-        let candidate = match libraries.look(&path, &seen, config) {
-            Look::Same => continue,
-            Look::Refused(refused) => {
-                changes.refused.push(reported(&refused));
-                continue;
-            }
-            Look::Candidate(candidate) => *candidate,
-        };
-        let name = candidate.plugin.name;
+        match refresh.libraries.look(&path, &seen, config) {
+            Judged::Same => {}
+            Judged::Refused(refused) => refresh.changes.refused.push(reported(&refused)),
+            Judged::Unproven(unproven) => refresh.put_in(&path, *unproven),
+        }
+    }
+    gone.iter().for_each(|path| refresh.libraries.forget(path));
+    refresh.take_out();
+    let Refresh { mut changes, .. } = refresh;
+    let folders: Vec<_> =
+        folders.iter().map(|(dir, error)| dylib::refused(dir, &error.clone().into())).collect();
+    changes.refused.extend(folders.iter().map(reported));
+    scheduler.set_idle_files(libraries.refused().into_iter().chain(folders).collect());
+    changes.unchanged = libraries.plugins();
+    changes.unchanged.retain(|name| !changes.added.contains(name) && !changes.replaced.contains(name));
+    changes
+}
+
+/// A refresh under way.
+struct Refresh<'a> {
+    libraries: &'a mut Libraries,
+    scheduler: &'a Scheduler,
+    config: &'a Config,
+    changes: PluginChanges,
+    /// The plugins that run and have no file any more, or whose file now has another plugin. They serve until all that has
+    /// come is in place, and stand in the way of nothing that comes.
+    leaving: Vec<String>,
+}
+
+impl Refresh<'_> {
+    /// Proves a library, and puts its plugin into the schedule.
+    fn put_in(&mut self, path: &Path, unproven: Unproven) {
+        let name = unproven.plugin.name;
         // The same file may have another plugin now.
-        let predecessor = libraries.plugin_of(&path).filter(|before| *before != name).map(str::to_owned);
-        leaving.extend(predecessor.clone());
-        match prove(&candidate.plugin, scheduler, config, &leaving) {
+        let predecessor = self.libraries.plugin_of(path).filter(|before| *before != name).map(str::to_owned);
+        self.leaving.extend(predecessor.clone());
+        match prove(&unproven.plugin, self.scheduler, self.config, &self.leaving) {
             Ok(trials) => {
-                let replaces = running(scheduler, name, Placement::Loaded).is_some();
-                let plugin = libraries.accept(candidate);
-                leaving.retain(|other| other != name);
-                make_room(&plugin, scheduler, &leaving);
+                let replaces = running(self.scheduler, name, Placement::Loaded).is_some();
+                let plugin = self.libraries.accept(unproven);
+                // It has come back under another file: taken out at the end, the new one would go with the old.
+                self.leaving.retain(|other| other != name);
+                make_room(&plugin, self.scheduler, &self.leaving);
                 // With `prefer = "loaded"` it may be the linked one, which comes back when the library goes.
-                libraries.displace(running(scheduler, name, Placement::Linked));
-                scheduler.put(plugin, trials);
-                let list = if replaces { &mut changes.replaced } else { &mut changes.added };
+                self.libraries.displace(running(self.scheduler, name, Placement::Linked));
+                self.scheduler.put(plugin, trials);
+                let list = if replaces { &mut self.changes.replaced } else { &mut self.changes.added };
                 list.push(name.to_owned());
             }
             Err(why) => {
-                leaving.retain(|other| Some(other) != predecessor.as_ref());
-                let is_chosen = !candidate.plugin.collectors.is_empty();
-                let refused = libraries.reject(candidate, why);
+                // The file's plugin of before serves on: without this, a bad build would take it away.
+                self.leaving.retain(|other| Some(other) != predecessor.as_ref());
+                let is_chosen = !unproven.plugin.collectors.is_empty();
+                let refused = self.libraries.reject(unproven, why);
                 // What the configuration leaves out is no fault of the library's: it is only listed.
                 if is_chosen {
-                    changes.refused.push(reported(&refused));
+                    self.changes.refused.push(reported(&refused));
                 }
             }
         }
     }
-    gone.iter().for_each(|path| libraries.forget(path));
-    for name in leaving {
-        match libraries.displaced(&name) {
-            Some(linked) => {
-                let fresh = |collector: &Arc<set::Collector>| {
-                    let instance = Instance::new(collector, config.collect.series);
-                    Trial { collector: Arc::clone(collector), instance, error: None }
-                };
-                let collectors = linked.collectors.iter().map(fresh).collect();
-                scheduler.put(linked, collectors);
-                changes.replaced.push(name);
-            }
-            None => {
-                scheduler.take(&name);
-                changes.removed.push(name);
+
+    /// Takes out what leaves, and puts back the linked plugin that one of them had displaced.
+    fn take_out(&mut self) {
+        for name in std::mem::take(&mut self.leaving) {
+            match self.libraries.displaced(&name) {
+                Some(linked) => {
+                    let series = self.config.collect.series;
+                    let fresh = |collector: &Arc<set::Collector>| {
+                        let instance = Instance::new(collector, series);
+                        Trial { collector: Arc::clone(collector), instance, error: None }
+                    };
+                    let collectors = linked.collectors.iter().map(fresh).collect();
+                    self.scheduler.put(linked, collectors);
+                    self.changes.replaced.push(name);
+                }
+                None => {
+                    self.scheduler.take(&name);
+                    self.changes.removed.push(name);
+                }
             }
         }
     }
-    let mut refused = libraries.refused();
-    refused.extend(folders.iter().map(|(dir, error)| dylib::refused(dir, &error.clone().into())));
-    changes
-        .refused
-        .extend(folders.iter().map(|(dir, error)| reported(&dylib::refused(dir, &error.clone().into()))));
-    scheduler.set_idle_files(refused);
-    let touched = [&changes.added, &changes.replaced];
-    changes.unchanged = libraries
-        .plugins()
-        .into_iter()
-        .filter(|name| !touched.iter().any(|list| list.contains(name)))
-        .collect();
-    changes
 }
 
 /// Whether the plugin may run next to the others, and does run: a trial collection of each collector, within the time of
@@ -125,7 +143,7 @@ fn prove(
     if let Some(error) = set::conflict(plugin, others.into_iter()) {
         return Err(Objection { error, cause: Cause::Another });
     }
-    let (series, limit) = (config.collect.series, Duration::from_secs_f64(config.collect.timeout));
+    let (series, limit) = (config.collect.series, *config.collect.timeout);
     let trials = Instance::trials(plugin, series, limit, |name| config.origin_of_options(name))?;
     Ok(judged(trials, &works_now(scheduler, plugin.name))?)
 }

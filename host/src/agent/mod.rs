@@ -5,7 +5,7 @@ pub(crate) mod loading;
 pub(crate) mod push;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use relink_core::{Error, registry};
@@ -17,6 +17,7 @@ use crate::expose::table::{self, Style};
 use crate::expose::{Packer, Part, Section, json};
 use crate::failure::Failed;
 use crate::journal::PluginChanges;
+use crate::lock::lock;
 use crate::own::counters::Counters;
 use crate::plugins::dylib::{Generations, Libraries};
 use crate::plugins::linked::{self, Built};
@@ -60,7 +61,7 @@ pub(crate) enum Table {
 }
 
 /// What an image takes over from the one before.
-pub(crate) struct Past {
+pub(crate) struct Inherited {
     pub(crate) counters: Arc<Counters>,
     pub(crate) history: History,
     /// What is pushed, with what the image before had not delivered.
@@ -84,17 +85,27 @@ const REFUSALS: u32 = 60;
 impl Agent {
     /// An agent that begins.
     pub(crate) fn new(built: Option<Built>, config: Config, counters: Arc<Counters>) -> Result<Self, Failed> {
-        let history = History::new(Duration::from_secs_f64(config.history.seconds), config.history.bytes);
-        Self::with_past(
+        let history = History::new(*config.history.seconds, config.history.bytes);
+        Self::inheriting(
             built,
             config,
-            Past { counters, history, push: None, chosen: None, library_generations: Generations::new() },
+            Inherited {
+                counters,
+                history,
+                push: None,
+                chosen: None,
+                library_generations: Generations::new(),
+            },
         )
     }
 
     /// An agent that goes on with what the image before left.
-    pub(crate) fn with_past(built: Option<Built>, mut config: Config, past: Past) -> Result<Self, Failed> {
-        let Past { counters, history, push, chosen, library_generations } = past;
+    pub(crate) fn inheriting(
+        built: Option<Built>,
+        mut config: Config,
+        inherited: Inherited,
+    ) -> Result<Self, Failed> {
+        let Inherited { counters, history, push, chosen, library_generations } = inherited;
         if let Some(push) = push.clone() {
             counters.set_push(push);
         }
@@ -147,7 +158,7 @@ impl Agent {
 
     /// The loaded plugins. One reload at a time takes this for longer.
     pub(crate) fn libraries(&self) -> MutexGuard<'_, Libraries> {
-        self.libraries.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.libraries)
     }
 
     /// The hash of a plugin's sources, where the executable knows it.
@@ -163,8 +174,7 @@ impl Agent {
 
     /// The recent snapshots.
     pub(crate) fn history(&self) -> MutexGuard<'_, History> {
-        // Whole after each call, so a panic of another thread does not matter.
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.history)
     }
 
     /// How long until the next snapshot is due, so that one follows the other in time also across a re-exec.
@@ -193,7 +203,7 @@ impl Agent {
 
     /// A collection for the history and the event streams.
     pub(crate) async fn collect_and_record(&self, interval: Duration) {
-        let deadline = Instant::now() + self.config.collect_timeout().min(interval);
+        let deadline = Instant::now() + self.config.collect.timeout.min(interval);
         self.record(self.scheduler.collect(&self.scheduler.everything(), deadline).await);
     }
 
@@ -255,7 +265,7 @@ impl Agent {
     }
 
     fn deadline(&self) -> Instant {
-        Instant::now() + self.config.collect_timeout()
+        Instant::now() + *self.config.collect.timeout
     }
 
     fn rendered(&self, print: Print, table: Table, snapshot: &Snapshot) -> String {

@@ -94,7 +94,7 @@ impl Arrival {
         for what in &self.dropped {
             tracing::warn!("not handed over: {what}");
         }
-        let span = Duration::from_secs_f64(config.history.seconds);
+        let span = *config.history.seconds;
         let bytes = self.handover.as_ref().map_or(&[][..], |handover| &handover.history);
         History::decode(bytes, span, config.history.bytes).unwrap_or_else(|why| {
             tracing::warn!("the history that was handed over is lost: {why}");

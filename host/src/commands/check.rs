@@ -23,7 +23,7 @@ use crate::telemetry::say;
 
 /// What `relink check --json` prints.
 #[derive(Serialize)]
-struct Report {
+struct CheckReport {
     ok: bool,
     /// The configuration file that was read.
     file: Option<String>,
@@ -66,7 +66,7 @@ pub(crate) fn check(
     let works = |status: &Status| matches!(status.state, State::Active | State::Off);
     let ok = plugins.iter().all(works) && serving.token_error.is_none();
     let file = agent.config.file().map(|path| path.display().to_string());
-    let report = Report { ok, file, settings: explained, serving, plugins, sources };
+    let report = CheckReport { ok, file, settings: explained, serving, plugins, sources };
     say(&if as_json { serde_json::to_string(&report)? + "\n" } else { report.text(&agent.config) })?;
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -79,7 +79,7 @@ fn collect_each(agent: &Agent) -> Result<BTreeMap<String, BTreeSet<PathBuf>>, Er
     let running = agent.scheduler.running();
     for name in running.iter().flat_map(|plugin| &plugin.collectors).map(|collector| collector.name) {
         let selection = agent.scheduler.select(&[name], &[])?;
-        let deadline = Instant::now() + agent.config.collect_timeout();
+        let deadline = Instant::now() + *agent.config.collect.timeout;
         runtime.block_on(agent.scheduler.collect(&selection, deadline));
         let now = open_files();
         let paths = agent.config.paths();
@@ -131,7 +131,7 @@ impl Serving {
     }
 }
 
-impl Report {
+impl CheckReport {
     fn text(&self, config: &Config) -> String {
         let mut text = String::new();
         self.write(config, &mut text).expect("writing to a string does not fail");

@@ -36,7 +36,7 @@ pub(crate) fn prove(
     agent.config.reload.token_file.as_deref().map(Token::read).transpose()?;
     runtime()?.block_on(async {
         let everything = agent.scheduler.everything();
-        agent.scheduler.collect(&everything, Instant::now() + agent.config.collect_timeout()).await;
+        agent.scheduler.collect(&everything, Instant::now() + *agent.config.collect.timeout).await;
         let mut report = Report::of(&agent);
         let client =
             rocket::local::asynchronous::Client::untracked(crate::http::rocket(Site::to_prove(agent, boot)))

@@ -9,7 +9,7 @@ use serde_json::Value;
 use ureq::http::Uri;
 
 use crate::agent::Agent;
-use crate::agent::push::tls;
+use crate::agent::push::client;
 use crate::http::caller::TOKEN;
 use crate::plugins::linked::Built;
 use crate::settings::Config;
@@ -42,21 +42,15 @@ impl Remote {
         };
         let mut headers = Vec::new();
         if let Some(file) = &whom.token_file {
-            headers.push((TOKEN, secret(file)?));
+            headers.push((TOKEN, secret(file).context("--token-file")?));
         }
         if let (Some(user), Some(file)) = (&whom.user, &whom.password_file) {
-            let pair = STANDARD.encode(format!("{user}:{}", secret(file)?));
+            let password = secret(file).context("--password-file")?;
+            let pair = STANDARD.encode(format!("{user}:{password}"));
             headers.push(("Authorization", format!("Basic {pair}")));
         }
-        let config = ureq::Agent::config_builder()
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .user_agent(concat!("relink/", env!("CARGO_PKG_VERSION")))
-            .timeout_connect(Some(PATIENCE))
-            .tls_config(tls(whom.ca_file.as_deref())?);
-        Ok(Remote { client: config.build().new_agent(), url, headers })
+        let client = client(whom.ca_file.as_deref()).context("--ca-file")?.timeout_connect(Some(PATIENCE));
+        Ok(Remote { client: client.build().new_agent(), url, headers })
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<Answer, Error> {
@@ -77,10 +71,7 @@ impl Remote {
     }
 
     fn told(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, Error> {
-        let mut answer = answer.map_err(|error| {
-            let error = Error::from(error).context(format_args!("asking the agent at {}", self.url));
-            error.hint("start one with `relink run`, or say with --address where it is")
-        })?;
+        let mut answer = answer.map_err(|error| unanswered(&self.url, error))?;
         let status = answer.status().as_u16();
         let text = answer.body_mut().read_to_string().unwrap_or_default();
         // What is no JSON is a sentence, such as that of `/-/ready`.
@@ -101,8 +92,7 @@ impl Answer {
     pub(crate) fn refusal(&self) -> Error {
         let word = |key: &str| self.body[key].as_str().unwrap_or_default();
         if word("error").is_empty() {
-            let error =
-                Error::new(format!("it answers {}, and nothing that a relink agent says", self.status));
+            let error = Error::new(format!("it answers {}, but not as a relink agent does", self.status));
             return error.hint("say with --address where the agent is");
         }
         let error = Error::new(format!("the agent answers {}: {}", self.status, harmless(word("error"))));
@@ -112,6 +102,17 @@ impl Answer {
             (_, hint) => error.hint(hint),
         }
     }
+}
+
+fn unanswered(url: &str, error: ureq::Error) -> Error {
+    // One that accepts and says nothing is no agent, or one in trouble: another one would not start at that address.
+    if let ureq::Error::Timeout(_) = error {
+        let seconds = PATIENCE.as_secs();
+        return Error::new(format!("nothing at {url} has answered within {seconds} s"))
+            .hint("say with --address where the agent is; one that runs and is silent tells why in its log");
+    }
+    let error = Error::from(error).context(format_args!("asking the agent at {url}"));
+    error.hint("start one with `relink run`, or say with --address where it is")
 }
 
 /// An agent's words without control characters, with which a terminal can be driven.
@@ -179,11 +180,19 @@ mod tests {
     fn who_is_no_agent_is_told_from_one_that_refuses() {
         let answer = |status, body| Answer { status, body };
         let other = answer(404, Value::String("<html>".into())).success().unwrap_err();
-        assert!(other.to_string().contains("404, and nothing that a relink agent says"), "{other}");
+        assert!(other.to_string().contains("404, but not as a relink agent does"), "{other}");
         assert!(answer(200, Value::String("up 1".into())).success().is_err());
         let refused = serde_json::json!({ "error": "no\u{1b}[31m", "hint": "say please" });
         let refused = answer(403, refused).success().unwrap_err().to_string();
         assert_eq!(refused, "the agent answers 403: no\u{fffd}[31m; say please");
+    }
+
+    #[test]
+    fn silence_is_told_from_nobody() {
+        let silent = unanswered("http://a:1", ureq::Error::Timeout(ureq::Timeout::Global)).to_string();
+        assert!(silent.starts_with("nothing at http://a:1 has answered within 10 s; say with"), "{silent}");
+        let nobody = unanswered("http://a:1", ureq::Error::ConnectionFailed).to_string();
+        assert!(nobody.starts_with("asking the agent at http://a:1: ") && nobody.contains("relink run"));
     }
 
     #[test]

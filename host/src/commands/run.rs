@@ -10,7 +10,7 @@ use rocket::local::asynchronous::Client;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::agent::push::Push;
-use crate::agent::{self, Agent, Past};
+use crate::agent::{self, Agent, Inherited};
 use crate::commands::arrival::{Arrival, Start};
 use crate::failure::{Failed, runtime};
 use crate::http::Site;
@@ -37,12 +37,12 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
     let counters = Arc::new(Counters::starting_from(&carry.counted));
     let history = match &start.arrival {
         Some(arrival) => arrival.history(&config, &counters),
-        None => History::new(Duration::from_secs_f64(config.history.seconds), config.history.bytes),
+        None => History::new(*config.history.seconds, config.history.bytes),
     };
     let push = Push::new(&config.push, start.arrival.as_ref().and_then(Arrival::push))?;
     let (chosen, library_generations) = (carry.chosen, carry.library_generations);
-    let past = Past { counters, history, push, chosen, library_generations };
-    let agent = Arc::new(Agent::with_past(built, config, past)?);
+    let inherited = Inherited { counters, history, push, chosen, library_generations };
+    let agent = Arc::new(Agent::inheriting(built, config, inherited)?);
     let reloader = Reloader::new(Arc::clone(&agent), start.boot, carry.journals, carry.hash);
     let runtime = runtime()?;
     let code = runtime.block_on(async {
@@ -146,7 +146,7 @@ fn log_start(agent: &Agent, addresses: &[SocketAddr]) {
         configuration = file,
         plugins = names.join(","),
         count = names.len(),
-        collect_timeout = config.collect.timeout,
+        collect_timeout = config.collect.timeout.as_secs_f64(),
         collect_series = config.collect.series,
         max_connections = config.limits.max_connections,
         max_streams = config.limits.max_streams,
@@ -170,10 +170,10 @@ async fn announce(agent: Arc<Agent>, addresses: Vec<SocketAddr>) {
 /// and not twice: the tick waits a moment longer for the next scrape than the interval, whichever of the two is a little
 /// late, and also where the scrape came just after the tick.
 async fn keep_history(agent: Arc<Agent>) {
-    if agent.config.history.interval == 0.0 {
+    if agent.config.history.interval.is_zero() {
         return;
     }
-    let interval = Duration::from_secs_f64(agent.config.history.interval);
+    let interval = *agent.config.history.interval;
     let longer = interval + interval / 4;
     let mut ticks =
         tokio::time::interval_at((Instant::now() + agent.until_next_tick(interval)).into(), interval);

@@ -13,8 +13,8 @@ use crate::journal::{Journal, unix_seconds};
 use crate::telemetry::say;
 
 /// What `relink status --json` prints.
-#[derive(Serialize)]
-struct Report {
+#[derive(Default, Serialize)]
+struct StatusReport {
     /// Where it was asked.
     address: String,
     /// Whether it should get traffic.
@@ -32,17 +32,12 @@ struct Report {
 
 /// The exit code is 0 when the agent is ready.
 pub(super) fn status(remote: &Remote, as_json: bool) -> Result<ExitCode, Error> {
-    let report = match Report::of(remote) {
+    let report = match StatusReport::of(remote) {
         Ok(report) => report,
-        Err(error) if as_json => Report {
+        Err(error) if as_json => StatusReport {
             address: remote.url.clone(),
-            ready: false,
             why: Some(error.to_string()),
-            version: Value::Null,
-            generation: Value::Null,
-            since: Value::Null,
-            plugins: Vec::new(),
-            last_reload: None,
+            ..StatusReport::default()
         },
         Err(error) => return Err(error),
     };
@@ -50,14 +45,14 @@ pub(super) fn status(remote: &Remote, as_json: bool) -> Result<ExitCode, Error> 
     Ok(if report.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-impl Report {
+impl StatusReport {
     fn of(remote: &Remote) -> Result<Self, Error> {
         let mut list = remote.get("/plugins")?.success()?;
         let mut reloads = remote.get("/reloads")?.success()?;
         let ready = remote.get("/-/ready")?;
         let last = reloads["reloads"].get_mut(0).map(Value::take);
         let why = ready.body["error"].as_str().unwrap_or("it does not say why").to_owned();
-        Ok(Report {
+        Ok(StatusReport {
             address: remote.url.clone(),
             ready: ready.status == 200,
             why: (ready.status != 200).then_some(why),

@@ -21,7 +21,7 @@ pub(crate) fn verify(config: &Config, asked: &Verify) -> Result<std::convert::In
     let is_missing = error.kind() == ErrorKind::NotFound;
     let error = Error::from(error).context(format_args!("running {}", beside.display()));
     Err(Failed::settings(if is_missing {
-        error.hint("build it with `cargo build --release -p relink-verify`, and put it beside relink")
+        error.hint("build it with `cargo build --release -p relink-verify`, and put it next to relink")
     } else {
         error
     }))

@@ -18,7 +18,7 @@ use crate::store::snapshot::Frame;
 /// A family and its samples.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Family)]
-pub struct FamilyJson<'a> {
+pub(crate) struct FamilyJson<'a> {
     /// Its name.
     name: &'a str,
     /// How its values behave.
@@ -49,7 +49,7 @@ struct SampleJson<'a> {
 
 /// The families that a collector declared with the samples of a frame; a family that has none has an empty list. Behind
 /// them those that it brought at run time.
-pub fn families<'a>(declared: &'a [Family], frame: Option<&'a Frame>) -> Vec<FamilyJson<'a>> {
+pub(crate) fn families<'a>(declared: &'a [Family], frame: Option<&'a Frame>) -> Vec<FamilyJson<'a>> {
     let declared = declared.iter().map(|family| {
         FamilyJson::new(family.into(), frame.map(|frame| samples(family, frame)).unwrap_or_default())
     });
@@ -94,7 +94,7 @@ fn samples<'a>(family: &'a Family, frame: &'a Frame) -> Vec<SampleJson<'a>> {
 }
 
 /// One collection as one line: `{"time":…,"plugins":[…]}`.
-pub fn snapshot(time: SystemTime, sections: &[Section<'_>]) -> String {
+pub(crate) fn snapshot(time: SystemTime, sections: &[Section<'_>]) -> String {
     let time = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let plugins = sections.iter().map(PluginJson::new).collect();
     serde_json::to_string(&SnapshotJson { time, plugins }).expect("maps with string keys are JSON")

@@ -2,16 +2,16 @@
 
 mod family;
 mod gzip;
-pub mod json;
+pub(crate) mod json;
 mod negotiate;
 mod openmetrics;
 pub(crate) mod past;
 pub(crate) mod plot;
 mod prometheus;
-pub mod table;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
-pub mod text;
+pub(crate) mod text;
 
 use std::time::Duration;
 
@@ -19,12 +19,12 @@ use bytes::Bytes;
 use relink_core::{Error, Family};
 
 use crate::store::snapshot::{Frame, Snapshot};
-pub use gzip::Packer;
-pub use negotiate::negotiate;
+pub(crate) use gzip::Packer;
+pub(crate) use negotiate::negotiate;
 
 /// A format in which `/metrics` answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// Prometheus text 0.0.4, which everything reads.
     Prometheus,
     /// OpenMetrics 1.0.
@@ -36,7 +36,7 @@ pub enum Format {
 impl Format {
     /// The `Content-Type`. Version 1.0.0 has to name an escaping scheme; relink's names never need one, so
     /// `underscores`, which every client knows, is true whatever the client asked for.
-    pub fn content_type(self) -> &'static str {
+    pub(crate) fn content_type(self) -> &'static str {
         match self {
             Format::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
             Format::OpenMetrics => {
@@ -49,7 +49,7 @@ impl Format {
 
 /// The body of `/metrics` for a snapshot, compressed if there is a packer: rendered once and compressed once, whoever asks
 /// how often.
-pub fn body(snapshot: &Snapshot, format: Format, gzip: Option<&Packer>) -> Bytes {
+pub(crate) fn body(snapshot: &Snapshot, format: Format, gzip: Option<&Packer>) -> Bytes {
     let (plain, packed) = match format {
         Format::Prometheus => (0, 1),
         Format::OpenMetrics | Format::OpenMetricsDraft => (2, 3),
@@ -67,7 +67,7 @@ pub fn body(snapshot: &Snapshot, format: Format, gzip: Option<&Packer>) -> Bytes
 }
 
 /// What a plugin is and has said, as the console and the JSON of a whole snapshot show it.
-pub struct Section<'a> {
+pub(crate) struct Section<'a> {
     /// The plugin's name.
     pub name: &'a str,
     /// Its version.

@@ -7,7 +7,7 @@ use super::Format;
 /// The format with the highest `q` wins; between equals the one that is named more exactly, then the one named
 /// first, then plain Prometheus text, which is also the answer to headers that accept nothing relink has: a scrape
 /// that fails tells nobody anything. Parts that can't be read are ignored.
-pub fn negotiate(accept: Option<&str>, accept_encoding: Option<&str>) -> (Format, bool) {
+pub(crate) fn negotiate(accept: Option<&str>, accept_encoding: Option<&str>) -> (Format, bool) {
     (format(accept.unwrap_or("")), gzip(accept_encoding.unwrap_or("")))
 }
 

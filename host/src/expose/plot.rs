@@ -96,7 +96,7 @@ pub(crate) fn draw(picture: Picture<'_>) -> Result<String, Error> {
         if lines.is_empty() {
             let centre = text(18, &FAINT).pos(Pos::new(HPos::Center, VPos::Center));
             chart.draw_text(
-                "nothing is known of this time",
+                "no data for this time range",
                 &centre,
                 (WIDTH as i32 / 2, CHART as i32 / 2 - 20),
             )?;
@@ -279,6 +279,6 @@ mod tests {
 
     #[test]
     fn nothing_to_draw_is_said() {
-        assert!(picture(Vec::new()).contains("nothing is known of this time"));
+        assert!(picture(Vec::new()).contains("no data for this time range"));
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use relink_core::{Family, Kind};
 use relink_exposition::RuntimeFamily;
+use x509_cert::der::DateTime;
 
 use super::Section;
 use crate::store::snapshot::Frame;
@@ -20,7 +21,7 @@ const NAMES: usize = 28;
 
 /// How the console wants it.
 #[derive(Clone, Copy, Debug)]
-pub struct Style {
+pub(crate) struct Style {
     /// Whether colours may be used.
     pub color: bool,
     /// Columns; longer lines are cut.
@@ -28,7 +29,7 @@ pub struct Style {
 }
 
 /// The table of these plugins, a line feed behind each line.
-pub fn render(sections: &[Section<'_>], style: Style) -> String {
+pub(crate) fn render(sections: &[Section<'_>], style: Style) -> String {
     let mut out = String::new();
     for section in sections {
         push_section(section, style, &mut out);
@@ -38,7 +39,12 @@ pub fn render(sections: &[Section<'_>], style: Style) -> String {
 
 /// A line or two of facts a plugin; then those that were `refused`, with the reason, and the names of those that are
 /// `off`. For a start, so that what comes after it is seen on a terminal of 24 lines.
-pub fn overview(sections: &[Section<'_>], refused: &[(&str, &str)], off: &[&str], style: Style) -> String {
+pub(crate) fn overview(
+    sections: &[Section<'_>],
+    refused: &[(&str, &str)],
+    off: &[&str],
+    style: Style,
+) -> String {
     let mut out = String::new();
     let names = sections.iter().map(|section| section.name).chain(refused.iter().map(|(name, _)| *name));
     let column = names.map(|name| name.chars().count()).max().unwrap_or(0).min(NAMES);
@@ -263,21 +269,11 @@ pub(crate) fn seconds(value: f64) -> String {
     format!("{:.1} {unit}", value * factor)
 }
 
-/// Seconds since 1970 as date and time of day in UTC.
+/// Seconds since 1970 as date and time of day in UTC. The calendar is that of certificates, which ends with the year 9999.
 pub(crate) fn date(value: f64) -> String {
-    let seconds = value as u64;
-    let (days, time) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March put the leap day at their end; 719,468 days lie between the first of March of the
-    // year 0 and 1970. Each era has 400 years, and 146,097 days.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
-    let year = 400 * era + year;
-    format!("{year}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", time / 3600, time / 60 % 60, time % 60)
+    let time =
+        Duration::try_from_secs_f64(value.floor()).ok().and_then(|s| DateTime::from_unix_duration(s).ok());
+    time.map_or_else(|| format!("{value} s"), |time| time.to_string().replace('T', " ").replace('Z', " UTC"))
 }
 
 /// A number with at most three decimals, and its thousands apart.

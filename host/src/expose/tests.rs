@@ -24,7 +24,7 @@ fn frame(families: &'static [Family], push: impl FnOnce(&mut Samples)) -> Frame 
     let mut samples = Samples::new(families, 100_000);
     push(&mut samples);
     assert_eq!(samples.fault(), None);
-    let layout = Arc::new(Layout::new(samples.series_set().unwrap()));
+    let layout = Arc::new(Layout::new(samples.series_set().unwrap(), Default::default()));
     Frame { layout, values: samples.values().into() }
 }
 

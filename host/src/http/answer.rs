@@ -5,7 +5,7 @@ use std::io::Cursor;
 use rocket::catcher::Catcher;
 use rocket::http::{ContentType, Header, Method, Status};
 use rocket::response::{self, Responder, Response};
-use rocket::{Request, catch, catchers};
+use rocket::{Request, Route, catch, catchers};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -71,34 +71,20 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
     }
 }
 
-/// The routes that exist, for answers that say so.
-pub(super) const ROUTES: &[(&str, &str)] = &[
-    ("/", "GET, HEAD"),
-    ("/ui/<file>", "GET, HEAD"),
-    ("/metrics", "GET, HEAD"),
-    ("/plugins", "GET, HEAD"),
-    ("/plugins/reload", "PUT"),
-    ("/plugins/<name>", "GET, HEAD"),
-    ("/reloads", "GET, HEAD"),
-    ("/reloads/<id>", "GET, HEAD"),
-    ("/events", "GET, HEAD"),
-    ("/history", "GET, HEAD"),
-    ("/plot/<family>.svg", "GET, HEAD"),
-    ("/openapi.json", "GET, HEAD"),
-    ("/-/healthy", "GET, HEAD"),
-    ("/-/ready", "GET, HEAD"),
-];
-
 /// The methods of the route at a path; nothing where there is no route.
 fn allowed(path: &str) -> &'static str {
-    let exact = ROUTES.iter().find(|(route, _)| *route == path);
-    let has_one_segment =
-        |below: &str| path.strip_prefix(below).is_some_and(|s| !s.is_empty() && !s.contains('/'));
-    // `/plugins/<name>`, `/reloads/<id>`, `/ui/<file>`: one segment in place of the brackets.
-    let pattern =
-        |route: &&(&str, &str)| route.0.split_once('<').is_some_and(|(below, _)| has_one_segment(below));
-    let found = exact.or_else(|| ROUTES.iter().find(pattern));
-    found.map_or("", |(_, methods)| methods)
+    let segments: Vec<_> = path.split('/').collect();
+    // `/plugins/<name>`, `/plot/<family>.svg`: any segment in place of the brackets.
+    let is_at = |route: &Route| {
+        let own: Vec<_> = route.uri.path().split('/').collect();
+        let fits = |(own, given): (&&str, &&str)| own == given || (own.contains('<') && !given.is_empty());
+        own.len() == segments.len() && own.iter().zip(&segments).all(fits)
+    };
+    match super::routes().into_iter().find(is_at).map(|route| route.method) {
+        Some(Method::Get) => "GET, HEAD",
+        Some(method) => method.as_str(),
+        None => "",
+    }
 }
 
 /// Rocket answers 404 to a known path with another method, so the two are told apart here.
@@ -107,7 +93,7 @@ fn not_found(request: &Request<'_>) -> Refusal {
     let path = request.uri().path();
     let methods = allowed(path.as_str());
     if methods.is_empty() || (request.method() == Method::Get && methods.starts_with("GET")) {
-        let routes: Vec<_> = ROUTES.iter().map(|(route, _)| *route).collect();
+        let routes: Vec<_> = super::routes().iter().map(|route| route.uri.to_string()).collect();
         return Refusal::new(
             Status::NotFound,
             format!("there is no {path}"),

@@ -160,8 +160,11 @@ impl Token {
         }
         let text = std::fs::read_to_string(path).context(doing())?;
         if text.trim().len() < 16 {
-            return Err(Error::new(format!("{}: expected at least 16 characters", doing()))
-                .hint("openssl rand -hex 32 makes a good one"));
+            return Err(Error::new(format!(
+                "{}: the token is too short, expected at least 16 characters",
+                doing()
+            ))
+            .hint("openssl rand -hex 32 makes a good one"));
         }
         Ok(Token(Sha256::digest(text.trim().as_bytes()).into()))
     }

@@ -5,38 +5,36 @@ use std::time::Duration;
 use bytes::Bytes;
 use rocket::futures::Stream;
 use rocket::http::{ContentType, Header, Status};
-use rocket::request::{FromRequest, Outcome};
 use rocket::response::stream::{ByteStream, stream};
 use rocket::response::{self, Responder, Response};
-use rocket::{Request, Route, State, get, routes};
+use rocket::{Request, State, get};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
 use super::Site;
 use super::answer::{ErrorBody, Refusal};
 use super::plugins::List;
-use super::query;
-use crate::agent::events::{Listener, frame};
+use super::query::{self, FromQuery, Query};
+use crate::agent::events::{Subscriber, frame};
 use crate::journal::Journal;
 
 /// How long a stream is silent before it says that it is still there, so that what stands in between keeps it open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// What a listener asks for; an error names what it can't mean.
-pub(super) struct Wanted(Result<(Vec<String>, Option<u64>), Refusal>);
+/// What a subscriber asks for.
+pub(super) struct Wanted {
+    families: Vec<String>,
+    last: Option<u64>,
+}
 
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for Wanted {
-    type Error = std::convert::Infallible;
-
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
-        let checked = query::only(request, &["family", "last_event_id"]);
-        Outcome::Success(Wanted(checked.map(|()| {
-            // A browser that comes back sends the header, to the address that the page gave it once.
-            let header = request.headers().get_one("Last-Event-ID").map(str::to_owned);
-            let last = header.or_else(|| query::values(request, "last_event_id").pop());
-            (query::values(request, "family"), last.and_then(|last| last.trim().parse().ok()))
-        })))
+impl FromQuery for Wanted {
+    fn from_query(request: &Request<'_>) -> Result<Self, Refusal> {
+        query::only(request, &["family", "last_event_id"])?;
+        // A browser that comes back sends the header, to the address that the page gave it once.
+        let header = request.headers().get_one("Last-Event-ID").map(str::to_owned);
+        let last = header.or_else(|| query::values(request, "last_event_id").pop());
+        let last = last.and_then(|last| last.trim().parse().ok());
+        Ok(Wanted { families: query::values(request, "family"), last })
     }
 }
 
@@ -59,7 +57,7 @@ impl<'r, S: Stream<Item = Bytes> + Send + 'r> Responder<'r, 'r> for Sse<S> {
 /// * `plugins`, at the beginning and whenever a plugin's state, generation or error changes, or which there are: as
 ///   `GET /plugins`.
 /// * `samples`, a snapshot, with its number as the event's id: `{"id","time","families":[{"name","type","samples":
-///   [{"labels","value"}]}]}`. Numbers have no gap, also across a re-exec. A listener that says which one it saw last
+///   [{"labels","value"}]}]}`. Numbers have no gap, also across a re-exec. A subscriber that says which one it saw last
 ///   gets first what it missed, as far as the history has it, and the same bytes as if it had been there.
 /// * `reload`, at each step of a reload and at its end: as `GET /reloads/<id>`.
 ///
@@ -78,12 +76,12 @@ impl<'r, S: Stream<Item = Bytes> + Send + 'r> Responder<'r, 'r> for Sse<S> {
 )]
 #[get("/events")]
 pub(super) fn events(
-    wanted: Wanted,
+    wanted: Query<Wanted>,
     site: &State<Site>,
 ) -> Result<Sse<impl Stream<Item = Bytes> + use<'_>>, Refusal> {
-    let (families, last) = wanted.0?;
+    let Wanted { families, last } = wanted.0?;
     let max = site.agent.config.limits.max_streams;
-    let Some(mut listener) = Listener::new(&site.agent, families, last) else {
+    let Some(mut subscriber) = Subscriber::new(&site.agent, families, last) else {
         return Err(Refusal::new(
             Status::ServiceUnavailable,
             format!("{max} event streams are open already"),
@@ -101,7 +99,7 @@ pub(super) fn events(
             yield frame("reload", &journal);
         }
         loop {
-            while let Some(samples) = listener.next() {
+            while let Some(samples) = subscriber.next() {
                 yield samples;
                 // Others get their turn between two of a long past.
                 tokio::task::yield_now().await;
@@ -111,7 +109,7 @@ pub(super) fn events(
             }
             let said = tokio::select! {
                 _ = quiesce.wait_for(|near| *near) => break,
-                () = listener.wait() => None,
+                () = subscriber.wait() => None,
                 _ = plugins.changed() => Some(frame("plugins", &List::of(site))),
                 journal = reloads.recv() => match journal {
                     Ok(journal) => Some(journal),
@@ -132,7 +130,7 @@ fn is_near(quiesce: &watch::Receiver<bool>) -> bool {
     *quiesce.borrow()
 }
 
-/// The newest reload, if it runs, or has ended since the snapshot that a listener saw last: who was away during a
+/// The newest reload, if it runs, or has ended since the snapshot that a subscriber saw last: who was away during a
 /// re-exec is told how it went.
 fn unseen_reload(site: &Site, last: Option<u64>) -> Option<Journal> {
     let journal = site.reloader.journals().into_iter().next()?;
@@ -142,8 +140,4 @@ fn unseen_reload(site: &Site, last: Option<u64>) -> Option<Journal> {
     let ended = journal.started + journal.steps.iter().map(|step| step.ms).sum::<f64>() / 1e3;
     let seen = site.agent.history().time_of(last?);
     seen.is_none_or(|seen| ended * 1e3 >= seen as f64).then_some(journal)
-}
-
-pub(super) fn routes() -> Vec<Route> {
-    routes![events]
 }

@@ -4,19 +4,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use relink_core::{Family, Kind};
 use rocket::http::Status;
-use rocket::request::{FromRequest, Outcome};
-use rocket::{Request, Route, State, get, routes};
+use rocket::{Request, State, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Site;
 use super::answer::{ErrorBody, Json, Refusal};
 use super::openapi::Label;
-use super::query;
+use super::query::{self, FromQuery, Query};
 use crate::agent::Agent;
 use crate::expose::json::{Map, Number};
 use crate::expose::past::seconds;
-use crate::store::history::{Series, Since};
+use crate::store::history::Series;
 use crate::{names, own};
 
 /// The most points that one answer may have: some 20 MB of JSON.
@@ -38,9 +37,7 @@ impl Question {
         });
         Ok(Question { labels: labels.collect::<Result<_, _>>()?, seconds: positive_seconds(request)? })
     }
-}
 
-impl Question {
     /// How far back, where that is said.
     pub(super) fn seconds(&self) -> Option<f64> {
         self.seconds
@@ -66,7 +63,7 @@ fn single(request: &Request<'_>, name: &str) -> Result<Option<String>, Refusal> 
     let mut values = query::values(request, name);
     match values.len() {
         0 | 1 => Ok(values.pop()),
-        count => Err(bad(format!("{name} stands {count} times"), "say it once")),
+        count => Err(bad(format!("{name} is given {count} times"), "say it once")),
     }
 }
 
@@ -93,7 +90,7 @@ impl Answer {
 
 /// Looks a family up in the history.
 pub(super) fn look_up(agent: &Agent, name: &str, question: &Question) -> Result<Answer, Refusal> {
-    if agent.config.history.interval == 0.0 {
+    if agent.config.history.interval.is_zero() {
         let hint = "set [history] interval in relink.toml to seconds between two snapshots, such as 1.0";
         return Err(Refusal::new(Status::NotFound, "the history is off", hint));
     }
@@ -101,11 +98,9 @@ pub(super) fn look_up(agent: &Agent, name: &str, question: &Question) -> Result<
     let family = families.iter().find(|family| family.name() == name).copied();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    let since = match question.seconds {
-        // A time before 1970 is as good as the start.
-        Some(seconds) => Since::Time(now_ms.saturating_sub((seconds * 1e3).min(u64::MAX as f64) as u64)),
-        None => Since::Start,
-    };
+    // A time before 1970 is as good as the start.
+    let before = |seconds: f64| now_ms.saturating_sub((seconds * 1e3).min(u64::MAX as f64) as u64);
+    let after = question.seconds.map(before);
     let labels: Vec<_> =
         question.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let history = agent.history();
@@ -116,12 +111,12 @@ pub(super) fn look_up(agent: &Agent, name: &str, question: &Question) -> Result<
             close(name, &families),
         ));
     }
-    let points = history.count(name, &labels, since);
+    let points = history.count(name, &labels, after);
     if points > MAX_POINTS {
         let error = format!("{points} points, expected at most {MAX_POINTS}");
         return Err(bad(error, "ask for fewer seconds, or for some series with label=name=value"));
     }
-    Ok(Answer { family, series: history.series(name, &labels, since), last_id: history.last_id(), now_ms })
+    Ok(Answer { family, series: history.series(name, &labels, after), last_id: history.last_id(), now_ms })
 }
 
 /// All families of plugins that run, and the agent's own.
@@ -139,23 +134,13 @@ fn close(name: &str, families: &[Family]) -> String {
     }
 }
 
-/// What a request asks for; an error names what it can't mean.
-pub(super) struct Wanted(Result<(String, Question), Refusal>);
-
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for Wanted {
-    type Error = std::convert::Infallible;
-
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
-        Outcome::Success(Wanted(wanted(request)))
-    }
-}
-
-fn wanted(request: &Request<'_>) -> Result<(String, Question), Refusal> {
-    let question = Question::of(request, &["family", "label", "seconds"])?;
-    match single(request, "family")? {
-        Some(family) => Ok((family, question)),
-        None => Err(bad("no family is named".into(), "say family=NAME; GET /metrics shows all families")),
+impl FromQuery for (String, Question) {
+    fn from_query(request: &Request<'_>) -> Result<Self, Refusal> {
+        let question = Question::of(request, &["family", "label", "seconds"])?;
+        match single(request, "family")? {
+            Some(family) => Ok((family, question)),
+            None => Err(bad("no family is named".into(), "say family=NAME; GET /metrics shows all families")),
+        }
     }
 }
 
@@ -214,7 +199,10 @@ fn labels<S: serde::Serializer>(labels: &[(String, String)], to: S) -> Result<S:
     )
 )]
 #[get("/history")]
-pub(super) fn history(wanted: Wanted, site: &State<Site>) -> Result<Json<HistoryJson>, Refusal> {
+pub(super) fn history(
+    wanted: Query<(String, Question)>,
+    site: &State<Site>,
+) -> Result<Json<HistoryJson>, Refusal> {
     let (name, question) = wanted.0?;
     let answer = look_up(&site.agent, &name, &question)?;
     Ok(Json(HistoryJson {
@@ -222,7 +210,7 @@ pub(super) fn history(wanted: Wanted, site: &State<Site>) -> Result<Json<History
         kind: answer.kind(),
         help: answer.family.map_or("", |family| family.help()),
         unit: answer.family.map_or("", |family| family.unit()),
-        interval: site.agent.config.history.interval,
+        interval: site.agent.config.history.interval.as_secs_f64(),
         last_id: answer.last_id,
         time: seconds(answer.now_ms),
         series: answer
@@ -234,8 +222,4 @@ pub(super) fn history(wanted: Wanted, site: &State<Site>) -> Result<Json<History
             })
             .collect(),
     }))
-}
-
-pub(super) fn routes() -> Vec<Route> {
-    routes![history]
 }

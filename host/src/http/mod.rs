@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use relink_core::Error;
 use rocket::config::{Ident, LogLevel};
-use rocket::{Build, Rocket};
+use rocket::{Build, Rocket, Route, routes};
 
 use crate::agent::Agent;
 use crate::journal::Journals;
@@ -48,11 +48,10 @@ impl Site {
 /// Whether the samples can be served at the `telemetry_path` as well: relink's own routes are in the way of some.
 pub(crate) fn check(config: &Config) -> Result<(), Error> {
     let path = config.telemetry_path.as_str();
-    let first = |path: &str| path.split('/').nth(1).map(str::to_owned);
-    if path == METRICS || answer::ROUTES.iter().all(|(route, _)| first(route) != first(path)) {
+    let first = path.split('/').nth(1).unwrap_or_default();
+    if path == METRICS || routes().iter().all(|route| route.uri.path().split('/').nth(1) != Some(first)) {
         return Ok(());
     }
-    let first = first(path).unwrap_or_default();
     let origin = config.origin();
     Err(Error::new(format!("{origin}: telemetry_path is {path:?}, and /{first} is served by relink itself")))
 }
@@ -67,23 +66,29 @@ pub(crate) fn rocket(site: Site) -> Rocket<Build> {
         ..rocket::Config::release_default()
     };
     let telemetry_path = site.agent.config.telemetry_path.clone();
-    let rocket = routed(rocket::custom(config).manage(site));
+    let rocket = rocket::custom(config).manage(site).mount("/", routes()).register("/", answer::catchers());
     match telemetry_path.as_str() {
         METRICS => rocket,
-        other => rocket.mount(other, scrape::elsewhere()),
+        other => rocket.mount(other, routes![scrape::metrics_elsewhere]),
     }
 }
 
-fn routed(rocket: Rocket<Build>) -> Rocket<Build> {
-    rocket
-        .mount("/", scrape::routes())
-        .mount("/", plugins::routes())
-        .mount("/", status::routes())
-        .mount("/", page::routes())
-        .mount("/", reload::routes())
-        .mount("/", events::routes())
-        .mount("/", history::routes())
-        .mount("/", plot::routes())
-        .mount("/", openapi::routes())
-        .register("/", answer::catchers())
+/// All routes, in the order in which they are told to those who ask for one that is not among them.
+fn routes() -> Vec<Route> {
+    routes![
+        page::page,
+        page::file,
+        scrape::metrics,
+        plugins::list,
+        reload::reload,
+        plugins::one,
+        reload::list,
+        reload::one,
+        events::events,
+        history::history,
+        plot::picture,
+        openapi::openapi,
+        status::healthy,
+        status::ready,
+    ]
 }

@@ -2,7 +2,7 @@
 //!
 //! Each route says for itself what it takes and answers; here stands what is true of all of them.
 
-use rocket::{Route, get, routes};
+use rocket::get;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, ContentBuilder, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi, ToSchema};
@@ -102,15 +102,10 @@ pub(super) fn openapi() -> Json<utoipa::openapi::OpenApi> {
     Json(Api::openapi())
 }
 
-pub(super) fn routes() -> Vec<Route> {
-    routes![openapi]
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::answer::ROUTES;
     use super::*;
 
     /// A path with all its parameters called the same.
@@ -122,11 +117,9 @@ mod tests {
 
     #[test]
     fn every_route_is_described_and_nothing_else() {
-        let rocket = super::super::routed(rocket::build());
-        let routes: BTreeSet<_> = rocket
-            .routes()
-            .map(|route| format!("{} {}", route.method, plain(&route.uri.to_string())))
-            .collect();
+        let routes = super::super::routes().into_iter();
+        let routes: BTreeSet<_> =
+            routes.map(|route| format!("{} {}", route.method, plain(&route.uri.to_string()))).collect();
         let api = serde_json::to_value(Api::openapi()).unwrap();
         let described: BTreeSet<_> = api["paths"]
             .as_object()
@@ -138,11 +131,6 @@ mod tests {
             })
             .collect();
         assert_eq!(routes, described);
-        let listed: BTreeSet<_> = ROUTES
-            .iter()
-            .map(|(path, methods)| format!("{} {}", methods.split(',').next().unwrap(), plain(path)))
-            .collect();
-        assert_eq!(routes, listed, "what answers to unknown paths list");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use rocket::http::{ContentType, Header, Status};
 use rocket::response::{self, Responder, Response};
-use rocket::{Request, Route, get, routes};
+use rocket::{Request, get};
 
 use super::answer::ErrorBody;
 
@@ -110,10 +110,6 @@ pub(super) fn page() -> &'static File {
 #[get("/ui/<name>")]
 pub(super) fn file(name: &str) -> Option<&'static File> {
     FILES.iter().find(|file| file.name == name)
-}
-
-pub(super) fn routes() -> Vec<Route> {
-    routes![page, file]
 }
 
 #[cfg(test)]

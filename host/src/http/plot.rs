@@ -3,14 +3,14 @@
 use std::io::Cursor;
 
 use rocket::http::{ContentType, Header, Status};
-use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder, Response};
-use rocket::{Request, Route, State, get, routes};
+use rocket::{Request, State, get};
 
 use super::Site;
 use super::answer::{ErrorBody, Refusal};
 use super::history::{Question, look_up};
 use super::openapi::Label;
+use super::query::{FromQuery, Query};
 use crate::expose::plot::{self, Picture};
 
 /// How many seconds are drawn where the request does not say.
@@ -20,15 +20,9 @@ const SECONDS: f64 = 600.0;
 /// [`plot::STYLE`].
 const POLICY: &str = "default-src 'none'; style-src 'sha256-qHkwea89CObtLW3Vc7JockKan1rmYllUJiNxXSQpsLc='; frame-ancestors 'self'; sandbox";
 
-/// Which part of the past; an error names what the request can't mean.
-pub(super) struct Wanted(Result<Question, Refusal>);
-
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for Wanted {
-    type Error = std::convert::Infallible;
-
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
-        Outcome::Success(Wanted(Question::of(request, &["label", "seconds"])))
+impl FromQuery for Question {
+    fn from_query(request: &Request<'_>) -> Result<Self, Refusal> {
+        Question::of(request, &["label", "seconds"])
     }
 }
 
@@ -64,15 +58,15 @@ impl<'r> Responder<'r, 'static> for Svg {
     )
 )]
 #[get("/plot/<file>")]
-pub(super) fn picture(file: &str, wanted: Wanted, site: &State<Site>) -> Result<Svg, Refusal> {
+pub(super) fn picture(file: &str, wanted: Query<Question>, site: &State<Site>) -> Result<Svg, Refusal> {
     let Some(family) = file.strip_suffix(".svg") else {
         let hint = format!("say /plot/{file}.svg");
-        return Err(Refusal::new(Status::NotFound, format!("{file:?} is no picture"), hint));
+        return Err(Refusal::new(Status::NotFound, format!("{file:?} is not a picture"), hint));
     };
     let question = wanted.0?.or_seconds(SECONDS);
     let answer = look_up(&site.agent, family, &question)?;
     let history = &site.agent.config.history;
-    let span = question.seconds().unwrap_or(SECONDS).min(history.seconds);
+    let span = question.seconds().unwrap_or(SECONDS).min(history.seconds.as_secs_f64());
     let svg = plot::draw(Picture {
         family,
         help: answer.family.map_or("", |family| family.help()),
@@ -80,7 +74,7 @@ pub(super) fn picture(file: &str, wanted: Wanted, site: &State<Site>) -> Result<
         kind: answer.kind(),
         from_ms: answer.now_ms.saturating_sub((span * 1e3) as u64),
         until_ms: answer.now_ms,
-        interval_ms: (history.interval * 1e3) as u64,
+        interval_ms: history.interval.as_millis() as u64,
         series: answer.series,
     });
     let failed = |error: relink_core::Error| {
@@ -89,29 +83,17 @@ pub(super) fn picture(file: &str, wanted: Wanted, site: &State<Site>) -> Result<
     svg.map(Svg).map_err(failed)
 }
 
-pub(super) fn routes() -> Vec<Route> {
-    routes![picture]
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use sha2::{Digest, Sha256};
 
     use super::*;
 
     #[test]
     fn the_policy_lets_the_style_in() {
-        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let hash = Sha256::digest(plot::STYLE);
-        let mut base64 = String::new();
-        for three in hash.chunks(3) {
-            let bits = three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
-                << (8 * (3 - three.len()));
-            for at in 0..4 {
-                let letter = ALPHABET[(bits >> (18 - 6 * at) & 63) as usize];
-                base64.push(if at > three.len() { '=' } else { letter as char });
-            }
-        }
-        assert!(POLICY.contains(&format!("'sha256-{base64}'")), "{base64}");
+        let hash = STANDARD.encode(Sha256::digest(plot::STYLE));
+        assert!(POLICY.contains(&format!("'sha256-{hash}'")), "{hash}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rocket::http::Status;
-use rocket::{Route, State, get, routes};
+use rocket::{State, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -114,8 +114,4 @@ pub(super) async fn one(name: &str, site: &State<Site>) -> Result<Json<One>, Ref
     };
     let collectors = std::mem::take(&mut status.collectors).into_iter().map(one).collect();
     Ok(Json(One { status, collectors }))
-}
-
-pub(super) fn routes() -> Vec<Route> {
-    routes![list, one]
 }

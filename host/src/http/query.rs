@@ -1,9 +1,28 @@
-//! Query parameters that may be repeated.
+//! What the query of a request asks for.
 
 use rocket::Request;
 use rocket::http::{RawStr, Status};
+use rocket::request::{FromRequest, Outcome};
 
 use super::answer::Refusal;
+
+/// What a route reads out of the query.
+pub(super) trait FromQuery: Sized {
+    /// The error names what the request can't mean.
+    fn from_query(request: &Request<'_>) -> Result<Self, Refusal>;
+}
+
+/// The guard of a route for what it reads out of the query.
+pub(super) struct Query<T>(pub(super) Result<T, Refusal>);
+
+#[rocket::async_trait]
+impl<'r, T: FromQuery> FromRequest<'r> for Query<T> {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
+        Outcome::Success(Query(T::from_query(request)))
+    }
+}
 
 /// Whether a request has these parameters and no others; the error lists them.
 pub(crate) fn only(request: &Request<'_>, known: &[&str]) -> Result<(), Refusal> {

@@ -2,54 +2,46 @@
 
 use rocket::http::{Header, Status};
 use rocket::response::{self, Responder, Response};
-use rocket::{Request, Route, State, get, put, routes};
+use rocket::{Request, State, get, put};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Site;
 use super::answer::{ErrorBody, Json, Refusal};
 use super::caller::{Caller, Permission};
-use super::query;
+use super::query::{self, FromQuery, Query};
 use crate::journal::Journal;
 use crate::reload::build::is_plugin_name;
 use crate::reload::transaction;
 use crate::serve::dispatch::OWED;
 
-/// What the query of `PUT /plugins/reload` asks for; an error names what it can't mean.
-pub(super) struct Wanted(Result<transaction::Request, Refusal>);
-
-#[rocket::async_trait]
-impl<'r> rocket::request::FromRequest<'r> for Wanted {
-    type Error = std::convert::Infallible;
-
-    async fn from_request(request: &'r Request<'_>) -> rocket::request::Outcome<Self, Self::Error> {
-        rocket::request::Outcome::Success(Wanted(wanted(request)))
-    }
-}
-
-fn wanted(request: &Request<'_>) -> Result<transaction::Request, Refusal> {
-    let bad = |error: String, hint: &str| Err(Refusal::new(Status::BadRequest, error, hint));
-    let known = ["plugins", "force"];
-    if let Some(other) = query::names(request).into_iter().find(|name| !known.contains(&name.as_str())) {
-        return bad(format!("unknown parameter {other:?}"), "known are plugins=a,b and force=true");
-    }
-    let force = match query::values(request, "force").last().map(String::as_str) {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => return bad(format!("force is {other:?}"), "it is true or false"),
-    };
-    let lists = query::values(request, "plugins");
-    if lists.is_empty() {
-        return Ok(transaction::Request { plugins: None, force });
-    }
-    let mut plugins: Vec<String> = lists.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
-    plugins.sort_unstable();
-    plugins.dedup();
-    match plugins.iter().find(|name| !is_plugin_name(name)) {
-        Some(name) => {
-            bad(format!("{name:?} is no plugin's name"), "say plugins=cpu,disk; GET /plugins lists them")
+impl FromQuery for transaction::Request {
+    fn from_query(request: &Request<'_>) -> Result<Self, Refusal> {
+        let bad = |error: String, hint: &str| Err(Refusal::new(Status::BadRequest, error, hint));
+        let known = ["plugins", "force"];
+        if let Some(other) = query::names(request).into_iter().find(|name| !known.contains(&name.as_str())) {
+            return bad(format!("unknown parameter {other:?}"), "known are plugins=a,b and force=true");
         }
-        None => Ok(transaction::Request { plugins: Some(plugins), force }),
+        let force = match query::values(request, "force").last().map(String::as_str) {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(other) => return bad(format!("force is {other:?}"), "it is true or false"),
+        };
+        let lists = query::values(request, "plugins");
+        if lists.is_empty() {
+            return Ok(transaction::Request { plugins: None, force });
+        }
+        let mut plugins: Vec<String> =
+            lists.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
+        plugins.sort_unstable();
+        plugins.dedup();
+        match plugins.iter().find(|name| !is_plugin_name(name)) {
+            Some(name) => bad(
+                format!("{name:?} is not a plugin's name"),
+                "say plugins=cpu,disk; GET /plugins lists them",
+            ),
+            None => Ok(transaction::Request { plugins: Some(plugins), force }),
+        }
     }
 }
 
@@ -86,7 +78,11 @@ impl<'r> Responder<'r, 'static> for Owed {
     security((), ("token" = []))
 )]
 #[put("/plugins/reload")]
-pub(super) fn reload(permission: Permission, wanted: Wanted, site: &State<Site>) -> Result<Owed, Refusal> {
+pub(super) fn reload(
+    permission: Permission,
+    wanted: Query<transaction::Request>,
+    site: &State<Site>,
+) -> Result<Owed, Refusal> {
     let Caller { peer, who } = permission.0?;
     let request = wanted.0?;
     match site.reloader.start(request) {
@@ -139,8 +135,4 @@ pub(super) fn one(id: &str, site: &State<Site>) -> Result<Json<Journal>, Refusal
     let unknown =
         || Refusal::new(Status::NotFound, format!("there is no reload {id:?}"), "GET /reloads lists them");
     site.reloader.journal(id).map(Json).ok_or_else(unknown)
-}
-
-pub(super) fn routes() -> Vec<Route> {
-    routes![reload, list, one]
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use rocket::http::Header;
 use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder, Response};
-use rocket::{Request, Route, State, get, routes};
+use rocket::{Request, State, get};
 
 use super::Site;
 use super::answer::{ErrorBody, Refusal};
@@ -91,7 +91,7 @@ pub(super) async fn metrics(scrape: Scrape, site: &State<Site>) -> Result<Exposi
 
 /// The same at `telemetry_path`.
 #[get("/")]
-async fn metrics_elsewhere(scrape: Scrape, site: &State<Site>) -> Result<Exposition, Refusal> {
+pub(super) async fn metrics_elsewhere(scrape: Scrape, site: &State<Site>) -> Result<Exposition, Refusal> {
     exposition(scrape, site).await
 }
 
@@ -100,7 +100,7 @@ async fn exposition(scrape: Scrape, site: &Site) -> Result<Exposition, Refusal> 
     let exclude: Vec<_> = scrape.exclude.iter().map(String::as_str).collect();
     let began = Instant::now();
     let selection = site.agent.scheduler.select(&collect, &exclude)?;
-    let allowed = deadline::allowed(scrape.timeout.as_deref(), site.agent.config.collect_timeout());
+    let allowed = deadline::allowed(scrape.timeout.as_deref(), *site.agent.config.collect.timeout);
     let snapshot = site.agent.scheduler.collect(&selection, Instant::now() + allowed).await;
     if collect.is_empty() && exclude.is_empty() {
         site.agent.was_scraped(Arc::clone(&snapshot));
@@ -114,12 +114,4 @@ async fn exposition(scrape: Scrape, site: &Site) -> Result<Exposition, Refusal> 
         "scrape"
     );
     Ok(Exposition { format: scrape.format, gzip: scrape.gzip, body })
-}
-
-pub(super) fn elsewhere() -> Vec<Route> {
-    routes![metrics_elsewhere]
-}
-
-pub(super) fn routes() -> Vec<Route> {
-    routes![metrics]
 }

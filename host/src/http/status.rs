@@ -1,7 +1,7 @@
 //! `GET /-/healthy` and `GET /-/ready`.
 
 use rocket::http::Status;
-use rocket::{Route, State, get, routes};
+use rocket::{State, get};
 
 use super::Site;
 use super::answer::{ErrorBody, Refusal};
@@ -27,8 +27,4 @@ pub(super) fn ready(site: &State<Site>) -> Result<&'static str, Refusal> {
         return Ok("relink is ready.\n");
     }
     Err(Refusal::new(Status::ServiceUnavailable, reasons.join("; "), "see GET /plugins"))
-}
-
-pub(super) fn routes() -> Vec<Route> {
-    routes![healthy, ready]
 }

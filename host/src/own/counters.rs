@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use super::Report;
+use super::SelfReport;
 use crate::access::Web;
 use crate::journal::{Outcome, unix_seconds};
 
@@ -25,7 +25,7 @@ pub(crate) struct Counters {
     /// The web configuration file, where there is one.
     web: OnceLock<Arc<Web>>,
     /// The push, which counts for itself.
-    push: OnceLock<Arc<dyn Report>>,
+    push: OnceLock<Arc<dyn SelfReport>>,
 }
 
 /// The counters as one value, for the hand-over.
@@ -104,11 +104,11 @@ impl Counters {
     }
 
     /// What the push says of itself, if anything is pushed.
-    pub(super) fn push(&self) -> Option<&Arc<dyn Report>> {
+    pub(super) fn push(&self) -> Option<&Arc<dyn SelfReport>> {
         self.push.get()
     }
 
-    pub(crate) fn set_push(&self, push: Arc<dyn Report>) {
+    pub(crate) fn set_push(&self, push: Arc<dyn SelfReport>) {
         let _ = self.push.set(push);
     }
 

@@ -3,12 +3,12 @@
 pub(crate) mod counters;
 pub(crate) mod push;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relink_core::{Error, Family, Samples, Source, registry};
 use rustix::param::page_size;
+use rustix::process::{Resource, getrlimit};
 
 use crate::journal::Outcome;
 use crate::own::counters::Counters;
@@ -147,7 +147,7 @@ const GOOS: &str = match std::env::consts::OS.as_bytes() {
 pub(crate) const NAME: &str = "relink itself";
 
 /// A part of the agent that stands on a higher floor, and has something of its own to show.
-pub(crate) trait Report: Send + Sync {
+pub(crate) trait SelfReport: Send + Sync {
     /// Pushes samples of families that stand in [`FAMILIES`].
     fn report(&self, out: &mut Samples);
 }
@@ -218,16 +218,12 @@ impl Own {
         }
         // A system without /proc has no such samples, and nothing else is missing.
         let _ = self.process.as_mut().map(|process| process.push(out));
-        let result = self.frame();
-        Reading { collector: NAME, duration: began.elapsed(), result, left_out: LeftOut::default() }
-    }
-
-    fn frame(&mut self) -> Result<Frame, Error> {
-        let layout = match &self.layout {
-            Some(layout) if self.samples.has_series_of(&layout.series) => Arc::clone(layout),
-            _ => Arc::clone(self.layout.insert(Arc::new(Layout::new(self.samples.series_set()?)))),
-        };
-        Ok(Frame { layout, values: self.samples.values().into() })
+        Reading {
+            collector: NAME,
+            duration: began.elapsed(),
+            result: Frame::of(&mut self.samples, &mut self.layout),
+            left_out: LeftOut::default(),
+        }
     }
 }
 
@@ -312,25 +308,20 @@ fn resident_bytes(pages: f64, page_size: usize) -> f64 {
 
 impl Fixed {
     fn read(started: f64) -> Result<Self, Error> {
-        let limits = std::fs::read_to_string(Path::new("/proc/self/limits"))?;
         let stat = std::fs::read_to_string("/proc/stat")?;
         let boot = stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap_or("0");
         Ok(Fixed {
-            max_fds: soft_limit(&limits, "Max open files")?,
-            max_virtual: soft_limit(&limits, "Max address space")?,
+            max_fds: soft_limit(Resource::Nofile),
+            max_virtual: soft_limit(Resource::As),
             start: boot.trim().parse::<f64>()? + started / TICKS,
         })
     }
 }
 
-/// The soft limit of a line of `/proc/self/limits`. Where there is none, the kernel has the largest number for it, which is
-/// also what Go's library shows: one below all others would leave a logarithmic scale.
-fn soft_limit(limits: &str, name: &str) -> Result<f64, Error> {
-    let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-    match line.split_ascii_whitespace().next().unwrap_or_default() {
-        "unlimited" => Ok(u64::MAX as f64),
-        number => Ok(number.parse()?),
-    }
+/// A soft limit of this process. Where there is none, the kernel has the largest number for it, which is also what Go's
+/// library shows: one below all others would leave a logarithmic scale.
+fn soft_limit(of: Resource) -> f64 {
+    getrlimit(of).current.unwrap_or(u64::MAX) as f64
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -344,13 +335,13 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_is_the_largest_number() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
-                      Max open files            1024                 524288               files     \n\
-                      Max address space         unlimited            unlimited            bytes     \n";
-        assert_eq!(soft_limit(limits, "Max open files").unwrap(), 1024.0);
-        assert_eq!(soft_limit(limits, "Max address space").unwrap().to_string(), "18446744073709552000");
-        assert!(soft_limit(limits, "Max nice priority").is_err());
+    fn limits_are_those_that_the_kernel_shows_and_none_is_the_largest_number() {
+        let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+        for (name, resource) in [("Max open files", Resource::Nofile), ("Max address space", Resource::As)] {
+            let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            let shown = line.split_whitespace().next().unwrap().replace("unlimited", "18446744073709552000");
+            assert_eq!(soft_limit(resource).to_string(), shown, "{name}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use relink_core::{Context, Error};
 
-use super::transaction::{Candidate, Carry, Reloader, Stop, seconds};
+use super::transaction::{Candidate, Carry, Reloader, Stop};
 use crate::journal::Outcome;
 use crate::serve::{Carried, Server};
 use relink_handover::exec;
@@ -29,10 +29,10 @@ impl Reloader {
         };
         self.step(id, "quiesce");
         let paused = SystemTime::now();
-        let carried = match server.quiesce(seconds(config.quiesce_timeout)).await {
+        let carried = match server.quiesce(*config.quiesce_timeout).await {
             Ok(carried) => carried,
             Err(busy) => {
-                let (requests, time) = (busy.in_flight, config.quiesce_timeout);
+                let (requests, time) = (busy.in_flight, config.quiesce_timeout.as_secs_f64());
                 let error = Error::new(format!("{requests} requests were still in flight after {time} s"));
                 let hint = "try again, or raise [reload] quiesce_timeout";
                 return Stop::with(Outcome::Failed, error.hint(hint));
@@ -57,7 +57,7 @@ impl Reloader {
     }
 
     fn exec(&self, candidate: &Candidate, handover: &Handover) -> Error {
-        let deadline = seconds(self.agent.config.reload.ready_timeout);
+        let deadline = *self.agent.config.reload.ready_timeout;
         match handover.write() {
             Ok(blob) => {
                 let keep = handover.descriptors();

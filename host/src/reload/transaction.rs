@@ -213,7 +213,7 @@ impl Reloader {
             self.boot.origin(),
             chosen.as_deref(),
             &now,
-            seconds(self.agent.config.reload.preflight_timeout),
+            *self.agent.config.reload.preflight_timeout,
             self.stop.subscribe(),
         );
         let report = match verdict.await.map_err(|error| Stop::with(Outcome::Refused, error))? {
@@ -248,7 +248,7 @@ impl Reloader {
             return Ok(path.map(|executable| Artifact { executable, fresh: false }));
         };
         let plugins = chosen.or(config.plugins.enabled.as_deref());
-        let limit = seconds(config.reload.build_timeout);
+        let limit = *config.reload.build_timeout;
         let progress = |words: String| self.detail(id, words);
         build::build(builder, plugins, self.boot.origin(), limit, self.stop.subscribe(), progress)
             .await
@@ -310,10 +310,6 @@ pub(crate) async fn answer(server: &Server, journal: &Journal) {
     let body = serde_json::to_string(journal).unwrap_or_default() + "\n";
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     server.answer(&journal.id, status, Bytes::from(body)).await;
-}
-
-pub(super) fn seconds(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds)
 }
 
 /// Milliseconds with a resolution of a microsecond, as people like to read them.

@@ -121,25 +121,7 @@ impl Instance {
         if let Some(fault) = self.samples.fault() {
             return Err(Failure::Said(fault.clone()));
         }
-        let layout = self.layout().map_err(Failure::Said)?;
-        Ok(Frame { layout, values: self.samples.values().into() })
-    }
-
-    /// The layout of the collection: that of the one before, if it has the same series.
-    fn layout(&mut self) -> Result<Arc<Layout>, Error> {
-        let has_series_of = |known: &&Arc<Layout>| self.samples.has_series_of(&known.series);
-        let known = self.layout.as_ref().filter(has_series_of);
-        let texts = Texts::of(&mut self.samples);
-        match known {
-            Some(known) if texts.as_ref().is_none_or(|texts| texts.are(&known.texts)) => {
-                Ok(Arc::clone(known))
-            }
-            _ => {
-                let texts = texts.map(|texts| texts.merged()).unwrap_or_default();
-                let layout = Layout::with_texts(self.samples.series_set()?, texts);
-                Ok(Arc::clone(self.layout.insert(Arc::new(layout))))
-            }
-        }
+        Frame::of(&mut self.samples, &mut self.layout).map_err(Failure::Said)
     }
 
     /// The facts for people.

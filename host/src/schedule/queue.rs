@@ -2,7 +2,7 @@
 //! keeps under its lock. Nothing here calls a collector, looks at a clock, or knows a thread but by its number.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use relink_core::Error;
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::instance::Instance;
 use super::sideload;
 use super::slot::{Done, Slot, Work};
+use crate::lock::lock;
 use crate::plugins::set::{Collector, Idle, Plugin};
 use crate::plugins::status::State;
 use crate::store::snapshot::{LeftOut, Reading, Snapshot};
@@ -38,7 +39,7 @@ pub(super) struct Schedule {
     pub(super) queue: VecDeque<Arc<Walk>>,
     /// How often plugins were put in or taken out.
     pub(super) change: u64,
-    /// The names of the declared families, made anew by each change.
+    /// The names of the declared families, made again by each change.
     pub(super) claims: Arc<Claims>,
     pub(super) walker: Walker,
     /// How many walkers there were: the number of the last one.
@@ -268,7 +269,8 @@ impl Schedule {
     }
 
     /// Has a fresh thread walk, in place of whoever does. If there is none to be had, whoever does stays in charge, and
-    /// the next look at the clock tries once more.
+    /// the next look at the clock tries once more. The number is only used up when the thread has started: taken before,
+    /// a walker that is still at work would find itself relieved, and nobody would walk.
     fn send_thread(&mut self, start: Starter<'_>) {
         let number = self.walkers + 1;
         if start(Start::Thread(number)) {
@@ -312,7 +314,7 @@ impl Schedule {
             return Next::Pause;
         }
         while let Some(walk) = self.queue.front().cloned() {
-            let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut progress = lock(&walk.progress);
             let place = progress.next;
             let Some(&name) = walk.selection.0.get(place) else {
                 let is_whole = progress.readings.iter().all(Option::is_some);
@@ -382,7 +384,7 @@ impl Schedule {
         let (reading, waiting, is_news) = slot.finish(instance, done, began, now);
         finished.is_news = is_news;
         for (walk, place) in waiting {
-            let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut progress = lock(&walk.progress);
             progress.readings[place] = Some(reading.clone());
             let is_queued = self.queue.iter().any(|queued| Arc::ptr_eq(queued, &walk));
             if !is_queued && progress.readings.iter().all(Option::is_some) {
@@ -424,7 +426,7 @@ impl Schedule {
     /// The readings of a walk whose time is over, the missing ones marked; and whether a collector's state has changed by
     /// that. The walk goes on, for others who wait for it.
     pub(super) fn cut_short(&mut self, walk: &Walk, now: Instant) -> (Vec<Reading>, bool) {
-        let progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = lock(&walk.progress);
         let mut is_news = false;
         let readings = progress.readings.iter().zip(walk.selection.0.iter());
         let readings = readings

@@ -2,7 +2,7 @@
 //! deadline. Who walks is [`worker`](super::worker)'s.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relink_core::{Error, Facts};
@@ -13,6 +13,7 @@ use super::queue::{PATIENCE, Schedule, Selection, Stage, Task, Walk};
 use super::slot::Slot;
 use super::worker::Shared;
 use crate::failure::Failed;
+use crate::lock::lock;
 use crate::own::counters::Counters;
 use crate::plugins::set::{Idle, Off, Plugin, PluginSet};
 use crate::plugins::status::{CollectorStatus, State, Status};
@@ -57,7 +58,7 @@ impl Scheduler {
 
     /// Leaves what the agent's own process costs out of the snapshots.
     pub(crate) fn hide_process(&self) {
-        self.shared.own.lock().unwrap_or_else(PoisonError::into_inner).hide_process();
+        lock(&self.shared.own).hide_process();
     }
 
     /// Shows these as collectors that failed, but for one that a plugin of its name brings.

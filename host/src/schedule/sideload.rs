@@ -78,7 +78,7 @@ mod tests {
             samples.push_text(collector, text).expect("a text beside which nothing is known");
         }
         let texts = Texts::of(&mut samples).expect("its judge").merged();
-        let layout = Arc::new(Layout::with_texts(samples.series_set().expect("each series once"), texts));
+        let layout = Arc::new(Layout::new(samples.series_set().expect("each series once"), texts));
         let frame = Frame { layout, values: samples.values().into() };
         Reading { collector, duration: Duration::ZERO, result: Ok(frame), left_out: LeftOut::default() }
     }

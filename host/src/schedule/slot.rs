@@ -107,6 +107,7 @@ impl Slot {
         began: Instant,
         now: Instant,
     ) -> (Reading, Waiting, bool) {
+        // First of all, whatever came of the call: a slot that stays `Running` is never called again.
         let waiting = match std::mem::replace(&mut self.work, Work::Idle(instance)) {
             Work::Running { waiting, .. } => waiting,
             Work::Idle(_) => Waiting::new(),
@@ -126,6 +127,8 @@ impl Slot {
         let is_first = self.last_duration.replace(duration).is_none();
         let was_stuck = self.state == State::Stuck;
         let (result, is_news) = match done.frame {
+            // It works, and far too late. Were it active now, the next scrape would wait for it to its deadline once more;
+            // so it rests as one that has failed, and the call after that says whether it has recovered.
             Ok(frame) if was_stuck => {
                 let late = Error::new(format!(
                     "a call returned after {:.1} s, past its deadline",
@@ -144,7 +147,9 @@ impl Slot {
             }
             Err(failure) => {
                 let error = match failure {
+                    // Cheap and mostly the machine's fault: it is asked again at once, so that it is back at once.
                     Failure::Said(error) => error,
+                    // Its collector was thrown away, and to make it again may cost much, each time.
                     Failure::Panicked(error) => {
                         self.breaker.failed(now);
                         error

@@ -24,7 +24,7 @@ impl Watchdog {
                     Ok(_) => ring(),
                     Err(rustix::io::Errno::INTR) => {}
                     // Nobody closes the timer, so there is no such error.
-                    Err(error) => return tracing::error!("the watchdog's timer: {error}"),
+                    Err(error) => return tracing::error!("the watchdog's timer failed: {error}"),
                 }
             }
         })?;

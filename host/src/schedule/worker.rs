@@ -20,6 +20,7 @@ use super::queue::{Call, Finished, Next, PATIENCE, Returned, Schedule, Selection
 use super::sideload;
 use super::slot::Done;
 use super::watchdog::Watchdog;
+use crate::lock::lock;
 use crate::own::Own;
 use crate::own::counters::Counters;
 use crate::store::snapshot::{Reading, Snapshot};
@@ -91,7 +92,7 @@ impl Shared {
     /// No call into a collector is made under this lock, and nothing under it panics by intent; should it, the data
     /// is still sound.
     pub(super) fn lock(&self) -> Locked<'_> {
-        let guard = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
+        let guard = lock(&self.schedule);
         LOCKED.set(true);
         Locked { guard, _mark: Mark }
     }
@@ -101,7 +102,8 @@ impl Shared {
         let can_watch = self.watchdog().is_some();
         let walk = self.lock().join(task, selection, can_watch, &mut |start| self.start(start));
         if !matches!(*walk.stage.borrow(), Stage::Watched) {
-            // A thread may be in charge, and wait for something to be queued.
+            // A thread may be in charge, and wait for something to be queued: untold, it would sleep, and this walk with it,
+            // to the scrape's deadline. A task never waits so: it ends when the queue is empty.
             self.queued.notify_all();
         }
         walk
@@ -121,18 +123,22 @@ impl Shared {
                     shared.walk_takes_long(&runtime);
                 }
             };
-            Watchdog::start(ring).inspect_err(|error| tracing::warn!("no watchdog: {error}")).ok()
+            Watchdog::start(ring)
+                .inspect_err(|error| tracing::warn!("plugins run without a watchdog: {error}"))
+                .ok()
         };
         self.watchdog.get_or_init(start).as_ref()
     }
 
-    /// Called by the watchdog.
+    /// Called by the watchdog, on its own thread, when a walk has not ended in time: one of the runtime's two threads is kept
+    /// by a plugin, and without this every scrape would wait for that plugin.
     fn walk_takes_long(self: &Arc<Self>, runtime: &Handle) {
         let rings_again = self.lock().rang(Instant::now(), &mut |start| self.start(start));
         if rings_again && let Some(Some(watchdog)) = self.watchdog.get() {
             watchdog.set(PATIENCE);
         }
-        // The thread that is kept may have been the one that looks at sockets and timers.
+        // The thread that is kept may have been the one that looks at sockets and timers. The other sleeps until it gets
+        // something to do, and would look at none of them: an empty task wakes it.
         runtime.spawn(async {});
     }
 
@@ -153,7 +159,7 @@ impl Shared {
                 let thread = std::thread::Builder::new().name("walker".to_owned());
                 let started = thread.spawn(move || shared.walk_as_thread(number));
                 if let Err(error) = &started {
-                    tracing::error!("starting a thread for the plugins: {error}");
+                    tracing::error!("a thread for the plugins could not be started: {error}");
                 }
                 started.is_ok()
             }
@@ -246,7 +252,7 @@ impl Shared {
 
     /// Makes the snapshot of a walk that has all its readings; those who wait for it are told.
     fn publish(&self, walk: &Walk) -> bool {
-        let mut progress = walk.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut progress = lock(&walk.progress);
         let readings = progress.readings.iter_mut().filter_map(Option::take).collect();
         drop(progress);
         walk.stage.send_replace(Stage::Made(self.snapshot(readings)));
@@ -259,7 +265,7 @@ impl Shared {
             let schedule = self.lock();
             (schedule.lacking_beside(readings.len()), schedule.states())
         };
-        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut own = lock(&self.own);
         let own = own.read(&readings, &lacking, states);
         readings.push(own);
         Arc::new(Snapshot::new(readings))

@@ -177,7 +177,7 @@ async fn http(server: &Arc<Server>, live: &Arc<Live>, connection: Connection) ->
     }
 }
 
-/// The one timer of a connection. It is set anew only when a deadline comes nearer or when it rings too early, so
+/// The one timer of a connection. It is set again only when a deadline comes nearer or when it rings too early, so
 /// that a request costs no timer.
 pub(super) struct Alarm {
     sleep: Pin<Box<Sleep>>,
@@ -229,7 +229,7 @@ async fn parked(server: &Server, live: &Live, mut connection: Connection, owed: 
     let keep_alive = owed.keep_alive && !live.is_to_drain() && !server.needs_tls(&connection.stream);
     let place = (answer.status == StatusCode::ACCEPTED).then(|| format!("/reloads/{}", owed.id));
     let head = response(server, answer.status, &answer.body, keep_alive, place.as_deref());
-    let written = timeout(server.limits.write_timeout, write(&mut connection.stream, &head)).await;
+    let written = timeout(*server.limits.write_timeout, write(&mut connection.stream, &head)).await;
     drop(answer.written);
     match written {
         Ok(Ok(())) if keep_alive => {
@@ -284,7 +284,7 @@ async fn wait_for_answer(live: &Live, connection: &mut Connection, max_unread: u
 pub(super) async fn refuse(server: &Server, mut stream: Socket, live: &Live, refusal: &Refusal) {
     refusal.log(live.peer, format_args!("a connection"));
     let bytes = response(server, refusal.status, &refusal.json(), false, None);
-    if let Ok(Ok(())) = timeout(server.limits.write_timeout, write(&mut stream, &bytes)).await {
+    if let Ok(Ok(())) = timeout(*server.limits.write_timeout, write(&mut stream, &bytes)).await {
         linger(stream, live).await;
     }
 }

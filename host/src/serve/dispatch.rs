@@ -323,7 +323,7 @@ async fn respond(mut answer: LocalResponse<'static>, is_head: bool, flight: InFl
         Ok(_) if is_head => Content::Whole(Bytes::new()),
         Ok((start, false)) => Content::Stream { start, answer: Box::new(answer) },
         Err(error) => {
-            tracing::warn!("reading a response: {error}");
+            tracing::warn!("a response could not be read: {error}");
             let hint = "see the agent's log";
             let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the response can't be read", hint);
             return refuse(&refusal, flight);

@@ -22,6 +22,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
 
 use super::dispatch::Refusal;
+use crate::settings::is_host_name;
 
 /// The names under which requests are answered. IP addresses and `localhost` always are.
 #[derive(Clone, Debug, Default)]
@@ -113,8 +114,7 @@ impl HostPolicy {
             return Ok(());
         }
         let name = normalise(host);
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-        if name.is_empty() || !name.bytes().all(legal) {
+        if !is_host_name(&name) {
             return Err(Wrong::Malformed);
         }
         let is_own = reads && self.own.as_ref() == Some(&name);

@@ -4,7 +4,7 @@
 //! before it wakes the task. The lock is held for a few instructions and hardly ever contended.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use tokio::sync::mpsc;
 
+use crate::lock::lock;
 use crate::settings::Limits;
 
 /// How long a hand-over waits for a request that is on its way over TLS: a handshake, and the head that follows it. A
@@ -186,8 +187,7 @@ impl Live {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // No code panics with this lock held, and a state is valid after each assignment.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     // ---- from the server
@@ -347,6 +347,8 @@ impl Live {
     /// What to do, now that hyper has done all that it can do without waiting.
     pub(super) fn verdict(&self, limits: &Limits) -> Verdict {
         let mut state = self.state();
+        // First, as a request that is owed its answer or put back is in flight to all that follows, and nobody would end it.
+        // Not while a write is blocked: the response to the request before would be cut off.
         if state.owed.is_some() && state.blocked.is_none() {
             return Verdict::Leave(Leave::Owed);
         }
@@ -356,10 +358,13 @@ impl Live {
         let ends = state.wish == Wish::Stop || state.is_to_drain();
         match (state.wish, state.at_rest()) {
             (Wish::Carry | Wish::PutBack, true) if !state.bound => return Verdict::Leave(Leave::Carry),
+            // Under TLS it can't go along. One that has just been opened, or is in the middle of a head, is served once more:
+            // closed in its face, the client would report an error, as it can't know that to ask again is safe.
             (Wish::Carry | Wish::PutBack, true) if !state.expects_request() => {
                 return Verdict::Leave(Leave::Close);
             }
             (Wish::Evict | Wish::Stop, true) | (Wish::Abort, _) => return Verdict::Leave(Leave::Close),
+            // Once: the task asks again as soon as it has told hyper, and would go round in a circle.
             (_, false) if ends && !state.finishing => {
                 state.finishing = true;
                 return Verdict::Finish;
@@ -423,15 +428,15 @@ impl Live {
 impl State {
     fn deadline(&self, limits: &Limits) -> Option<(Instant, Leave)> {
         if let Some(blocked) = self.blocked {
-            return Some((blocked + limits.write_timeout, Leave::Close));
+            return Some((blocked + *limits.write_timeout, Leave::Close));
         }
         if self.is_to_drain() && self.expects_request() {
             return Some((self.wished + LAST_CHANCE, Leave::Close));
         }
         match self.phase {
-            Phase::Idle => Some((self.since + limits.idle_timeout, Leave::Close)),
-            Phase::Head => Some((self.since + limits.header_timeout, Leave::Late)),
-            Phase::Body => Some((self.since + limits.body_timeout, Leave::Late)),
+            Phase::Idle => Some((self.since + *limits.idle_timeout, Leave::Close)),
+            Phase::Head => Some((self.since + *limits.header_timeout, Leave::Late)),
+            Phase::Body => Some((self.since + *limits.body_timeout, Leave::Late)),
             Phase::Busy => None,
         }
     }

@@ -20,7 +20,7 @@ use std::future::poll_fn;
 use std::io::Result;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -44,6 +44,7 @@ use live::{Answer, Live, Phase, Wish};
 use socket::Socket;
 
 use crate::access::Web;
+use crate::lock::lock;
 use crate::settings::Limits;
 
 use crate::telemetry::Quota;
@@ -377,7 +378,7 @@ impl Server {
             return;
         }
         if let Some(more) = self.accept_errors.take() {
-            tracing::warn!("accepting a connection: {error}{more}");
+            tracing::warn!("a connection could not be accepted: {error}{more}");
         }
         // Plugins close the files that they keep when they next collect: once a second, for the history.
         relink_core::give_back_descriptors();
@@ -441,8 +442,7 @@ impl Server {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        // Whole after each statement, so a panic of another thread does not matter.
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.table)
     }
 }
 

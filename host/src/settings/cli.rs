@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use relink_core::registry::Descriptor;
 
@@ -165,6 +166,45 @@ pub(crate) struct Settings {
     /// Set by `cargo xtask run`: the command that builds the agent, as a JSON list
     #[arg(long, hide = true, global = true, env = "RELINK_BUILDER")]
     pub(crate) builder: Option<String>,
+}
+
+/// What a command line says. Where a variable holds a wrong value, the error names the variable: nobody wrote the flag.
+pub(crate) fn parse(
+    words: &[OsString],
+    flags: &Flags,
+    linked: &[&'static Descriptor],
+) -> Result<Cli, clap::Error> {
+    let mut command = command(flags, linked);
+    let parsed = command.try_get_matches_from_mut(words).and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|mut error| {
+        let variable = wrong_variable(&error, &command, words);
+        if let Some(name) = variable {
+            error.insert(ContextKind::InvalidArg, ContextValue::String(name));
+        }
+        error.format(&mut command)
+    })
+}
+
+/// The variable of the option that an error is about, unless it is the command line that has the wrong value.
+fn wrong_variable(error: &clap::Error, command: &clap::Command, words: &[OsString]) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let shown = text(ContextKind::InvalidArg)?;
+    let wrong = text(ContextKind::InvalidValue).unwrap_or_default();
+    let arg = command.get_arguments().find(|arg| arg.to_string() == shown)?;
+    let names = arg.get_long_and_visible_aliases()?;
+    let is_wrong =
+        |value: &str| value.split(|c| arg.get_value_delimiter() == Some(c)).any(|part| part == wrong);
+    let words: Vec<_> = words.iter().filter_map(|word| word.to_str()).collect();
+    let is_given = words.iter().enumerate().any(|(at, word)| {
+        let next = words.get(at + 1).copied();
+        let (name, value) = word.split_once('=').map_or((*word, next), |(name, value)| (name, Some(value)));
+        name.strip_prefix("--").is_some_and(|name| names.contains(&name)) && value.is_none_or(is_wrong)
+    });
+    let variable = arg.get_env().filter(|_| !is_given)?;
+    Some(variable.to_string_lossy().into_owned())
 }
 
 /// The command line's definition, with what is understood of another agent's flags.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Web;
 use crate::settings::cli::Settings;
-use crate::settings::{Collectors, Limits, Listen, Plugins, is_opened, plugins};
+use crate::settings::listen::check_hosts;
+use crate::settings::{Collectors, Limits, Listen, Plugins, Seconds, is_opened, plugins};
 use crate::telemetry::Log;
 
 /// The whole configuration. Each key of `relink.toml` has its default here.
@@ -65,7 +66,7 @@ pub(crate) struct Roots {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Collect {
     /// Seconds that a collection may take where the scraper does not say.
-    pub(crate) timeout: f64,
+    pub(crate) timeout: Seconds<5_000>,
     /// How many series a collector may have: a bound for code that runs wild, which no real machine meets.
     pub(crate) series: usize,
 }
@@ -75,9 +76,9 @@ pub(crate) struct Collect {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct History {
     /// Seconds between two snapshots; 0 keeps none.
-    pub(crate) interval: f64,
+    pub(crate) interval: Seconds<1_000, 0, 3_600_000>,
     /// How many seconds back they go.
-    pub(crate) seconds: f64,
+    pub(crate) seconds: Seconds<600_000>,
     /// How many bytes they may take.
     pub(crate) bytes: usize,
 }
@@ -92,15 +93,15 @@ pub(crate) struct Reload {
     /// A file with the bearer token for callers that are not the agent's user on this machine.
     pub(crate) token_file: Option<PathBuf>,
     /// Seconds that a build may take.
-    pub(crate) build_timeout: f64,
+    pub(crate) build_timeout: Seconds<600_000>,
     /// Seconds in which the new image has to prove itself in a child process.
-    pub(crate) preflight_timeout: f64,
+    pub(crate) preflight_timeout: Seconds<10_000>,
     /// Seconds in which all requests in flight have to end before the exec.
-    pub(crate) quiesce_timeout: f64,
+    pub(crate) quiesce_timeout: Seconds<2_000>,
     /// How many bytes of replaced libraries may stay mapped before the agent re-execs itself to be rid of them.
     pub(crate) retired_budget: u64,
     /// Seconds after the exec in which the new image has to be ready, or the old one comes back.
-    pub(crate) ready_timeout: f64,
+    pub(crate) ready_timeout: Seconds<3_000>,
 }
 
 /// What to print on stdout.
@@ -150,13 +151,13 @@ impl Default for Roots {
 
 impl Default for Collect {
     fn default() -> Self {
-        Collect { timeout: 5.0, series: 1_000_000 }
+        Collect { timeout: Seconds::default(), series: 1_000_000 }
     }
 }
 
 impl Default for History {
     fn default() -> Self {
-        History { interval: 1.0, seconds: 600.0, bytes: 2 << 20 }
+        History { interval: Seconds::default(), seconds: Seconds::default(), bytes: 2 << 20 }
     }
 }
 
@@ -165,10 +166,10 @@ impl Default for Reload {
         Reload {
             builder: None,
             token_file: None,
-            build_timeout: 600.0,
-            preflight_timeout: 10.0,
-            quiesce_timeout: 2.0,
-            ready_timeout: 3.0,
+            build_timeout: Seconds::default(),
+            preflight_timeout: Seconds::default(),
+            quiesce_timeout: Seconds::default(),
+            ready_timeout: Seconds::default(),
             retired_budget: 64 << 20,
         }
     }
@@ -266,23 +267,8 @@ impl Config {
             self.check_collectors(&collectors.iter().map(|collector| collector.name).collect::<Vec<_>>())?;
         }
         self.plugins.check_dirs()?;
-        let positive = [
-            ("[collect] timeout", self.collect.timeout),
-            ("[history] seconds", self.history.seconds),
-            ("[reload] build_timeout", self.reload.build_timeout),
-            ("[reload] preflight_timeout", self.reload.preflight_timeout),
-            ("[reload] quiesce_timeout", self.reload.quiesce_timeout),
-            ("[reload] ready_timeout", self.reload.ready_timeout),
-        ];
-        for (key, value) in positive {
-            if !(value > 0.0 && value <= 86_400.0) {
-                return Err(Error::new(format!(
-                    "{origin}: {key} is {value}, expected seconds above 0, a day at most"
-                )));
-            }
-        }
-        if !(self.history.interval == 0.0 || (0.1..=3600.0).contains(&self.history.interval)) {
-            let interval = self.history.interval;
+        if !self.history.interval.is_zero() && *self.history.interval < Duration::from_millis(100) {
+            let interval = self.history.interval.as_secs_f64();
             return Err(Error::new(format!(
                 "{origin}: [history] interval is {interval}, expected 0 or 0.1 to 3600"
             )));
@@ -300,6 +286,7 @@ impl Config {
             return Err(Error::new(format!("{origin}: [reload] builder is an empty list"))
                 .hint("leave it out, or give a command and its arguments"));
         }
+        check_hosts(&self.hosts)?;
         self.push.check(&origin)?;
         self.check_telemetry_path()
     }
@@ -351,10 +338,6 @@ impl Config {
             Some((path, text)) => std::fs::read_to_string(path).map_or(true, |now| now != *text),
             None => Path::new(DEFAULT_FILE).exists(),
         }
-    }
-
-    pub(crate) fn collect_timeout(&self) -> Duration {
-        Duration::from_secs_f64(self.collect.timeout)
     }
 }
 
@@ -419,8 +402,8 @@ mod tests {
     #[test]
     fn a_value_out_of_range_is_refused_by_name() {
         for (toml, key) in [
-            ("[collect]\ntimeout = 0", "[collect] timeout is 0"),
-            ("[collect]\ntimeout = -1", "[collect] timeout is -1"),
+            ("[collect]\ntimeout = 0", "timeout = 0\n  |           ^\n0 is out of range"),
+            ("[collect]\ntimeout = -1", "expected seconds from 0.001 to 86400"),
             ("[history]\ninterval = 0.001", "[history] interval is 0.001"),
             ("listen = \"0.0.0.0:8000\"", "--allow-remote"),
             ("listen = [\"127.0.0.1:1\", \"10.1.2.3:8000\"]", "listening on 10.1.2.3:8000 would show"),
@@ -428,6 +411,7 @@ mod tests {
             ("[limits]\nmax_head = 0", "max_head is 0"),
             ("[limits]\nmax_connections = 0", "max_connections is 0"),
             ("[reload]\nbuilder = []", "builder is an empty list"),
+            ("hosts = [\"*\"]", "names \"*\", expected the name of one host"),
         ] {
             let error = load(toml).unwrap_err().to_string();
             assert!(error.contains(key), "{toml}: {error}");

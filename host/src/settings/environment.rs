@@ -2,41 +2,30 @@
 
 use std::ffi::OsString;
 
+use clap::{Arg, CommandFactory};
 use relink_core::Error;
+use relink_handover::handover::{ENV_HANDOVER, ENV_ROLLED_BACK};
+
+use super::cli::Cli;
 
 /// Tells an image to prove itself and end, in place of serving: the plugins to enable, as a JSON list or `null`.
 pub(crate) const PREFLIGHT: &str = "RELINK_PREFLIGHT";
 
-/// The variables that relink reads. A misspelt one would otherwise be ignored without a word.
-const VARIABLES: [&str; 17] = [
-    "RELINK_LISTEN",
-    "RELINK_CONFIG",
-    "RELINK_PLUGINS",
-    "RELINK_PLUGIN_DIR",
-    "RELINK_PRINT",
-    "RELINK_PATH_PROCFS",
-    "RELINK_PATH_SYSFS",
-    "RELINK_PATH_ROOTFS",
-    "RELINK_ALLOW_REMOTE",
-    "RELINK_DROP_IN",
-    "RELINK_LOG",
-    "RELINK_LOG_FORMAT",
-    "RELINK_BUILDER",
-    "RELINK_WEB_CONFIG_FILE",
-    // Set by one image for the next, and no business of anybody else.
-    PREFLIGHT,
-    relink_handover::handover::ENV_HANDOVER,
-    relink_handover::handover::ENV_ROLLED_BACK,
-];
-
-/// Refuses variables of the environment that look like relink's and are not.
+/// Refuses variables of the environment that look like relink's and are not: a misspelt one would otherwise be ignored
+/// without a word.
 pub(crate) fn check_environment(names: impl Iterator<Item = OsString>) -> Result<(), Error> {
+    let command = Cli::command();
+    let known: Vec<_> = command.get_arguments().filter_map(Arg::get_env).collect();
+    // Set by one image for the next, and no business of anybody else.
+    let internal = [PREFLIGHT, ENV_HANDOVER, ENV_ROLLED_BACK];
     for name in names {
-        if let Some(name) = name.to_str().filter(|name| name.starts_with("RELINK_"))
-            && !VARIABLES.contains(&name)
+        if let Some(text) = name.to_str().filter(|name| name.starts_with("RELINK_"))
+            && !known.contains(&name.as_os_str())
+            && !internal.contains(&text)
         {
-            return Err(Error::new(format!("unknown environment variable {name}"))
-                .hint(format!("known are: {}", VARIABLES[..14].join(", "))));
+            let known: Vec<_> = known.iter().map(|name| name.to_string_lossy()).collect();
+            return Err(Error::new(format!("unknown environment variable {text}"))
+                .hint(format!("known are: {}", known.join(", "))));
         }
     }
     Ok(())
@@ -49,7 +38,9 @@ mod tests {
     #[test]
     fn a_misspelt_variable_is_refused() {
         let check = |name: &str| check_environment(["PATH".into(), name.into()].into_iter());
-        assert!(check("RELINK_LISTEN").is_ok());
+        for known in ["RELINK_LISTEN", "RELINK_BUILDER", PREFLIGHT, ENV_HANDOVER] {
+            assert!(check(known).is_ok(), "{known}");
+        }
         let error = check("RELINK_LISEN").unwrap_err().to_string();
         assert!(error.contains("RELINK_LISEN") && error.contains("RELINK_LISTEN"), "{error}");
     }

@@ -1,8 +1,9 @@
 //! How much of the agent a client may hold, and for how long.
 
-use std::time::Duration;
+use rustix::process::{Resource, getrlimit};
+use serde::{Deserialize, Serialize};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use super::Seconds;
 
 /// The `[limits]` table of `relink.toml`. Times are seconds, with fractions; sizes are bytes.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -10,17 +11,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 pub(crate) struct Limits {
     /// From a request head's first byte to its last. A head that begins in one packet with the request before has
     /// `idle_timeout` instead.
-    #[serde(deserialize_with = "seconds", serialize_with = "as_seconds")]
-    pub(crate) header_timeout: Duration,
+    pub(crate) header_timeout: Seconds<5_000>,
     /// From the end of a request's head to the end of its body.
-    #[serde(deserialize_with = "seconds", serialize_with = "as_seconds")]
-    pub(crate) body_timeout: Duration,
+    pub(crate) body_timeout: Seconds<10_000>,
     /// How long a connection may stay silent between two requests, or before its first.
-    #[serde(deserialize_with = "seconds", serialize_with = "as_seconds")]
-    pub(crate) idle_timeout: Duration,
+    pub(crate) idle_timeout: Seconds<60_000>,
     /// How long one write of a response may wait for a client that does not read.
-    #[serde(deserialize_with = "seconds", serialize_with = "as_seconds")]
-    pub(crate) write_timeout: Duration,
+    pub(crate) write_timeout: Seconds<10_000>,
     /// The longest request body; it is held in memory whole.
     pub(crate) max_body: usize,
     /// The longest request head. Values below 8 KiB, hyper's smallest buffer, hold for the head but not for the buffer.
@@ -34,10 +31,10 @@ pub(crate) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            header_timeout: Duration::from_secs(5),
-            body_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(60),
-            write_timeout: Duration::from_secs(10),
+            header_timeout: Seconds::default(),
+            body_timeout: Seconds::default(),
+            idle_timeout: Seconds::default(),
+            write_timeout: Seconds::default(),
             max_body: 64 * 1024,
             max_head: 16 * 1024,
             max_connections: 256,
@@ -50,30 +47,16 @@ impl Limits {
     /// `max_connections`, or less where the process may not open that many files: the other half is for plugins'
     /// sources, logs and the reload.
     pub(crate) fn connections(&self) -> usize {
-        let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-        let half = open_files(&limits).map_or(usize::MAX, |files| files / 2);
-        self.max_connections.min(half).max(1)
-    }
-}
-
-/// The soft limit in `/proc/self/limits`, line `Max open files`; `None` when there is none or no such file.
-fn open_files(limits: &str) -> Option<usize> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
-fn as_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(time.as_secs_f64())
-}
-
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let seconds = f64::deserialize(deserializer)?;
-    match Duration::try_from_secs_f64(seconds) {
-        // A day is longer than any client should be waited for, and far from what a timer can't count.
-        Ok(time) if !time.is_zero() && time <= Duration::from_secs(86_400) => Ok(time),
-        _ => {
-            Err(D::Error::custom(format!("{seconds} is not a time: expected seconds above 0, at most 86400")))
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let half = usize::try_from(files / 2).unwrap_or(usize::MAX).max(1);
+        if half < self.max_connections {
+            tracing::warn!(
+                "[limits] max_connections is {}, and {half} is used: half of the process's limit of open files (LimitNOFILE= \
+                 in a unit, ulimit -n in a shell)",
+                self.max_connections
+            );
         }
+        self.max_connections.min(half).max(1)
     }
 }
 
@@ -86,8 +69,8 @@ mod tests {
         let limits: Limits =
             toml::from_str("header_timeout = 0.25\nidle_timeout = 5\nmax_body = 10").unwrap();
         let expected = Limits {
-            header_timeout: Duration::from_millis(250),
-            idle_timeout: Duration::from_secs(5),
+            header_timeout: Seconds::ms(250),
+            idle_timeout: Seconds::ms(5_000),
             max_body: 10,
             ..Limits::default()
         };
@@ -98,10 +81,10 @@ mod tests {
     fn wrong_keys_and_times_are_refused() {
         for (text, expected) in [
             ("header_timeot = 1", "unknown field `header_timeot`"),
-            ("header_timeout = -1", "-1 is not a time"),
-            ("header_timeout = 0", "0 is not a time"),
-            ("idle_timeout = inf", "inf is not a time"),
-            ("idle_timeout = nan", "NaN is not a time"),
+            ("header_timeout = -1", "-1 is out of range"),
+            ("header_timeout = 0", "0 is out of range"),
+            ("idle_timeout = inf", "inf is out of range"),
+            ("idle_timeout = nan", "NaN is out of range"),
             ("max_body = -1", "invalid value"),
         ] {
             let error = toml::from_str::<Limits>(text).unwrap_err().to_string();
@@ -111,11 +94,6 @@ mod tests {
 
     #[test]
     fn open_files_bound_the_connections() {
-        let text = "Limit                     Soft Limit           Hard Limit           Units     \n\
-                    Max open files            1024                 524288               files     \n";
-        assert_eq!(open_files(text), Some(1024));
-        assert_eq!(open_files("Max open files            unlimited unlimited files"), None);
-        assert_eq!(open_files(""), None);
         let greedy = Limits { max_connections: usize::MAX, ..Limits::default() };
         assert!(greedy.connections() < usize::MAX, "this process's own limit is read");
         assert_eq!(Limits { max_connections: 0, ..Limits::default() }.connections(), 1);

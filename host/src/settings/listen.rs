@@ -1,8 +1,9 @@
 //! The addresses to listen on, as flags, variables and the file write them.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
+use relink_core::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The addresses to listen on, each once, and whether anybody has set them.
@@ -66,6 +67,24 @@ impl Listen {
 /// Whether a socket that listens there can be reached from elsewhere.
 pub(crate) fn is_opened(address: SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
+}
+
+/// Whether this can be the name of a host in a request, without a port.
+pub(crate) fn is_host_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+}
+
+/// Whether one of the names in `hosts` can never be one that a request has. A pattern is refused, and not read as one.
+pub(super) fn check_hosts(hosts: &[String]) -> Result<(), Error> {
+    let is_name = |name: &String| is_host_name(name) || name.parse::<IpAddr>().is_ok();
+    let Some(wrong) = hosts.iter().find(|name| !is_name(name)) else { return Ok(()) };
+    let error = Error::new(format!("hosts or --allow-host names {wrong:?}, expected the name of one host"));
+    Err(error.hint(if wrong.contains('*') {
+        "list each name: a pattern would let any web page point a name of its own at this agent and speak for you \
+         (DNS rebinding); where other machines reach the agent, any name may read anyhow"
+    } else {
+        "write it without scheme and port, such as web-1.example"
+    }))
 }
 
 impl fmt::Display for Listen {
@@ -204,6 +223,24 @@ mod tests {
                 error.contains("expected an address") && error.contains(&format!("{wrong:?}")),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn a_host_is_named_and_not_described() {
+        let check = |name: &str| check_hosts(&["a".to_owned(), name.to_owned()]).map_err(|e| e.to_string());
+        for name in ["web-1", "Metrics.Example.", "web_1", "10.1.2.3", "::1"] {
+            assert_eq!(check(name), Ok(()), "{name}");
+        }
+        for (wrong, why) in [
+            ("*", "DNS rebinding"),
+            ("*.example", "DNS rebinding"),
+            ("web-1:8000", "without scheme and port"),
+            ("http://web-1", "without scheme and port"),
+            ("", "without scheme and port"),
+        ] {
+            let error = check(wrong).unwrap_err();
+            assert!(error.contains(&format!("names {wrong:?}")) && error.contains(why), "{error}");
         }
     }
 

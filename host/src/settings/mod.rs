@@ -14,6 +14,7 @@ mod listen;
 mod plugins;
 pub(crate) mod push;
 mod route;
+mod seconds;
 
 pub(crate) use collectors::Collectors;
 pub(crate) use config::{Config, METRICS, Print};
@@ -21,5 +22,6 @@ pub(crate) use default::DEFAULT_TOML;
 pub(crate) use environment::check_environment;
 pub(crate) use explain::{Origin, Setting, explain};
 pub(crate) use limits::Limits;
-pub(crate) use listen::{Listen, address, is_opened};
+pub(crate) use listen::{Listen, address, is_host_name, is_opened};
 pub(crate) use plugins::{Plugins, Prefer};
+pub(crate) use seconds::Seconds;

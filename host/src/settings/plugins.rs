@@ -85,7 +85,7 @@ impl Plugins {
     pub(super) fn check_dirs(&self) -> Result<(), Error> {
         let Some(dir) = self.dir.iter().find(|dir| !dir.is_dir()) else { return Ok(()) };
         let dir = dir.display();
-        let error = Error::new(format!("--plugin-dir or [plugins] dir is {dir}, which is no folder"));
+        let error = Error::new(format!("--plugin-dir or [plugins] dir is {dir}, which is not a folder"));
         Err(error.hint(format!("mkdir {dir}, or leave it out")))
     }
 }
@@ -110,7 +110,7 @@ impl Config {
         };
         let close = names::did_you_mean(name, known.iter().copied());
         let who = self.who_chose();
-        Err(Error::new(format!("{who} names {name:?}, which is no plugin of this agent"))
+        Err(Error::new(format!("{who} names {name:?}, which is not a plugin of this agent"))
             .hint(format!("{close}known are: {}", known.join(", "))))
     }
 

@@ -6,12 +6,13 @@ pub(crate) use files::{certificates, secret};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use relink_core::{Context, Error};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use ureq::http::{HeaderName, HeaderValue, Uri};
+
+use super::Seconds;
 
 /// All queues together may not take more: they go over in the hand-over, and copying them is part of the pause.
 const LARGEST_QUEUES: usize = 32 << 20;
@@ -21,11 +22,11 @@ const LARGEST_QUEUES: usize = 32 << 20;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     /// Seconds from one collection to the next.
-    pub(crate) interval: f64,
+    pub(crate) interval: Seconds<15_000, 100, 3_600_000>,
     /// How many bytes of undelivered requests are kept for each target.
     pub(crate) queue_bytes: usize,
     /// Seconds that the last delivery may take when the agent ends.
-    pub(crate) flush_timeout: f64,
+    pub(crate) flush_timeout: Seconds<2_000, 0, 3_600_000>,
     /// Labels of all series, as a scraper would add them; `job` and `instance` have defaults.
     pub(crate) labels: BTreeMap<String, String>,
     /// `[[push.target]]`
@@ -46,18 +47,18 @@ pub(crate) struct Target {
     /// Where to post to.
     pub(crate) url: String,
     /// Seconds that a request may take.
-    #[serde(default = "seconds::<10>")]
-    pub(crate) timeout: f64,
+    #[serde(default)]
+    pub(crate) timeout: Seconds<10_000, 10, 3_600_000>,
     /// Seconds to wait before a failed request is sent again; doubled from one failure to the next.
-    #[serde(default = "seconds::<1>")]
-    pub(crate) min_backoff: f64,
+    #[serde(default)]
+    pub(crate) min_backoff: Seconds<1_000, 10, 3_600_000>,
     /// The longest that this wait becomes.
-    #[serde(default = "seconds::<30>")]
-    pub(crate) max_backoff: f64,
+    #[serde(default)]
+    pub(crate) max_backoff: Seconds<30_000, 10, 3_600_000>,
     /// Further headers of each request.
     #[serde(default, serialize_with = "names_only")]
     pub(crate) headers: BTreeMap<String, String>,
-    /// A file with a bearer token, read anew for each request.
+    /// A file with a bearer token, read again for each request.
     #[serde(default)]
     pub(crate) bearer_token_file: Option<PathBuf>,
     /// User and password.
@@ -73,7 +74,7 @@ pub(crate) struct Target {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BasicAuth {
     pub(crate) username: String,
-    /// A file with the password, read anew for each request.
+    /// A file with the password, read again for each request.
     pub(crate) password_file: PathBuf,
 }
 
@@ -96,16 +97,12 @@ fn names_only<S: Serializer>(headers: &BTreeMap<String, String>, to: S) -> Resul
     map.end()
 }
 
-fn seconds<const N: u32>() -> f64 {
-    f64::from(N)
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            interval: 15.0,
+            interval: Seconds::default(),
             queue_bytes: 4 << 20,
-            flush_timeout: 2.0,
+            flush_timeout: Seconds::default(),
             labels: BTreeMap::new(),
             targets: Vec::new(),
         }
@@ -113,11 +110,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The time from one collection to the next, in milliseconds.
-    pub(crate) fn interval_ms(&self) -> u64 {
-        (self.interval * 1000.0).round() as u64
-    }
-
     /// The labels of all series, the defaults included.
     pub(crate) fn all_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.labels.clone();
@@ -129,13 +121,6 @@ impl Settings {
     /// Whether all of it can be used.
     pub(crate) fn check(&self, origin: &str) -> Result<(), Error> {
         let problem = |what: String| Error::new(format!("{origin}: [push] {what}"));
-        for (key, value, least) in
-            [("interval", self.interval, 0.1), ("flush_timeout", self.flush_timeout, 0.0)]
-        {
-            if !(least..=3600.0).contains(&value) {
-                return Err(problem(format!("{key} is {value}, expected seconds from {least} to 3600")));
-            }
-        }
         if self.queue_bytes.saturating_mul(self.targets.len()) > LARGEST_QUEUES {
             let (bytes, targets) = (self.queue_bytes, self.targets.len());
             return Err(problem(format!(
@@ -171,7 +156,7 @@ fn bad_label(name: &str, value: &str) -> Option<&'static str> {
     if name.starts_with("__") {
         return Some("label names that begin with __ are Prometheus' own");
     }
-    value.is_empty().then_some("an empty label is none")
+    value.is_empty().then_some("a label can't be empty")
 }
 
 /// Headers that the protocol or the other settings determine.
@@ -204,35 +189,24 @@ impl Target {
             return Err(Error::new("url holds a password, which would be shown in logs")
                 .hint("use basic_auth = { username = \"…\", password_file = \"…\" }"));
         }
-        for (key, value) in
-            [("timeout", self.timeout), ("min_backoff", self.min_backoff), ("max_backoff", self.max_backoff)]
-        {
-            if !(0.01..=3600.0).contains(&value) {
-                return Err(Error::new(format!("{key} is {value}, expected seconds from 0.01 to 3600")));
-            }
-        }
-        if self.max_backoff < self.min_backoff {
-            let (min, max) = (self.min_backoff, self.max_backoff);
+        if *self.max_backoff < *self.min_backoff {
+            let (min, max) = (self.min_backoff.as_secs_f64(), self.max_backoff.as_secs_f64());
             return Err(Error::new(format!("max_backoff is {max}, less than min_backoff, which is {min}")));
         }
         for (name, value) in &self.headers {
             let known = HeaderName::try_from(name).context(format_args!("headers: {name:?}"))?;
             HeaderValue::try_from(value).context(format_args!("headers: the value of {name}"))?;
             if OWN_HEADERS.contains(&known.as_str()) {
-                return Err(Error::new(format!("headers: {name} is not for you to set"))
+                return Err(Error::new(format!("headers: {name} can't be set here"))
                     .hint("bearer_token_file and basic_auth make the header Authorization"));
             }
         }
         if self.bearer_token_file.is_some() && self.basic_auth.is_some() {
-            return Err(Error::new("both bearer_token_file and basic_auth, expected one of them"));
+            return Err(Error::new("bearer_token_file and basic_auth are both set, expected one of them"));
         }
         // A file that can't be used is better known at the start than from the log.
         self.ca_file.as_deref().map(certificates).transpose()?;
         self.authorization().map(drop)
-    }
-
-    pub(crate) fn timeout(&self) -> Duration {
-        Duration::from_secs_f64(self.timeout)
     }
 }
 
@@ -275,15 +249,15 @@ mod tests {
         };
         for (toml, words) in [
             ("intervall = 1".to_owned(), "unknown field `intervall`"),
-            ("interval = 0".to_owned(), "[push] interval is 0"),
+            ("interval = 0".to_owned(), "expected seconds from 0.1 to 3600"),
             ("queue_bytes = 99999999\n".to_owned() + &target(""), "queue_bytes is 99999999"),
             ("[labels]\n\"a-b\" = \"c\"".to_owned(), "labels: a-b"),
-            ("[labels]\njob = \"\"".to_owned(), "an empty label is none"),
+            ("[labels]\njob = \"\"".to_owned(), "a label can't be empty"),
             ("[labels]\n__name__ = \"a\"".to_owned(), "Prometheus' own"),
             ("[[target]]\nkind = \"otlp\"".to_owned(), "missing field `url`"),
             ("[[target]]\nkind = \"graphite\"\nurl = \"\"".to_owned(), "`remote_write`"),
             (target("headrs = 1"), "unknown field `headrs`"),
-            (target("timeout = 0"), "timeout is 0"),
+            (target("timeout = 0"), "expected seconds from 0.01 to 3600"),
             (target("max_backoff = 0.5"), "less than min_backoff"),
             (target("headers = { Authorization = \"x\" }"), "headers: Authorization"),
             (target("headers = { \"a b\" = \"x\" }"), "headers: \"a b\""),

@@ -14,7 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use relink_core::Kind;
 
-pub use self::past::{Past, PastFamily};
+pub(crate) use self::past::{Past, PastFamily};
 use self::table::SeriesTable;
 use super::snapshot::{Layout, Snapshot};
 
@@ -22,7 +22,7 @@ use super::snapshot::{Layout, Snapshot};
 const CHUNK: usize = 60;
 
 /// The recent snapshots.
-pub struct History {
+pub(crate) struct History {
     span_ms: u64,
     budget: usize,
     chunks: VecDeque<Chunk>,
@@ -62,20 +62,9 @@ enum Rows {
     Packed(Box<[u8]>),
 }
 
-/// From where on points are wanted.
-#[derive(Clone, Copy, Debug)]
-pub enum Since {
-    /// All that there are.
-    Start,
-    /// Later than this, in milliseconds since 1970.
-    Time(u64),
-    /// Of snapshots after the one with this number.
-    Id(u64),
-}
-
 /// The recent past of one series.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Series {
+pub(crate) struct Series {
     /// How its values behave.
     pub kind: Kind,
     /// Its labels.
@@ -86,7 +75,7 @@ pub struct Series {
 
 impl History {
     /// An empty history that reaches back `span` and takes about `memory_budget` bytes at most.
-    pub fn new(span: Duration, memory_budget: usize) -> Self {
+    pub(crate) fn new(span: Duration, memory_budget: usize) -> Self {
         History {
             span_ms: u64::try_from(span.as_millis()).unwrap_or(u64::MAX),
             budget: memory_budget,
@@ -101,7 +90,7 @@ impl History {
 
     /// Adds a snapshot and forgets what is too old or too much. Costs the same however long the history is; a
     /// minute's worth is packed at once.
-    pub fn push(&mut self, snapshot: &Snapshot) {
+    pub(crate) fn push(&mut self, snapshot: &Snapshot) {
         let since_1970 = snapshot.taken.duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
         // Chunks are forgotten as a whole, so each is kept short against the span, and against the budget below. After
@@ -131,37 +120,38 @@ impl History {
     }
 
     /// The number of the newest snapshot; they are numbered from 1 without a gap, also over a re-exec.
-    pub fn last_id(&self) -> u64 {
+    pub(crate) fn last_id(&self) -> u64 {
         self.next_id - 1
     }
 
     /// When the newest snapshot was taken, in milliseconds since 1970.
-    pub fn last_time_ms(&self) -> Option<u64> {
+    pub(crate) fn last_time_ms(&self) -> Option<u64> {
         let newest = self.open.times.last();
         newest.or_else(|| self.chunks.back().and_then(|chunk| chunk.times.last())).copied()
     }
 
     /// How many snapshots there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.times.len()).sum::<usize>() + self.open.times.len()
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// About how much memory the history takes.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.table_bytes + self.chunk_bytes
     }
 
-    /// The series of a family that have all of these labels, with their points since then; oldest first.
-    pub fn series(&self, family: &str, labels: &[(&str, &str)], since: Since) -> Vec<Series> {
+    /// The series of a family that have all of these labels, with their points; oldest first. `after` a time, in milliseconds
+    /// since 1970, where one is given.
+    pub(crate) fn series(&self, family: &str, labels: &[(&str, &str)], after: Option<u64>) -> Vec<Series> {
         let mut found: Vec<Series> = Vec::new();
         let mut known: HashMap<Vec<(String, String)>, usize> = HashMap::new();
         for chunk in self.chunks.iter().chain([&self.open]) {
-            let wanted = chunk.wanted(since);
+            let wanted = chunk.wanted(after);
             for block in chunk.blocks.iter().filter(|block| block.present & wanted != 0) {
                 let places = block.table.places(family, labels);
                 block.columns(&places, |place, column| {
@@ -181,10 +171,10 @@ impl History {
     }
 
     /// How many points [`History::series`] would give.
-    pub fn count(&self, family: &str, labels: &[(&str, &str)], since: Since) -> usize {
+    pub(crate) fn count(&self, family: &str, labels: &[(&str, &str)], after: Option<u64>) -> usize {
         let chunks = self.chunks.iter().chain([&self.open]);
         let counts = chunks.flat_map(|chunk| {
-            let wanted = chunk.wanted(since);
+            let wanted = chunk.wanted(after);
             let blocks = chunk.blocks.iter().filter(move |block| block.present & wanted != 0);
             blocks.map(move |block| {
                 block.table.places(family, labels).len() * (block.present & wanted).count_ones() as usize
@@ -194,7 +184,7 @@ impl History {
     }
 
     /// Whether a plugin had a family of this name.
-    pub fn has_family(&self, family: &str) -> bool {
+    pub(crate) fn has_family(&self, family: &str) -> bool {
         let mut blocks = self.chunks.iter().chain([&self.open]).flat_map(|chunk| &chunk.blocks);
         blocks.any(|block| block.table.has_family(family))
     }
@@ -307,12 +297,9 @@ impl Chunk {
     }
 
     /// Which snapshots are asked for, a bit each.
-    fn wanted(&self, since: Since) -> u64 {
-        let entries = self.times.iter().enumerate().filter(|&(entry, &time)| match since {
-            Since::Start => true,
-            Since::Time(after) => time > after,
-            Since::Id(after) => self.first_id + entry as u64 > after,
-        });
+    fn wanted(&self, after: Option<u64>) -> u64 {
+        let entries =
+            self.times.iter().enumerate().filter(|(_, time)| after.is_none_or(|after| **time > after));
         entries.fold(0, |bits, (entry, _)| bits | 1 << entry)
     }
 }

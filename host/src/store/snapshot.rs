@@ -4,13 +4,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use relink_core::{Error, SeriesSet};
-use relink_exposition::Expositions;
+use relink_core::{Error, Samples, SeriesSet};
+use relink_exposition::{Expositions, Texts};
 
 use super::lines::Lines;
 
 /// One collection: a reading a collector, immutable once made, shared by all who asked for it.
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// When the collection ended.
     pub taken: SystemTime,
     /// The readings, sorted by the collectors' names; the agent's own stands last.
@@ -21,7 +21,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// A snapshot of these readings, taken now.
-    pub fn new(readings: Vec<Reading>) -> Self {
+    pub(crate) fn new(readings: Vec<Reading>) -> Self {
         Snapshot { taken: SystemTime::now(), readings, bodies: Default::default() }
     }
 
@@ -31,14 +31,14 @@ impl Snapshot {
     }
 
     /// The reading of a collector.
-    pub fn reading(&self, collector: &str) -> Option<&Reading> {
+    pub(crate) fn reading(&self, collector: &str) -> Option<&Reading> {
         self.readings.iter().find(|reading| reading.collector == collector)
     }
 }
 
 /// What one collector said in one collection.
 #[derive(Clone)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// The collector's name.
     pub collector: &'static str,
     /// How long it took.
@@ -51,7 +51,7 @@ pub struct Reading {
 
 /// What a collector left out, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LeftOut {
+pub(crate) struct LeftOut {
     /// How often it warned of something that it passed over or could not read.
     pub warned: u64,
     /// How many samples were beyond its limit.
@@ -60,7 +60,7 @@ pub struct LeftOut {
 
 /// Samples: the series and a value for each.
 #[derive(Clone)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// Which series, shared by all frames that have the same.
     pub layout: Arc<Layout>,
     /// The values, by place: see [`SeriesSet::places`].
@@ -68,8 +68,23 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// What was collected. The layout is the `last` one where the series are the same: to check, sort and render one costs
+    /// more than all else of a collection.
+    pub(crate) fn of(samples: &mut Samples, last: &mut Option<Arc<Layout>>) -> Result<Self, Error> {
+        let known = last.as_ref().filter(|known| samples.has_series_of(&known.series));
+        let texts = Texts::of(samples);
+        let layout = match known {
+            Some(known) if texts.as_ref().is_none_or(|texts| texts.are(&known.texts)) => Arc::clone(known),
+            _ => {
+                let texts = texts.map(|texts| texts.merged()).unwrap_or_default();
+                Arc::clone(last.insert(Arc::new(Layout::new(samples.series_set()?, texts))))
+            }
+        };
+        Ok(Frame { layout, values: samples.values().into() })
+    }
+
     /// How many samples there are, those of families that are known only at run time included.
-    pub fn samples(&self) -> usize {
+    pub(crate) fn samples(&self) -> usize {
         self.values.len() + self.layout.texts.series()
     }
 }
@@ -78,7 +93,7 @@ impl Frame {
 ///
 /// Series seldom change from one collection to the next. Names, labels and their escapes are therefore rendered
 /// once for a layout, and a scrape only puts the numbers in between.
-pub struct Layout {
+pub(crate) struct Layout {
     /// The series of declared families.
     pub series: SeriesSet,
     /// The families that are known only at run time, with their samples: until a text changes, their values do not.
@@ -88,13 +103,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout of these series, without texts.
-    pub fn new(series: SeriesSet) -> Self {
-        Layout::with_texts(series, Expositions::default())
-    }
-
     /// The layout of these series and texts.
-    pub fn with_texts(series: SeriesSet, texts: Expositions) -> Self {
+    pub(crate) fn new(series: SeriesSet, texts: Expositions) -> Self {
         Layout { series, texts, prometheus: OnceLock::new(), openmetrics: OnceLock::new() }
     }
 }

@@ -41,7 +41,7 @@ fn fault() -> Option<String> {
     Some(words.trim().strip_prefix(phase)?.to_owned())
 }
 
-/// A counter that begins anew in each image.
+/// A counter that begins again in each image.
 mod counter {
     use relink_core::{Collector, Error, Family, Paths, Samples, register_linked};
 

@@ -114,7 +114,7 @@ impl Filesystem {
         Ok(())
     }
 
-    /// Makes the mounts anew from mountinfo; those that were there before keep their helpers.
+    /// Makes the mounts again from mountinfo; those that were there before keep their helpers.
     fn take(&mut self, lines: Vec<Line>) {
         let mut before: HashMap<u32, Mount> = self.mounts.drain(..).map(|old| (old.line.id, old)).collect();
         let mut places = HashMap::new();
@@ -165,7 +165,7 @@ impl Filesystem {
         match self.helpers.start(path.to_owned()) {
             Ok(helper) => Asker::Helper(helper),
             Err(_) => {
-                // The next collection takes the mounts anew, and tries again.
+                // The next collection takes the mounts again, and tries again.
                 self.mountinfo.forget();
                 Asker::Nobody
             }

@@ -25,7 +25,7 @@ pub(crate) fn ask(path: &Path) -> Answer {
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The greatest age of an answer that is shown: for as long Prometheus, too, takes a sample for the present. It matters
-/// where collections are rare; others ask anew long before.
+/// where collections are rare; others ask again long before.
 const FRESH: Duration = Duration::from_secs(300);
 
 /// A thread that asks one file system.
@@ -250,7 +250,7 @@ mod tests {
         helpers.sender.send((7, Err(Errno::IO), helper.asked.unwrap())).unwrap();
         let sender = helpers.sender.clone();
         helpers.ask_all(&mut [&mut helper], || {
-            inbox.try_recv().expect("asked anew");
+            inbox.try_recv().expect("asked again");
             sender.send((7, Err(Errno::NXIO), Instant::now())).unwrap();
         });
         assert_eq!(

@@ -8,7 +8,7 @@ use super::source::code;
 
 /// The rooms, from the ground up.
 const FLOORS: [&[&str]; 9] = [
-    &["duration", "journal", "memory", "names", "store", "systemd", "telemetry"],
+    &["duration", "journal", "lock", "memory", "names", "store", "systemd", "telemetry"],
     &["access", "expose", "failure"],
     &["settings"],
     &["plugins", "serve"],

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 
-use super::lane::{Lane, Look, Tally};
+use super::lane::{Lane, LaneState, Tally};
 use super::queue::Batch;
 use super::series::Series;
 use crate::settings::push::Kind;
@@ -19,7 +19,7 @@ use crate::settings::push::Kind;
 const FORMAT: u32 = 1;
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Carried {
+pub(super) struct CarriedPush {
     #[prost(uint32, tag = "1")]
     format: u32,
     /// When the last collection was due, in milliseconds since 1970.
@@ -68,15 +68,15 @@ struct CarriedBatch {
     samples: u32,
 }
 
-impl Carried {
+impl CarriedPush {
     pub(super) fn new(last: u64, live: Vec<Series>) -> Self {
-        Carried { format: FORMAT, last, live, written: super::unix_ms(), ..Carried::default() }
+        CarriedPush { format: FORMAT, last, live, written: super::unix_ms(), ..CarriedPush::default() }
     }
 
     /// Adds a target as it is now.
     pub(super) fn add(&mut self, lane: &Lane, known: &mut HashMap<*const u8, u32>) {
-        let look = lane.look();
-        let queue = look.batches.into_iter().map(|batch| {
+        let now = lane.current();
+        let queue = now.batches.into_iter().map(|batch| {
             let body = *known.entry(batch.body.as_ptr()).or_insert_with(|| {
                 self.bodies.push(batch.body.clone());
                 self.bodies.len() as u32 - 1
@@ -84,14 +84,14 @@ impl Carried {
             CarriedBatch { body, samples: batch.samples }
         });
         let queue = queue.collect();
-        let wait = u64::try_from(look.wait.as_millis()).unwrap_or(0);
+        let wait = u64::try_from(now.wait.as_millis()).unwrap_or(0);
         let (name, otlp) = (lane.name.clone(), lane.kind == Kind::Otlp);
-        self.lanes.push(CarriedLane { name, otlp, tally: Some(look.tally), queue, wait });
+        self.lanes.push(CarriedLane { name, otlp, tally: Some(now.tally), queue, wait });
     }
 
     /// What another image has written.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
-        let carried = Carried::decode(bytes).map_err(|error| format!("it is damaged: {error}"))?;
+        let carried = CarriedPush::decode(bytes).map_err(|error| format!("it is damaged: {error}"))?;
         if carried.format != FORMAT {
             return Err(format!("of format {}, this image reads {FORMAT}", carried.format));
         }
@@ -104,7 +104,7 @@ impl Carried {
     }
 
     /// Takes out what belongs to a target.
-    pub(super) fn take(&mut self, name: &str, kind: Kind) -> Option<Look> {
+    pub(super) fn take(&mut self, name: &str, kind: Kind) -> Option<LaneState> {
         let is_it = |lane: &CarriedLane| lane.name == name && lane.otlp == (kind == Kind::Otlp);
         let lane = self.lanes.swap_remove(self.lanes.iter().position(is_it)?);
         let batch = |queued: &CarriedBatch| Batch {
@@ -112,7 +112,7 @@ impl Carried {
             samples: queued.samples,
         };
         let passed = super::unix_ms().saturating_sub(self.written);
-        Some(Look {
+        Some(LaneState {
             tally: lane.tally.unwrap_or_default(),
             batches: lane.queue.iter().map(batch).collect(),
             wait: Duration::from_millis(lane.wait.saturating_sub(passed)),
@@ -139,12 +139,12 @@ mod tests {
         Lane::new(&settings.targets[0], 1 << 20).unwrap()
     }
 
-    fn sample() -> (Carried, Vec<Batch>) {
+    fn sample() -> (CarriedPush, Vec<Batch>) {
         let batches: Vec<_> = (0..3_u8)
             .map(|number| Batch { body: vec![number; 1000].into(), samples: u32::from(number) + 1 })
             .collect();
         let series = Series { name: "m".into(), counts: true, labels: Vec::new() };
-        let mut carried = Carried::new(5, vec![series]);
+        let mut carried = CarriedPush::new(5, vec![series]);
         let mut known = HashMap::new();
         for (kind, name) in [("remote_write", "a"), ("remote_write", "b"), ("otlp", "c")] {
             let lane = lane(kind, name);
@@ -160,9 +160,9 @@ mod tests {
         let (carried, batches) = sample();
         let bytes = carried.encode_to_vec();
         assert!(bytes.len() < 3 * 1000 + 200, "{}", bytes.len());
-        let mut read = Carried::read(&bytes).unwrap();
+        let mut read = CarriedPush::read(&bytes).unwrap();
         assert_eq!(read, carried);
-        assert_eq!(read.take("a", Kind::Otlp).map(|look| look.batches), None, "another protocol");
+        assert_eq!(read.take("a", Kind::Otlp).map(|taken| taken.batches), None, "another protocol");
         assert_eq!(read.take("a", Kind::RemoteWrite).unwrap().batches, batches);
         assert_eq!(read.take("b", Kind::RemoteWrite).unwrap().batches, batches[1..]);
         assert_eq!(read.left().collect::<Vec<_>>(), [("c", 3)]);
@@ -173,21 +173,21 @@ mod tests {
         let lane = lane("otlp", "c");
         let tally = Tally { sent: 7, failures: 2, ..Tally::default() };
         let wait = Duration::from_secs(100);
-        lane.take_over(Look { tally, batches: sample().1, wait });
-        let mut carried = Carried::new(0, Vec::new());
+        lane.take_over(LaneState { tally, batches: sample().1, wait });
+        let mut carried = CarriedPush::new(0, Vec::new());
         carried.add(&lane, &mut HashMap::new());
-        let look = Carried::read(&carried.encode_to_vec()).unwrap().take("c", Kind::Otlp).unwrap();
-        assert_eq!((look.tally, look.batches.len()), (tally, 3));
-        assert!(look.wait > Duration::from_secs(90) && look.wait <= wait, "{:?}", look.wait);
+        let taken = CarriedPush::read(&carried.encode_to_vec()).unwrap().take("c", Kind::Otlp).unwrap();
+        assert_eq!((taken.tally, taken.batches.len()), (tally, 3));
+        assert!(taken.wait > Duration::from_secs(90) && taken.wait <= wait, "{:?}", taken.wait);
         assert_eq!(lane.figures(), (tally, 3, 3000));
     }
 
     #[test]
     fn damaged_bytes_are_refused_and_never_harm() {
         let bytes = sample().0.encode_to_vec();
-        assert!(Carried::read(b"").unwrap_err().contains("format 0"));
+        assert!(CarriedPush::read(b"").unwrap_err().contains("format 0"));
         let try_all = |bytes: &[u8]| {
-            if let Ok(mut read) = Carried::read(bytes) {
+            if let Ok(mut read) = CarriedPush::read(bytes) {
                 for name in ["a", "b", "c"] {
                     read.take(name, Kind::RemoteWrite);
                 }
@@ -212,12 +212,12 @@ mod tests {
             lane.push(Batch { body: vec![number as u8; 10_000].into(), samples: 500 });
         }
         let start = Instant::now();
-        let mut carried = Carried::new(5, Vec::new());
+        let mut carried = CarriedPush::new(5, Vec::new());
         carried.add(&lane, &mut HashMap::new());
         let bytes = carried.encode_to_vec();
         println!("{} bytes written in {:?}", bytes.len(), start.elapsed());
         let start = Instant::now();
-        Carried::read(&bytes).unwrap();
+        CarriedPush::read(&bytes).unwrap();
         println!("read in {:?}", start.elapsed());
     }
 }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use relink_core::Error;
+use ureq::config::ConfigBuilder;
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::typestate::AgentScope;
 
 use super::queue::Outcome;
 use super::{otlp, remote_write};
@@ -37,17 +39,11 @@ pub(super) struct Answer {
 
 impl Client {
     pub(super) fn new(target: &Target) -> Result<Self, Error> {
-        let config = ureq::Agent::config_builder()
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .user_agent(concat!("relink/", env!("CARGO_PKG_VERSION")))
-            .timeout_global(Some(target.timeout()))
+        let config = client(target.ca_file.as_deref())?
+            .timeout_global(Some(*target.timeout))
             // Longer than most intervals, and shorter than a receiver keeps an idle connection.
             .max_idle_age(Duration::from_secs(50))
-            .max_idle_connections(1)
-            .tls_config(tls(target.ca_file.as_deref())?);
+            .max_idle_connections(1);
         Ok(Client { agent: config.build().new_agent(), target: target.clone() })
     }
 
@@ -77,14 +73,22 @@ impl Client {
     }
 }
 
-/// TLS that trusts who has signed these certificates, or else whom the machine trusts.
-pub(crate) fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, Error> {
+/// A client that asks whom it was told to ask, and takes what that says. It trusts who has signed these certificates, or
+/// else whom the machine trusts.
+pub(crate) fn client(ca_file: Option<&Path>) -> Result<ConfigBuilder<AgentScope>, Error> {
     let roots = match ca_file {
         Some(file) => RootCerts::new_with_certs(&certificates(file)?),
         None => RootCerts::PlatformVerifier,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build())
+    let tls = TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build();
+    Ok(ureq::Agent::config_builder()
+        .proxy(None)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .user_agent(concat!("relink/", env!("CARGO_PKG_VERSION")))
+        .tls_config(tls))
 }
 
 /// The time of a `Retry-After`: seconds, or a date. One that has passed is 0; what is neither says nothing.

@@ -4,6 +4,8 @@
 //! other evenly also over a reload or a restart, and many agents do not all push at the same moment. What the samples
 //! are stamped with is the time at which their collection was due, as the next image would stamp them too.
 
+use std::time::Duration;
+
 /// When collections are due. All times are in milliseconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Due {
@@ -12,8 +14,8 @@ pub(super) struct Due {
 }
 
 impl Due {
-    pub(super) fn new(interval: u64, instance: &str) -> Self {
-        let interval = interval.max(1);
+    pub(super) fn new(interval: Duration, instance: &str) -> Self {
+        let interval = interval.as_millis() as u64;
         Due { interval, offset: u64::from(crc32fast::hash(instance.as_bytes())) % interval }
     }
 
@@ -68,7 +70,7 @@ mod tests {
 
     #[test]
     fn instances_are_spread() {
-        let offsets = ["a", "b", "c"].map(|name| Due::new(15_000, name).offset);
+        let offsets = ["a", "b", "c"].map(|name| Due::new(Duration::from_secs(15), name).offset);
         assert!(offsets[0] != offsets[1] && offsets[1] != offsets[2], "{offsets:?}");
         assert!(offsets.iter().all(|&offset| offset < 15_000));
     }

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use relink_core::{Context, Error};
 use tokio::sync::watch;
@@ -10,6 +10,8 @@ use tokio::sync::watch;
 use super::client::{Answer, Client};
 use super::otlp;
 use super::queue::{Batch, Next, Outcome, Queue};
+use crate::journal::unix_seconds;
+use crate::lock::lock;
 use crate::settings::push::{Kind, Target};
 
 /// One target.
@@ -70,7 +72,7 @@ pub(super) struct Tally {
 
 /// A lane at one moment, for `/metrics` and the hand-over.
 #[derive(Default)]
-pub(super) struct Look {
+pub(super) struct LaneState {
     pub(super) tally: Tally,
     pub(super) batches: Vec<Batch>,
     /// How long the target has to be left alone still.
@@ -79,8 +81,7 @@ pub(super) struct Look {
 
 impl Lane {
     pub(super) fn new(target: &Target, queue_bytes: usize) -> Result<Self, Error> {
-        let seconds = Duration::from_secs_f64;
-        let queue = Queue::new(queue_bytes, seconds(target.min_backoff), seconds(target.max_backoff));
+        let queue = Queue::new(queue_bytes, *target.min_backoff, *target.max_backoff);
         Ok(Lane {
             name: target.name(),
             kind: target.kind,
@@ -92,14 +93,14 @@ impl Lane {
     }
 
     /// Goes on where the image before was.
-    pub(super) fn take_over(&self, look: Look) {
+    pub(super) fn take_over(&self, inherited: LaneState) {
         let mut state = self.lock();
-        state.tally = look.tally;
-        if !look.wait.is_zero() {
-            state.queue.wait_until(Instant::now() + look.wait);
+        state.tally = inherited.tally;
+        if !inherited.wait.is_zero() {
+            state.queue.wait_until(Instant::now() + inherited.wait);
         }
         drop(state);
-        look.batches.into_iter().for_each(|batch| self.push(batch));
+        inherited.batches.into_iter().for_each(|batch| self.push(batch));
     }
 
     /// Starts the thread that sends.
@@ -127,10 +128,10 @@ impl Lane {
         self.wake.notify_one();
     }
 
-    pub(super) fn look(&self) -> Look {
+    pub(super) fn current(&self) -> LaneState {
         let state = self.lock();
         let wait = state.queue.not_before().map(|until| until.saturating_duration_since(Instant::now()));
-        Look {
+        LaneState {
             tally: state.tally,
             batches: state.queue.batches().cloned().collect(),
             wait: wait.unwrap_or_default(),
@@ -255,26 +256,25 @@ impl Lane {
         }
         let (name, waiting) = (&self.name, state.queue.len());
         match outcome {
-            Outcome::Delivered => tracing::warn!("push to {name}: delivers again, {waiting} requests wait"),
-            Outcome::Refused => tracing::warn!("push to {name}: refused, and dropped: {}", words()),
-            Outcome::Failed { .. } => tracing::warn!("push to {name}: will be tried again: {}", words()),
+            Outcome::Delivered => tracing::warn!("push to {name} works again; {waiting} requests wait"),
+            Outcome::Refused => {
+                tracing::warn!("push to {name}: a request was refused and is dropped: {}", words())
+            }
+            Outcome::Failed { .. } => {
+                tracing::warn!("push to {name} failed and will be tried again: {}", words())
+            }
         }
         state.told = now;
     }
 
-    /// Whole after each statement, so a panic of another thread does not matter.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
 /// From 0 to 1. std's maps are seeded by chance, which is all the chance that is needed here.
 fn random() -> f64 {
     RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
-}
-
-fn unix_seconds() -> f64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 #[cfg(test)]

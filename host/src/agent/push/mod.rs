@@ -6,7 +6,7 @@
 //! queue's bound of memory, and nobody else anything.
 //!
 //! The agent speaks for itself as a scraper would speak for it: with labels `job` and `instance`, with `up`, and with
-//! an end ([`series::Live`]) for each series that is there no more.
+//! an end ([`series::LiveSeries`]) for each series that is there no more.
 
 mod carry;
 mod client;
@@ -19,20 +19,21 @@ mod report;
 mod series;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use prost::Message;
 use relink_core::Error;
 
-use self::carry::Carried;
-pub(crate) use self::client::tls;
+use self::carry::CarriedPush;
+pub(crate) use self::client::client;
 use self::due::Due;
 use self::lane::Lane;
 use self::otlp::Origin;
 use self::queue::Batch;
-use self::series::{Live, Metric};
+use self::series::{LiveSeries, Metric};
 use crate::agent::Agent;
+use crate::lock::lock;
 use crate::settings::push::{Kind, Settings};
 
 /// How long a reload waits for the answers to requests on their way. Serving goes on meanwhile.
@@ -55,7 +56,7 @@ struct State {
     /// When the last collection that is queued was due, in milliseconds since 1970.
     last: u64,
     /// The series in it.
-    live: Live,
+    live: LiveSeries,
     /// The ends of all series are queued; nothing may follow.
     ended: bool,
 }
@@ -65,43 +66,47 @@ impl Push {
     pub(crate) fn new(settings: &Settings, handed: Option<&[u8]>) -> Result<Option<Arc<Self>>, Error> {
         if settings.targets.is_empty() {
             if handed.is_some() {
-                tracing::warn!("push is configured no more; what was not delivered is dropped");
+                tracing::warn!("push is no longer configured; what was not delivered is dropped");
             }
             return Ok(None);
         }
-        let mut carried = match handed.map(Carried::read) {
+        let mut carried = match handed.map(CarriedPush::read) {
             Some(Ok(carried)) => carried,
             Some(Err(why)) => {
                 tracing::warn!("the push queues that were handed over are lost: {why}");
-                let mut carried = Carried::new(0, Vec::new());
+                let mut carried = CarriedPush::new(0, Vec::new());
                 carried.lost = 1;
                 carried
             }
-            None => Carried::new(0, Vec::new()),
+            None => CarriedPush::new(0, Vec::new()),
         };
         let mut lanes = Vec::new();
         for target in &settings.targets {
             let lane = Lane::new(target, settings.queue_bytes)?;
-            if let Some(look) = carried.take(&lane.name, lane.kind) {
-                lane.take_over(look);
+            if let Some(inherited) = carried.take(&lane.name, lane.kind) {
+                lane.take_over(inherited);
             }
             lanes.push(Arc::new(lane));
         }
         for (name, requests) in carried.left().filter(|(_, requests)| *requests > 0) {
-            tracing::warn!("push to {name} is configured no more; its {requests} requests are dropped");
+            tracing::warn!("push to {name} is no longer configured; its {requests} requests are dropped");
         }
         let labels = settings.all_labels();
         let began = if carried.began == 0 { unix_ms() } else { carried.began };
         let booted = if carried.booted == 0 { booted_ms().unwrap_or(began) } else { carried.booted };
         Ok(Some(Arc::new(Push {
-            interval: Duration::from_millis(settings.interval_ms()),
-            flush_timeout: Duration::from_secs_f64(settings.flush_timeout),
-            due: Due::new(settings.interval_ms(), &labels["instance"]),
+            interval: *settings.interval,
+            flush_timeout: *settings.flush_timeout,
+            due: Due::new(*settings.interval, &labels["instance"]),
             origin: Origin { host: crate::settings::push::host_name(), booted, began },
             labels,
             lanes,
             lost: carried.lost,
-            state: Mutex::new(State { last: carried.last, live: Live::inherit(carried.live), ended: false }),
+            state: Mutex::new(State {
+                last: carried.last,
+                live: LiveSeries::inherit(carried.live),
+                ended: false,
+            }),
         })))
     }
 
@@ -131,7 +136,7 @@ impl Push {
 
     async fn collect(self: &Arc<Self>, agent: &Agent, due: u64) {
         let began = Instant::now();
-        let deadline = began + agent.config.collect_timeout().min(self.interval);
+        let deadline = began + agent.config.collect.timeout.min(self.interval);
         let snapshot = agent.scheduler.collect(&agent.scheduler.everything(), deadline).await;
         let seconds = began.elapsed().as_secs_f64();
         let (live, gone) = self.lock().live.after(&snapshot);
@@ -149,7 +154,7 @@ impl Push {
         }
     }
 
-    fn enqueue(&self, encoded: Encoded, due: u64, live: Live) {
+    fn enqueue(&self, encoded: Encoded, due: u64, live: LiveSeries) {
         let mut state = self.lock();
         if !state.ended {
             state.last = due;
@@ -196,7 +201,7 @@ impl Push {
     /// What the next image needs to go on.
     pub(crate) fn carry(&self) -> Vec<u8> {
         let state = self.lock();
-        let mut carried = Carried::new(state.last, state.live.all());
+        let mut carried = CarriedPush::new(state.last, state.live.all());
         (carried.booted, carried.began, carried.lost) = (self.origin.booted, self.origin.began, self.lost);
         let mut known = HashMap::new();
         for lane in &self.lanes {
@@ -229,9 +234,8 @@ impl Push {
         }
     }
 
-    /// Whole after each statement, so a panic of another thread does not matter.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
@@ -277,6 +281,7 @@ fn booted_ms() -> Option<u64> {
 mod tests {
     use super::series::tests::{layout, snapshot};
     use super::*;
+    use crate::settings::Seconds;
 
     fn push(handed: Option<&[u8]>) -> Arc<Push> {
         let target = |kind: &str, port: u16| {
@@ -313,11 +318,11 @@ mod tests {
         let new = push(Some(&bytes));
         assert_eq!((lengths(&new), new.lock().last, new.lost), (vec![2, 2, 2], 6000, 0));
         assert_eq!(new.lock().live.all(), old.lock().live.all());
-        let bodies = |push: &Push| push.lanes.iter().map(|lane| lane.look().batches).collect::<Vec<_>>();
+        let bodies = |push: &Push| push.lanes.iter().map(|lane| lane.current().batches).collect::<Vec<_>>();
         assert_eq!(bodies(&new), bodies(&old));
         // Seven series and the end of one.
         collect(&new, 2, 7000);
-        assert_eq!(new.lanes[0].look().batches[2].samples, 7);
+        assert_eq!(new.lanes[0].current().batches[2].samples, 7);
 
         for damaged in [&b""[..], &bytes[..bytes.len() / 2]] {
             let new = push(Some(damaged));
@@ -330,7 +335,7 @@ mod tests {
     async fn at_the_end_all_series_end_and_nothing_follows() {
         let mut settings: Settings =
             toml::from_str("[[target]]\nkind = \"otlp\"\nurl = \"http://127.0.0.1:1/\"\n").unwrap();
-        settings.flush_timeout = 0.01;
+        settings.flush_timeout = Seconds::ms(10);
         let push = Push::new(&settings, None).unwrap().unwrap();
         push.finish().await;
         assert_eq!(lengths(&push), [0], "nothing was live");
@@ -338,7 +343,7 @@ mod tests {
         collect(&push, 2, 5000);
         push.finish().await;
         collect(&push, 2, 6000);
-        let batches = push.lanes[0].look().batches;
+        let batches = push.lanes[0].current().batches;
         assert_eq!(batches.iter().map(|batch| batch.samples).collect::<Vec<_>>(), [6, 6]);
     }
 }

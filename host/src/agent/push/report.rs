@@ -3,10 +3,10 @@
 use relink_core::Samples;
 
 use super::Push;
-use crate::own::Report;
+use crate::own::SelfReport;
 use crate::own::push::{DROPPED, FAILED, LAST_SUCCESS, LOST, QUEUE_BYTES, QUEUE_LENGTH, RETRIED, SENT};
 
-impl Report for Push {
+impl SelfReport for Push {
     fn report(&self, out: &mut Samples) {
         for lane in &self.lanes {
             let (tally, length, bytes) = lane.figures();

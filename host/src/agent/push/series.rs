@@ -109,7 +109,7 @@ fn add_runtime(metrics: &mut Vec<Metric>, family: RuntimeFamily<'_>) {
     }
 }
 
-/// Adds the ends of series, each to its metric, so that a metric stands there once.
+/// Adds the ends of series, each to its metric, so that a metric appears once.
 pub(super) fn end(metrics: &mut Vec<Metric>, ended: Vec<Series>) {
     if ended.is_empty() {
         return;
@@ -148,30 +148,32 @@ fn own_labels<'a>(family: &Family, values: impl Iterator<Item = &'a str>) -> Vec
     labels.map(label).collect()
 }
 
-/// The series that the last collection had.
+/// The series that the last collection had. A receiver shows a series that is no longer sent for five minutes more, so
+/// each that goes is ended by name; to know which went, it takes those that were.
 #[derive(Default)]
-pub(super) struct Live {
+pub(super) struct LiveSeries {
     layouts: Vec<Arc<Layout>>,
     /// Those of the image before, until this one has collected.
     inherited: Vec<Series>,
     any: bool,
 }
 
-impl Live {
+impl LiveSeries {
     /// What the image before left.
     pub(super) fn inherit(inherited: Vec<Series>) -> Self {
-        Live { any: !inherited.is_empty(), inherited, layouts: Vec::new() }
+        LiveSeries { any: !inherited.is_empty(), inherited, layouts: Vec::new() }
     }
 
     /// What is live after this collection, and the series that it has no more. Series seldom change, and a layout that
     /// is the same is shared, so that this costs nothing in most cases.
-    pub(super) fn after(&self, snapshot: &Snapshot) -> (Live, Vec<Series>) {
+    pub(super) fn after(&self, snapshot: &Snapshot) -> (LiveSeries, Vec<Series>) {
         let frames = snapshot.readings.iter().filter_map(|reading| reading.result.as_ref().ok());
         let layouts: Vec<_> = frames.map(|frame| Arc::clone(&frame.layout)).collect();
+        // Inherited ones are names without a layout, and no layout can be told to be the same as they are.
         let is_same = self.inherited.is_empty()
             && layouts.len() == self.layouts.len()
             && layouts.iter().zip(&self.layouts).all(|(a, b)| Arc::ptr_eq(a, b));
-        let next = Live { layouts, inherited: Vec::new(), any: true };
+        let next = LiveSeries { layouts, inherited: Vec::new(), any: true };
         if is_same {
             return (next, Vec::new());
         }
@@ -246,7 +248,7 @@ pub(super) mod tests {
             samples.push(&BUSY, [&cpu.to_string(), "idle", ""], 0.0);
         }
         samples.push(&LOAD, [], 0.0);
-        Arc::new(Layout::new(samples.series_set().unwrap()))
+        Arc::new(Layout::new(samples.series_set().unwrap(), Default::default()))
     }
 
     fn names(series: &[Series]) -> Vec<String> {
@@ -257,7 +259,7 @@ pub(super) mod tests {
         series.iter().map(name).collect()
     }
 
-    fn update(live: &mut Live, snapshot: &Snapshot) -> Vec<Series> {
+    fn update(live: &mut LiveSeries, snapshot: &Snapshot) -> Vec<Series> {
         let (next, ended) = live.after(snapshot);
         *live = next;
         ended
@@ -287,7 +289,7 @@ pub(super) mod tests {
     #[test]
     fn series_that_are_gone_are_told_once() {
         let (two, three) = (layout(2), layout(3));
-        let mut live = Live::default();
+        let mut live = LiveSeries::default();
         assert_eq!(live.all(), []);
         assert_eq!(update(&mut live, &snapshot(&three, 0.0)), []);
         assert_eq!(update(&mut live, &snapshot(&three, 1.0)), []);
@@ -301,9 +303,9 @@ pub(super) mod tests {
 
     #[test]
     fn the_next_image_knows_what_was_live() {
-        let (live, _) = Live::default().after(&snapshot(&layout(3), 0.0));
+        let (live, _) = LiveSeries::default().after(&snapshot(&layout(3), 0.0));
         let left = live.all();
-        let mut next = Live::inherit(left.clone());
+        let mut next = LiveSeries::inherit(left.clone());
         assert_eq!(next.all(), left, "also if it ends before it has collected");
         let ended = update(&mut next, &snapshot(&layout(2), 0.0));
         assert_eq!(names(&ended), ["busy_seconds_total 2 idle"]);
@@ -318,7 +320,7 @@ pub(super) mod tests {
         let mut samples = Texts::samples(FAMILIES, 1000);
         samples.push_text("a.prom", text).unwrap();
         let texts = Texts::of(&mut samples).unwrap().merged();
-        let layout = Arc::new(Layout::with_texts(samples.series_set().unwrap(), texts));
+        let layout = Arc::new(Layout::new(samples.series_set().unwrap(), texts));
         let found = metrics(&snapshot(&layout, 0.0), 0.0, Vec::new());
         let shape = found[..4].iter().map(|m| (&m.name[..], m.counts, m.points.len(), m.points[0].value));
         assert_eq!(
@@ -334,7 +336,7 @@ pub(super) mod tests {
         assert_eq!(found[1].help, "T.");
         assert_eq!(found.last().unwrap().points[0].value, Some(5.0), "scrape_samples_scraped");
         // A file that is gone ends its series.
-        let mut live = Live::default();
+        let mut live = LiveSeries::default();
         update(&mut live, &snapshot(&layout, 0.0));
         assert_eq!(names(&update(&mut live, &Snapshot::new(Vec::new()))).len(), 5);
     }

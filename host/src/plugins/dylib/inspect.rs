@@ -16,7 +16,7 @@ pub(super) fn entry(staged: &Staged) -> Result<String, Error> {
     // Reads the tables and not the code, which is most of it.
     let bytes = ReadCache::new(File::from(image));
     let file = object::File::parse(&bytes).map_err(|error| {
-        Error::new(format!("is no library: {error}")).hint("rebuild it: cargo xtask plugin build NAME")
+        Error::new(format!("is not a library: {error}")).hint("rebuild it: cargo xtask plugin build NAME")
     })?;
     if file.kind() != ObjectKind::Dynamic {
         return Err(Error::new(format!("is of kind {:?}, expected a dynamic library", file.kind()))
@@ -38,7 +38,7 @@ pub(super) fn entry(staged: &Staged) -> Result<String, Error> {
         [one] if one.starts_with(abi::ENTRY_PREFIX) => Ok(one.clone()),
         [other] => Err(Error::new(format!("exports {other}, expected {}NAME", abi::ENTRY_PREFIX))
             .hint("rebuild it with this relink: cargo xtask plugin build NAME")),
-        [] => Err(Error::new(format!("exports no {}NAME, so it is no relink plugin", abi::ENTRY_PREFIX))
+        [] => Err(Error::new(format!("exports no {}NAME, so it is not a relink plugin", abi::ENTRY_PREFIX))
             .hint("a plugin crate says relink_core::register!")),
         several => Err(Error::new(format!("exports {} entries ({})", several.len(), several.join(", ")))
             .hint("a library has one plugin; use register_linked! for those that are only linked in")),
@@ -47,7 +47,7 @@ pub(super) fn entry(staged: &Staged) -> Result<String, Error> {
 
 fn check_stamp<'data>(file: &object::File<'data, impl ReadRef<'data>>) -> Result<(), Error> {
     let missing = || {
-        Error::new(format!("has no section {}, so it is no relink plugin", abi::STAMP_SECTION))
+        Error::new(format!("has no section {}, so it is not a relink plugin", abi::STAMP_SECTION))
             .hint("a plugin crate says relink_core::register!, and a C plugin RELINK_PLUGIN")
     };
     let section = file.section_by_name(abi::STAMP_SECTION).ok_or_else(missing)?;

@@ -63,7 +63,7 @@ impl Library {
 }
 
 /// A name under which the dynamic linker has loaded nothing yet: it would take a second file of the same name for the
-/// first. Descriptors are numbered anew once they are closed, so the number of the load is written into the path, as
+/// first. Descriptors are numbered again once they are closed, so the number of the load is written into the path, as
 /// dots and slashes, which the kernel does not mind.
 fn unique_name(descriptor: i32) -> String {
     static LOADS: AtomicU64 = AtomicU64::new(0);

@@ -61,7 +61,7 @@ pub(crate) struct Plan {
 }
 
 /// A library that was loaded and has yet to prove itself.
-pub(crate) struct Candidate {
+pub(crate) struct Unproven {
     pub(crate) plugin: Arc<Plugin>,
     path: PathBuf,
     seen: Seen,
@@ -92,8 +92,8 @@ impl From<Error> for Objection {
 }
 
 /// What came of one file of a plan.
-pub(crate) enum Look {
-    Candidate(Box<Candidate>),
+pub(crate) enum Judged {
+    Unproven(Box<Unproven>),
     /// Other times or another inode, but the same content as is loaded.
     Same,
     Refused(Idle),
@@ -133,7 +133,7 @@ impl Libraries {
     }
 
     /// Judges a file, and loads its code if it may run. The plugin that runs now is not touched.
-    pub(crate) fn look(&mut self, path: &Path, seen: &Seen, config: &Config) -> Look {
+    pub(crate) fn look(&mut self, path: &Path, seen: &Seen, config: &Config) -> Judged {
         match self.try_look(path, seen, config) {
             Ok(look) => look,
             Err(Objection { error, cause }) => {
@@ -142,19 +142,19 @@ impl Libraries {
                     format!("rebuild it: cargo xtask plugin build NAME; or remove it: rm {}", path.display())
                 };
                 let error = if advice { error } else { error.hint(advise()) };
-                Look::Refused(self.refuse(path.to_owned(), seen.clone(), Objection { error, cause }))
+                Judged::Refused(self.refuse(path.to_owned(), seen.clone(), Objection { error, cause }))
             }
         }
     }
 
-    fn try_look(&mut self, path: &Path, seen: &Seen, config: &Config) -> Result<Look, Objection> {
+    fn try_look(&mut self, path: &Path, seen: &Seen, config: &Config) -> Result<Judged, Objection> {
         let source = trust::open(path)?;
         let staged = Staged::of(path, source).map_err(Error::from)?;
         if let Some(known) = self.files.get_mut(path)
             && known.loaded.as_ref().is_some_and(|active| active.hash == staged.hash())
         {
             (known.seen, known.refused) = (seen.clone(), None);
-            return Ok(Look::Same);
+            return Ok(Judged::Same);
         }
         let entry = inspect::entry(&staged)?;
         let copy = self.active().find(|(other, active)| active.hash == staged.hash() && *other != path);
@@ -165,12 +165,12 @@ impl Libraries {
                 cause: Cause::Another,
             });
         }
-        let candidate = self.loaded(&staged, &entry, path, seen, config);
-        if candidate.is_err() {
+        let unproven = self.loaded(&staged, &entry, path, seen, config);
+        if unproven.is_err() {
             // Its code is mapped for good.
             self.retired_bytes += staged.size();
         }
-        Ok(Look::Candidate(Box::new(candidate?)))
+        Ok(Judged::Unproven(Box::new(unproven?)))
     }
 
     fn loaded(
@@ -180,7 +180,7 @@ impl Libraries {
         path: &Path,
         seen: &Seen,
         config: &Config,
-    ) -> Result<Candidate, Objection> {
+    ) -> Result<Unproven, Objection> {
         let library = library::Library::load(staged, entry, path)?;
         let name = library.name().to_owned();
         let mut others = self.active().filter(|(other, _)| *other != path);
@@ -198,12 +198,12 @@ impl Libraries {
         };
         let active = Active { hash: staged.hash().to_owned(), plugin: name.clone(), bytes: staged.size() };
         let plugin = Arc::new(library.into_plugin(path, generation, config)?);
-        Ok(Candidate { plugin, path: path.to_owned(), seen: seen.clone(), active })
+        Ok(Unproven { plugin, path: path.to_owned(), seen: seen.clone(), active })
     }
 
-    /// The candidate has proven itself and serves: its predecessor, if it has one, is retired.
-    pub(crate) fn accept(&mut self, candidate: Candidate) -> Arc<Plugin> {
-        let Candidate { plugin, path, seen, active } = candidate;
+    /// The library has proven itself and serves: its predecessor, if it has one, is retired.
+    pub(crate) fn accept(&mut self, unproven: Unproven) -> Arc<Plugin> {
+        let Unproven { plugin, path, seen, active } = unproven;
         self.generations.insert(active.plugin.clone(), (plugin.generation, active.hash.clone()));
         let before =
             self.files.insert(path, Known { seen, loaded: Some(active), refused: None, leaves: false });
@@ -211,9 +211,9 @@ impl Libraries {
         plugin
     }
 
-    /// The candidate has failed: what runs now stays, and the same content is not tried again.
-    pub(crate) fn reject(&mut self, candidate: Candidate, why: Objection) -> Idle {
-        let Candidate { path, seen, active, .. } = candidate;
+    /// The library has failed: what runs now stays, and the same content is not tried again.
+    pub(crate) fn reject(&mut self, unproven: Unproven, why: Objection) -> Idle {
+        let Unproven { path, seen, active, .. } = unproven;
         // Its code is mapped for good.
         self.retired_bytes += active.bytes;
         self.refuse(path, seen, why)

@@ -5,7 +5,7 @@ const HALF: &str = "GET /hello HTTP/1.1\r\nHost: loc";
 
 #[tokio::test]
 async fn a_head_that_takes_too_long_is_408() {
-    let agent = Agent::with(Limits { header_timeout: Duration::from_millis(50), ..Limits::default() }).await;
+    let agent = Agent::with(Limits { header_timeout: Seconds::ms(50), ..Limits::default() }).await;
     let mut peer = agent.connect().await;
     assert_eq!(peer.get("/hello").await.status, 200);
     peer.send(HALF).await;
@@ -16,7 +16,7 @@ async fn a_head_that_takes_too_long_is_408() {
 
 #[tokio::test]
 async fn bytes_that_trickle_in_do_not_prolong_a_head() {
-    let agent = Agent::with(Limits { header_timeout: Duration::from_millis(100), ..Limits::default() }).await;
+    let agent = Agent::with(Limits { header_timeout: Seconds::ms(100), ..Limits::default() }).await;
     let mut peer = agent.connect().await;
     peer.send("GET /").await;
     let trickle = async {
@@ -34,7 +34,7 @@ async fn bytes_that_trickle_in_do_not_prolong_a_head() {
 
 #[tokio::test]
 async fn a_body_that_takes_too_long_is_408() {
-    let agent = Agent::with(Limits { body_timeout: Duration::from_millis(50), ..Limits::default() }).await;
+    let agent = Agent::with(Limits { body_timeout: Seconds::ms(50), ..Limits::default() }).await;
     let mut peer = agent.connect().await;
     peer.send("POST /length HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nabc").await;
     assert_eq!(peer.reply().await.status, 408);
@@ -43,7 +43,7 @@ async fn a_body_that_takes_too_long_is_408() {
 
 #[tokio::test]
 async fn a_silent_connection_is_closed() {
-    let agent = Agent::with(Limits { idle_timeout: Duration::from_millis(50), ..Limits::default() }).await;
+    let agent = Agent::with(Limits { idle_timeout: Seconds::ms(50), ..Limits::default() }).await;
     let (mut fresh, mut used) = (agent.connect().await, agent.connect().await);
     assert_eq!(used.get("/hello").await.status, 200);
     fresh.closed().await;
@@ -52,7 +52,7 @@ async fn a_silent_connection_is_closed() {
 
 #[tokio::test]
 async fn the_idle_time_does_not_end_a_slow_request() {
-    let agent = Agent::with(Limits { idle_timeout: Duration::from_millis(20), ..Limits::default() }).await;
+    let agent = Agent::with(Limits { idle_timeout: Seconds::ms(20), ..Limits::default() }).await;
     let (mut slow, mut idle) = (agent.connect().await, agent.connect().await);
     slow.send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     agent.in_slow_handler(1).await;
@@ -64,7 +64,7 @@ async fn the_idle_time_does_not_end_a_slow_request() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_dropped() {
-    let agent = Agent::with(Limits { write_timeout: Duration::from_millis(50), ..Limits::default() }).await;
+    let agent = Agent::with(Limits { write_timeout: Seconds::ms(50), ..Limits::default() }).await;
     let mut peer = agent.connect().await;
     // More than the kernel buffers for both ends.
     for _ in 0..4 {

@@ -26,7 +26,7 @@ use super::dispatch::{OWED, RAW_METHOD};
 use super::live::Phase;
 use super::{HostPolicy, Quiesce, Server, bind};
 use crate::access::Web;
-use crate::settings::Limits;
+use crate::settings::{Limits, Seconds};
 
 /// What tests and routes tell each other.
 struct Doors {

@@ -286,8 +286,7 @@ async fn a_connection_of_an_image_without_tls_does_not_get_past_it() {
 
 #[tokio::test]
 async fn half_done_handshakes_make_room_and_have_a_deadline() {
-    let limits =
-        Limits { max_connections: 8, header_timeout: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits { max_connections: 8, header_timeout: Seconds::ms(200), ..Limits::default() };
     let tls = Tls::start(limits).await;
     let mut stuck = Vec::new();
     for _ in 0..40 {

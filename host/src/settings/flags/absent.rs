@@ -47,7 +47,7 @@ impl Given {
             format!("--{no}collector.{}.{}", collector.name, option.name.replace('_', "-"))
         });
         let own: Vec<_> = flags.collect();
-        Error::new(format!("--{flag} is no flag that relink knows")).hint(format!(
+        Error::new(format!("--{flag} is not a flag that relink knows")).hint(format!(
             "{}those of collector {}: {}",
             names::did_you_mean(&format!("--{flag}"), own.iter().map(String::as_str)),
             collector.name,

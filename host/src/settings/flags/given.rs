@@ -299,7 +299,7 @@ impl Written<'_> {
         let text = self
             .value
             .or_else(next)
-            .ok_or_else(|| Error::new(format!("--{name} needs a value behind it")))?;
+            .ok_or_else(|| Error::new(format!("--{name} needs a value after it")))?;
         let value = typed(kind, &text.as_str().into());
         value.map_err(|expected| Error::new(format!("--{name} is {text:?}, {expected}")))
     }
@@ -436,7 +436,7 @@ pub(super) mod tests {
             ("--collector.tape --no-collector.tape", &["are both given"]),
             ("--no-version=1", &["takes no value"]),
             ("--collector.space.exclud=1", &["--collector.space.exclud", "--collector.space.exclude"]),
-            ("--no-collector.space.exclude", &["--no-collector.space.exclude is no flag"]),
+            ("--no-collector.space.exclude", &["--no-collector.space.exclude is not a flag"]),
             ("--collector.traffic.x=1", &["those of collector traffic: none"]),
             ("--collector.traffic.deep", &["--collector.traffic.deep", "there is nothing deep"]),
             ("--no-collector.traffic.zeros", &["--no-collector.traffic.zeros", "always there"]),

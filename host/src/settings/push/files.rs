@@ -10,7 +10,7 @@ use ureq::tls::{Certificate, PemItem, parse_pem};
 use super::Target;
 
 impl Target {
-    /// The header that says who we are; read anew each time, because tokens are replaced.
+    /// The header that says who we are; read again each time, because tokens are replaced.
     pub(crate) fn authorization(&self) -> Result<Option<String>, Error> {
         if let Some(file) = &self.bearer_token_file {
             return Ok(Some(format!("Bearer {}", secret(file)?)));
@@ -26,7 +26,7 @@ pub(crate) fn secret(file: &Path) -> Result<String, Error> {
     let text = std::fs::read_to_string(file).context(format_args!("reading {}", file.display()))?;
     let text = text.trim();
     if text.is_empty() || text.contains(|c: char| c.is_control()) {
-        return Err(Error::new(format!("{} is no secret: expected one line", file.display())));
+        return Err(Error::new(format!("{} is not a secret: expected one line", file.display())));
     }
     Ok(text.to_owned())
 }
@@ -36,12 +36,17 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, Err
     let pem = std::fs::read(file).context(format_args!("reading {}", file.display()))?;
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {
-        if let PemItem::Certificate(certificate) = item.context(format_args!("reading {}", file.display()))? {
+        let item = item.context(format_args!("{} is damaged, expected PEM", file.display()))?;
+        if let PemItem::Certificate(certificate) = item {
             certificates.push(certificate);
         }
     }
     if certificates.is_empty() {
-        return Err(Error::new(format!("{} holds no certificate, expected PEM", file.display())));
+        let file = file.display();
+        return Err(Error::new(format!(
+            "{file} holds no certificate, expected PEM (-----BEGIN CERTIFICATE-----)"
+        ))
+        .hint(format!("if it is one in DER: openssl x509 -inform der -in {file} -out {file}.pem")));
     }
     Ok(certificates)
 }

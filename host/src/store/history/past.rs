@@ -13,7 +13,7 @@ use super::{Block, Chunk, History, Rows, pack};
 const AT_ONCE: usize = 1 << 16;
 
 /// One snapshot, as the history has it.
-pub struct Past {
+pub(crate) struct Past {
     /// Its number.
     pub id: u64,
     /// When it was taken, in milliseconds since 1970.
@@ -22,7 +22,7 @@ pub struct Past {
 }
 
 /// A family in a [`Past`], and its samples.
-pub struct PastFamily<'a> {
+pub(crate) struct PastFamily<'a> {
     table: &'a SeriesTable,
     values: &'a [f64],
     /// Where its series are; at least one.
@@ -32,14 +32,14 @@ pub struct PastFamily<'a> {
 impl History {
     /// The snapshots after the one with this number, the oldest first: a few of them, so that a long history is not
     /// in memory unpacked. Empty when there are none.
-    pub fn after(&self, id: u64) -> Vec<Past> {
+    pub(crate) fn after(&self, id: u64) -> Vec<Past> {
         let mut chunks = self.chunks.iter().chain([&self.open]);
         let found = chunks.find(|chunk| chunk.first_id + chunk.times.len() as u64 > id.saturating_add(1));
         found.map(|chunk| chunk.after(id)).unwrap_or_default()
     }
 
     /// When the snapshot with this number was taken, in milliseconds since 1970, if it is still here.
-    pub fn time_of(&self, id: u64) -> Option<u64> {
+    pub(crate) fn time_of(&self, id: u64) -> Option<u64> {
         let mut chunks = self.chunks.iter().chain([&self.open]);
         chunks.find_map(|chunk| {
             let entry = usize::try_from(id.checked_sub(chunk.first_id)?).ok()?;
@@ -102,7 +102,7 @@ impl Block {
 
 impl Past {
     /// A snapshot that the history had no room for.
-    pub fn of(id: u64, snapshot: &Snapshot) -> Self {
+    pub(crate) fn of(id: u64, snapshot: &Snapshot) -> Self {
         let since_1970 = snapshot.taken.duration_since(UNIX_EPOCH).unwrap_or_default();
         let frames = snapshot
             .readings
@@ -122,7 +122,7 @@ impl Past {
     }
 
     /// The families that have samples, by plugin's name.
-    pub fn families(&self) -> impl Iterator<Item = PastFamily<'_>> {
+    pub(crate) fn families(&self) -> impl Iterator<Item = PastFamily<'_>> {
         self.rows.iter().flat_map(|(table, values)| {
             table.places_by_family().into_iter().map(move |places| PastFamily { table, values, places })
         })
@@ -131,17 +131,19 @@ impl Past {
 
 impl<'a> PastFamily<'a> {
     /// Its name.
-    pub fn name(&self) -> &'a str {
+    pub(crate) fn name(&self) -> &'a str {
         self.table.family_name(self.places[0])
     }
 
     /// How its values behave.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.table.kind(self.places[0])
     }
 
     /// The labels and the value of each sample.
-    pub fn samples(&self) -> impl Iterator<Item = (impl Iterator<Item = (&'a str, &'a str)> + use<'a>, f64)> {
+    pub(crate) fn samples(
+        &self,
+    ) -> impl Iterator<Item = (impl Iterator<Item = (&'a str, &'a str)> + use<'a>, f64)> {
         self.places.iter().map(|&place| (self.table.label_pairs(place), self.values[place]))
     }
 }

@@ -19,7 +19,7 @@ fn layout(cpus: usize) -> Arc<Layout> {
             samples.push(&BUSY, [&cpu.to_string(), mode], 0.0);
         }
     }
-    Arc::new(Layout::new(samples.series_set().unwrap()))
+    Arc::new(Layout::new(samples.series_set().unwrap(), Default::default()))
 }
 
 /// A snapshot `second` seconds after the start, in which the load is `second` and a cpu's ticks go up by 97.
@@ -45,21 +45,21 @@ fn filled(seconds: u64, layout: &Arc<Layout>) -> History {
     history
 }
 
-fn points(history: &History, since: Since) -> Vec<(u64, f64)> {
-    history.series("load", &[], since).into_iter().flat_map(|series| series.points).collect()
+fn points(history: &History, after: Option<u64>) -> Vec<(u64, f64)> {
+    history.series("load", &[], after).into_iter().flat_map(|series| series.points).collect()
 }
 
 #[test]
 fn series_come_back_with_labels_and_points() {
     let history = filled(200, &layout(2));
     let all: Vec<_> = (0..200).map(|second| (START + 1000 * second, second as f64)).collect();
-    assert_eq!(points(&history, Since::Start), all);
-    assert_eq!(points(&history, Since::Time(START + 100_000)), all[101..]);
-    assert_eq!(points(&history, Since::Id(150)), all[150..]);
-    assert_eq!(points(&history, Since::Id(history.last_id())), []);
+    assert_eq!(points(&history, None), all);
+    assert_eq!(points(&history, Some(START + 100_000)), all[101..]);
+    assert_eq!(points(&history, Some(START + 149_000)), all[150..]);
+    assert_eq!(points(&history, history.last_time_ms()), []);
     assert_eq!((history.last_id(), history.len()), (200, 200));
 
-    let user = history.series("busy_seconds_total", &[("mode", "user")], Since::Start);
+    let user = history.series("busy_seconds_total", &[("mode", "user")], None);
     let labels = |cpu: &str| vec![("cpu".to_owned(), cpu.to_owned()), ("mode".to_owned(), "user".to_owned())];
     assert_eq!(
         user.iter().map(|series| series.labels.clone()).collect::<Vec<_>>(),
@@ -67,11 +67,11 @@ fn series_come_back_with_labels_and_points() {
     );
     assert!(user.iter().all(|series| series.kind == Kind::Counter && series.points.len() == 200));
     assert_eq!(user[1].points[199], (START + 199_000, (4000 + 97 * 199) as f64 / 100.0));
-    let one = history.series("busy_seconds_total", &[("mode", "idle"), ("cpu", "1")], Since::Start);
+    let one = history.series("busy_seconds_total", &[("mode", "idle"), ("cpu", "1")], None);
     assert_eq!(one.len(), 1);
-    assert!(history.series("busy_seconds_total", &[("mode", "nice")], Since::Start).is_empty());
-    assert!(history.series("load", &[("mode", "user")], Since::Start).is_empty());
-    assert!(history.series("other", &[], Since::Start).is_empty());
+    assert!(history.series("busy_seconds_total", &[("mode", "nice")], None).is_empty());
+    assert!(history.series("load", &[("mode", "user")], None).is_empty());
+    assert!(history.series("other", &[], None).is_empty());
 }
 
 #[test]
@@ -87,9 +87,9 @@ fn plugins_and_series_may_come_and_go() {
     }
     let decoded = History::decode(&history.encode(), SPAN, 1 << 20).unwrap();
     for history in [history, decoded] {
-        let busy = history.series("busy_seconds_total", &[("mode", "idle")], Since::Start);
+        let busy = history.series("busy_seconds_total", &[("mode", "idle")], None);
         assert_eq!(busy.iter().map(|series| series.points.len()).collect::<Vec<_>>(), [100, 50]);
-        let seconds = points(&history, Since::Start).into_iter().map(|(_, value)| value);
+        let seconds = points(&history, None).into_iter().map(|(_, value)| value);
         let expected: Vec<f64> = (0..150).filter(|second| second % 3 != 2).map(f64::from).collect();
         let mut seconds: Vec<f64> = seconds.collect();
         seconds.sort_by(f64::total_cmp);
@@ -107,14 +107,14 @@ fn a_decoded_history_is_the_same_and_goes_on() {
         assert_eq!(decoded.encode(), encoded);
         assert_eq!(decoded.last_id(), seconds);
         for family in ["load", "busy_seconds_total"] {
-            let [a, b] = [&history, &decoded].map(|history| history.series(family, &[], Since::Start));
+            let [a, b] = [&history, &decoded].map(|history| history.series(family, &[], None));
             assert_eq!(a, b);
         }
         // The next image makes layouts of its own; the same series continue in the same columns.
         let after = layout(3);
         (seconds..seconds + 70).for_each(|second| decoded.push(&snapshot(&[("cpu", &after)], second)));
         assert_eq!(decoded.last_id(), seconds + 70);
-        assert_eq!(points(&decoded, Since::Start).len() as u64, seconds + 70);
+        assert_eq!(points(&decoded, None).len() as u64, seconds + 70);
         assert_eq!(decoded.latest.len(), 1);
         let tables: std::collections::HashSet<_> = (decoded.chunks.iter().chain([&decoded.open]))
             .flat_map(|chunk| chunk.blocks.iter().map(|block| Arc::as_ptr(&block.table)))
@@ -136,7 +136,7 @@ fn many_reloads_do_not_leave_short_chunks() {
 #[test]
 fn what_is_older_than_the_span_goes() {
     let history = filled(5000, &layout(1));
-    let oldest = points(&history, Since::Start)[0].1;
+    let oldest = points(&history, None)[0].1;
     assert!((4300.0..4400.0).contains(&oldest), "{oldest}");
     // A clock that jumps, forth and back.
     let mut history = filled(130, &layout(1));
@@ -207,8 +207,8 @@ fn damaged_bytes_are_refused_and_never_harm() {
     let try_all = |bytes: &[u8]| {
         if let Ok(mut history) = decode(bytes) {
             assert!(history.bytes() <= 1 << 20);
-            points(&history, Since::Start);
-            history.series("busy_seconds_total", &[("mode", "user")], Since::Id(1));
+            points(&history, None);
+            history.series("busy_seconds_total", &[("mode", "user")], Some(START));
             history.push(&snapshot(&[("cpu", &layout(2))], 70));
             history.encode();
         }
@@ -253,7 +253,7 @@ fn measure_history() {
     History::decode(&encoded, SPAN, 4 << 20).unwrap();
     println!("decoded in {:?}", start.elapsed());
     let start = Instant::now();
-    let found = history.series("busy_seconds_total", &[("mode", "user")], Since::Start);
+    let found = history.series("busy_seconds_total", &[("mode", "user")], None);
     println!("{} series queried in {:?}", found.len(), start.elapsed());
 }
 
@@ -311,9 +311,12 @@ fn snapshots_come_back_whole_in_order_and_the_same_when_packed() {
         assert_eq!(history.time_of(61), Some(START + 60_000));
         assert_eq!((history.time_of(0), history.time_of(201)), (None, None));
         assert!(history.has_family("load") && !history.has_family("loaf"));
-        assert_eq!(history.count("load", &[], Since::Start), points(&history, Since::Start).len());
-        assert_eq!(history.count("load", &[], Since::Id(150)), points(&history, Since::Id(150)).len());
-        assert_eq!(history.count("busy_seconds_total", &[("mode", "user"), ("cpu", "2")], Since::Start), 100);
+        assert_eq!(history.count("load", &[], None), points(&history, None).len());
+        assert_eq!(
+            history.count("load", &[], Some(START + 149_000)),
+            points(&history, Some(START + 149_000)).len()
+        );
+        assert_eq!(history.count("busy_seconds_total", &[("mode", "user"), ("cpu", "2")], None), 100);
     }
 }
 

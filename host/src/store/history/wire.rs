@@ -17,7 +17,7 @@ const MAGIC: &[u8; 4] = b"RLH1";
 
 impl History {
     /// All of it as bytes.
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.chunk_bytes / 2 + self.table_bytes);
         out.extend_from_slice(MAGIC);
         let chunks = || self.chunks.iter().chain(Some(&self.open).filter(|open| !open.times.is_empty()));
@@ -43,7 +43,7 @@ impl History {
 
     /// The history that another image has encoded, under this image's bounds. Bytes larger than the budget, damaged
     /// ones and those of another version are refused; what they hold is checked throughout.
-    pub fn decode(bytes: &[u8], span: Duration, memory_budget: usize) -> Result<Self, String> {
+    pub(crate) fn decode(bytes: &[u8], span: Duration, memory_budget: usize) -> Result<Self, String> {
         if bytes.len() > memory_budget {
             return Err(format!("a history of {} bytes, but the budget is {memory_budget}", bytes.len()));
         }
