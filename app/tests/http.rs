@@ -83,17 +83,21 @@ fn metrics_are_compressed_for_those_who_ask() {
 }
 
 #[test]
-fn metrics_of_some_plugins() {
+fn metrics_of_some_collectors() {
     let (_folder, agent) = agent();
-    assert_eq!(collectors(&agent.get("/metrics")), ["cpu", "disk"]);
+    let all = ["cpu", "cpufreq", "diskstats", "filesystem"];
+    assert_eq!(collectors(&agent.get("/metrics")), all);
     for (query, expected) in [
         ("collect[]=cpu", &["cpu"][..]),
-        ("collect%5B%5D=disk", &["disk"]),
-        ("collect[]=disk&collect%5b%5d=cpu", &["cpu", "disk"]),
-        ("exclude[]=cpu", &["disk"]),
-        ("exclude%5B%5D=d%69sk", &["cpu"]),
+        // A plugin's name stands for all its collectors, unless a collector has it.
+        ("collect%5B%5D=disk", &["diskstats", "filesystem"]),
+        ("collect[]=filesystem", &["filesystem"]),
+        ("collect[]=disk&collect%5b%5d=cpu", &["cpu", "diskstats", "filesystem"]),
+        ("collect[]=disk&exclude[]=diskstats", &["filesystem"]),
+        ("exclude[]=cpu", &["cpufreq", "diskstats", "filesystem"]),
+        ("exclude%5B%5D=d%69sk", &["cpu", "cpufreq"]),
         ("collect[]=cpu&exclude[]=cpu", &[]),
-        ("other=1", &["cpu", "disk"]),
+        ("other=1", &all),
     ] {
         let answer = agent.get(&format!("/metrics?{query}"));
         assert_eq!(answer.status, 200, "{query}");
@@ -103,8 +107,9 @@ fn metrics_of_some_plugins() {
     assert!(!agent.get("/metrics?exclude[]=cpu").text().contains("node_cpu_"));
     for query in ["collect[]=gpu", "exclude[]=gpu", "collect[]=", "collect[]=CPU", "collect[]=%ff"] {
         let answer = agent.get(&format!("/metrics?{query}"));
-        is_error(&answer, 400, "unknown plugin");
-        assert!(answer.text().contains("cpu, disk"), "{}", answer.text());
+        is_error(&answer, 400, "unknown collector");
+        let known = "cpu, cpufreq, diskstats, filesystem; and all of a plugin's: cpu, disk";
+        assert!(answer.text().contains(known), "{}", answer.text());
     }
 }
 
@@ -140,7 +145,10 @@ fn plugins_tell_how_they_fare() {
     }
     assert!(cpu["samples"].as_u64().unwrap() > 0 && cpu["last_collect_seconds"].as_f64().unwrap() > 0.0);
     assert!(cpu["error"].is_null() && cpu["path"].is_null(), "{cpu}");
-    let seconds = &cpu["families"].as_array().unwrap()[0];
+    let [one, _] = &cpu["collectors"].as_array().unwrap()[..] else { panic!("it has two collectors: {cpu}") };
+    assert_eq!((&one["name"], &one["state"], &one["warnings"]), (&"cpu".into(), &"active".into(), &serde_json::json!([])));
+    assert!(one["facts"].is_object() && one["since"].as_f64().unwrap() > 0.0, "{one}");
+    let seconds = &one["families"].as_array().unwrap()[0];
     assert_eq!(
         (&seconds["name"], &seconds["unit"]),
         (&"node_cpu_seconds_total".into(), &"seconds".into()),
