@@ -20,7 +20,7 @@ fn declared(agent: &Agent) -> BTreeSet<String> {
         let name = plugin["name"].as_str().expect("a plugin's name");
         let one = agent.get(&format!("/plugins/{name}")).json();
         let list =
-            one["families"].as_array().unwrap_or_else(|| panic!("{name} has no list of families: {one}"));
+            one["collectors"].as_array().unwrap_or_else(|| panic!("{name} has no list of collectors: {one}"));
         families.extend(list.iter().filter_map(|family| Some(family["name"].as_str()?.to_owned())));
     }
     families

@@ -267,6 +267,7 @@ impl Config {
             self.check_collectors(&collectors.iter().map(|collector| collector.name).collect::<Vec<_>>())?;
         }
         self.plugins.check_dirs()?;
+        self.paths.check()?;
         if !self.history.interval.is_zero() && *self.history.interval < Duration::from_millis(100) {
             let interval = self.history.interval.as_secs_f64();
             return Err(Error::new(format!(
@@ -342,6 +343,25 @@ impl Config {
 }
 
 impl Roots {
+    /// Whether the folders that somebody has set are there: from one that is not, nothing is read, and nothing missed.
+    fn check(&self) -> Result<(), Error> {
+        let usual = Roots::default();
+        let all = [
+            ("procfs", &self.procfs, &usual.procfs),
+            ("sysfs", &self.sysfs, &usual.sysfs),
+            ("rootfs", &self.rootfs, &usual.rootfs),
+        ];
+        for (name, path, usual) in all {
+            if path != usual && !path.is_dir() {
+                let path = path.display();
+                return Err(Error::new(format!(
+                    "--path.{name} or [path] {name} is {path}, which is not a folder"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn resolved(&self) -> Paths {
         Paths { procfs: self.procfs.clone(), sysfs: self.sysfs.clone(), rootfs: self.rootfs.clone() }
     }
