@@ -1,35 +1,63 @@
 //! `/proc/net/netstat`, `snmp` and `snmp6`: the counters of the protocols.
 
-use relink_core::{Context, Error, Facts, Family, Options, Samples, Source};
+mod families;
+mod fields;
 
-use crate::families::FAMILIES;
-use crate::fields::Fields;
+use relink_core::{Collector, Error, Facts, Family, Paths, Samples, Source};
+
+use crate::files::each;
+use crate::numbers::decimal;
+pub(crate) use families::FAMILIES;
+use fields::Fields;
 
 const PREFIX: &str = "node_netstat_";
 
-pub(crate) struct Protocols {
-    /// Files of pairs of lines, names and numbers.
-    pairs: [Pairs; 2],
-    snmp6: Snmp6,
+relink_core::options! {
+    pub(crate) struct Settings {
+        /// Which of the protocols' fields are shown, as a pattern over names such as Tcp_InSegs.
+        fields: String = String::new(),
+    }
 }
 
-impl Protocols {
-    pub(crate) fn new(options: &Options, fields: Fields) -> Self {
-        let snmp6 = Snmp6::new(Source::new(options.procfs("net/snmp6")), &fields);
-        let pairs = ["net/netstat", "net/snmp"].map(|file| {
-            let source = Source::new(options.procfs(file));
-            Pairs { source, protocols: Vec::new(), fields: fields.clone() }
-        });
-        Protocols { pairs, snmp6 }
+pub(crate) struct Netstat {
+    files: [File; 3],
+    fields: Fields,
+}
+
+enum File {
+    Pairs(Pairs),
+    Snmp6(Snmp6),
+}
+
+impl Netstat {
+    pub(crate) fn new(paths: &Paths, settings: Settings) -> Result<Self, Error> {
+        let fields = Fields::new(&settings.fields)?;
+        let pairs = |file| {
+            let source = Source::new(paths.procfs(file));
+            File::Pairs(Pairs { source, protocols: Vec::new() })
+        };
+        let snmp6 = File::Snmp6(Snmp6::new(Source::new(paths.procfs("net/snmp6")), &fields));
+        Ok(Netstat { files: [pairs("net/netstat"), pairs("net/snmp"), snmp6], fields })
+    }
+}
+
+impl Collector for Netstat {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        let Netstat { files, fields } = self;
+        each(files, out, |file, out| match file {
+            File::Pairs(pairs) => pairs.collect(fields, out),
+            File::Snmp6(snmp6) => snmp6.collect(out),
+        })
     }
 
-    /// What the option `fields` asks for and this plugin has no family of.
-    pub(crate) fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
+    /// What the option `fields` asks for and this collector has no family of.
+    fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
         let mut missing = Vec::new();
-        for file in &mut self.pairs {
-            let names = file.source.read()?.lines().step_by(2).filter_map(|line| line.split_once(": "));
-            for (protocol, fields) in names {
-                let asked = fields.split(' ').filter(|field| file.fields.ask_for(protocol, field));
+        for file in &mut self.files {
+            let File::Pairs(file) = file else { continue };
+            let text = file.source.text()?.unwrap_or_default();
+            for (protocol, names) in text.lines().step_by(2).filter_map(|line| line.split_once(": ")) {
+                let asked = names.split(' ').filter(|field| self.fields.ask_for(protocol, field));
                 let without = asked.filter(|field| family_of(protocol, field).is_none());
                 missing.extend(without.map(|field| format!("{protocol}_{field}")));
             }
@@ -41,18 +69,13 @@ impl Protocols {
         }
         Ok(())
     }
-
-    pub(crate) fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        self.pairs.iter_mut().try_for_each(|file| file.collect(out))?;
-        self.snmp6.collect(out)
-    }
 }
 
 /// A file of pairs of lines such as `Tcp: ActiveOpens InSegs` and `Tcp: 5 7`.
 struct Pairs {
     source: Source,
+    /// Names seldom change, so what was found for them is kept as long as they stay.
     protocols: Vec<Protocol>,
-    fields: Fields,
 }
 
 /// A line of names, and which of its columns have a family.
@@ -63,61 +86,63 @@ struct Protocol {
 }
 
 impl Pairs {
-    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let pushed = push_pairs(self.source.read()?, &mut self.protocols, &self.fields, out);
-        pushed.context(self.source.path().display())
-    }
-}
-
-/// Names seldom change, so what was found for them is kept as long as they stay.
-fn push_pairs(
-    text: &str,
-    protocols: &mut Vec<Protocol>,
-    fields: &Fields,
-    out: &mut Samples,
-) -> Result<(), Error> {
-    let mut lines = text.lines();
-    let mut count = 0;
-    while let Some(names) = lines.next() {
-        let numbers = lines.next().unwrap_or("");
-        if protocols.get(count).is_none_or(|known| known.names != names) {
-            protocols.truncate(count);
-            protocols.push(Protocol::new(names, fields).context(format_args!("line {}", 2 * count + 1))?);
+    fn collect(&mut self, fields: &Fields, out: &mut Samples) -> Result<bool, Error> {
+        let Pairs { source, protocols } = self;
+        // How many pairs were met, and whether the names of one more.
+        let (mut count, mut has_names) = (0, false);
+        source.lines(out, |line, out| {
+            let (protocol, rest) = line
+                .split_once(": ")
+                .ok_or_else(|| Error::expected("a protocol, a colon and names", line))?;
+            if has_names && protocols[count].name() == protocol {
+                (count, has_names) = (count + 1, false);
+                return protocols[count - 1].push(rest, out);
+            }
+            if protocols.get(count).is_none_or(|known| known.names != line) {
+                protocols.truncate(count);
+                protocols.push(Protocol::new(line, fields));
+            }
+            // A line of names takes the place of one that has no numbers.
+            match std::mem::replace(&mut has_names, true) {
+                true => Err(Error::expected("the numbers of the line before", line)),
+                false => Ok(()),
+            }
+        })?;
+        if has_names {
+            let (path, name) = (source.path().display(), protocols[count].name());
+            out.warn(format!("{path}: expected the numbers of {name} behind its names, found none"));
         }
-        protocols[count].push(numbers, out).context(format_args!("line {}", 2 * count + 2))?;
-        count += 1;
+        Ok(count > 0)
     }
-    if count == 0 {
-        return Err(Error::new("no line such as Tcp: and its names, expected at least one protocol"));
-    }
-    Ok(())
 }
 
 impl Protocol {
-    fn new(names: &str, chosen: &Fields) -> Result<Self, Error> {
-        let (protocol, fields) =
-            names.split_once(": ").ok_or_else(|| Error::expected("a protocol, a colon and names", names))?;
+    fn new(names: &str, chosen: &Fields) -> Self {
+        let mut protocol = Protocol { names: names.to_owned(), shown: Vec::new() };
+        let fields = names[protocol.name().len() + 2..].split(' ');
         let families = fields
-            .split(' ')
-            .map(|field| family_of(protocol, field).filter(|_| chosen.show(protocol, field)));
-        // The protocol itself is the first word.
-        let shown = families.enumerate().filter_map(|(at, family)| Some((at + 1, family?))).collect();
-        Ok(Protocol { names: names.to_owned(), shown })
+            .map(|field| family_of(protocol.name(), field).filter(|_| chosen.show(protocol.name(), field)));
+        protocol.shown = families.enumerate().filter_map(|(at, family)| Some((at, family?))).collect();
+        protocol
     }
 
+    fn name(&self) -> &str {
+        self.names.split(": ").next().unwrap_or_default()
+    }
+
+    /// The first number that is none is told, and the others are shown.
     fn push(&self, numbers: &str, out: &mut Samples) -> Result<(), Error> {
+        let mut read = Ok(());
         let mut words = numbers.split(' ').enumerate();
-        let name = words.next().map_or("", |(_, word)| word);
-        if self.names.split(' ').next() != Some(name) {
-            return Err(Error::expected("the numbers of the line before", numbers));
-        }
         for (column, family) in &self.shown {
             let word = words.find(|(at, _)| at == column).map_or("", |(_, word)| word);
             // A limit of -1 (MaxConn) means that there is none.
-            let number: i64 = word.parse().map_err(|_| Error::expected("a number", word))?;
-            out.push_index(*family, &[], number as f64);
+            match decimal(word) {
+                Ok(number) => out.push_index(*family, &[], number),
+                Err(why) => read = read.and(Err(why)),
+            }
         }
-        Ok(())
+        read
     }
 }
 
@@ -127,7 +152,7 @@ fn family_of(protocol: &str, field: &str) -> Option<usize> {
 }
 
 /// Protocol and field of each family.
-pub(crate) fn shown() -> impl Iterator<Item = (&'static str, &'static str)> {
+fn shown() -> impl Iterator<Item = (&'static str, &'static str)> {
     FAMILIES.iter().filter_map(protocol_and_field)
 }
 
@@ -152,24 +177,19 @@ impl Snmp6 {
         Snmp6 { source, shown: shown.collect() }
     }
 
-    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let Some(text) = self.source.read_if_present(out)? else { return Ok(()) };
-        let pushed = push_snmp6(text, &self.shown, out);
-        pushed.context(self.source.path().display())
-    }
-}
-
-fn push_snmp6(text: &str, shown: &[(String, usize)], out: &mut Samples) -> Result<(), Error> {
-    for (at, line) in text.lines().enumerate() {
-        let mut words = line.split_ascii_whitespace();
-        let name = words.next().unwrap_or("");
-        let number = words.next().and_then(|word| word.parse::<u64>().ok());
-        let number = number.ok_or_else(|| {
-            Error::expected("a name and a number", line).context(format_args!("line {}", at + 1))
+    fn collect(&mut self, out: &mut Samples) -> Result<bool, Error> {
+        let Snmp6 { source, shown } = self;
+        let mut is_understood = false;
+        source.lines(out, |line, out| {
+            let words = line.split_once(|c: char| c.is_ascii_whitespace());
+            let number = words.and_then(|(name, number)| Some((name, decimal(number.trim_ascii()).ok()?)));
+            let (name, number) = number.ok_or_else(|| Error::expected("a name and a number", line))?;
+            if let Some((_, family)) = shown.iter().find(|(known, _)| known == name) {
+                out.push_index(*family, &[], number);
+            }
+            is_understood = true;
+            Ok(())
         })?;
-        if let Some((_, family)) = shown.iter().find(|(known, _)| known == name) {
-            out.push_index(*family, &[], number as f64);
-        }
+        Ok(is_understood)
     }
-    Ok(())
 }
