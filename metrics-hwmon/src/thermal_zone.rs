@@ -2,13 +2,26 @@
 
 use std::path::PathBuf;
 
-use relink_core::{Family, Samples, Unread};
+use relink_core::{Collector, Error, Family, Paths, Samples, Unread};
 
-use crate::families::{COOLING_LIMIT, COOLING_STATE, ZONE_TEMPERATURE};
-use crate::files::{Class, Entry, Page, read_number};
+use crate::class::{Class, Entry, Page, read_number};
+
+const TEMPERATURE: Family =
+    Family::gauge("node_thermal_zone_temp", "Temperature of a thermal zone, in degrees Celsius.")
+        .labels(&["zone", "type"]);
+const COOLING_STATE: Family =
+    Family::gauge("node_cooling_device_cur_state", "How hard a cooling device works, in steps of its own.")
+        .labels(&["name", "type"]);
+const COOLING_LIMIT: Family = Family::gauge(
+    "node_cooling_device_max_state",
+    "How hard a cooling device can work, in steps of its own.",
+)
+.labels(&["name", "type"]);
+
+pub(crate) const FAMILIES: &[Family] = &[TEMPERATURE, COOLING_STATE, COOLING_LIMIT];
 
 pub(crate) struct Thermal {
-    pub(crate) class: Class,
+    class: Class,
     parts: Vec<Part>,
     unread: Unread,
     page: Box<Page>,
@@ -23,16 +36,14 @@ struct Part {
 }
 
 impl Thermal {
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Thermal {
-            class: Class::new(folder),
-            parts: Vec::new(),
-            unread: Unread::default(),
-            page: Box::new([0; 4096]),
-        }
+    pub(crate) fn new(paths: &Paths) -> Result<Self, Error> {
+        let class = Class::new(paths.sysfs("class/thermal"));
+        Ok(Thermal { class, parts: Vec::new(), unread: Unread::default(), page: Box::new([0; 4096]) })
     }
+}
 
-    pub(crate) fn collect(&mut self, out: &mut Samples) {
+impl Collector for Thermal {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         if let Some(entries) = self.class.due(out) {
             self.unread = Unread::default();
             self.parts = entries.iter().filter_map(|entry| Part::find(entry, &mut self.unread)).collect();
@@ -45,6 +56,7 @@ impl Thermal {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -52,7 +64,7 @@ impl Part {
     fn find(entry: &Entry, unread: &mut Unread) -> Option<Self> {
         let file = |name: &str| entry.path.join(name);
         let (number, figures) = match entry.name.strip_prefix("thermal_zone") {
-            Some(number) => (number, vec![(ZONE_TEMPERATURE, file("temp"), 1e3)]),
+            Some(number) => (number, vec![(TEMPERATURE, file("temp"), 1e3)]),
             None => {
                 let figures =
                     vec![(COOLING_STATE, file("cur_state"), 1.0), (COOLING_LIMIT, file("max_state"), 1.0)];
@@ -60,5 +72,24 @@ impl Part {
             }
         };
         Some(Part { number: number.to_owned(), kind: unread.read(&file("type"))?, figures })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use relink_testing::{Tree, collect};
+
+    use super::*;
+
+    #[test]
+    fn the_files_of_a_zone_are_looked_for_again() {
+        let tree = Tree::new().file("sys/class/thermal/thermal_zone0/temp", "20000\n");
+        let mut thermal = Thermal::new(&tree.paths()).unwrap();
+        assert_eq!(collect(&mut thermal, "thermal_zone").unwrap(), "");
+        tree.write("sys/class/thermal/thermal_zone0/type", "acpitz\n");
+        assert_eq!(collect(&mut thermal, "thermal_zone").unwrap(), "", "it is not yet time");
+        thermal.class.half_a_minute_passes();
+        let text = collect(&mut thermal, "thermal_zone").unwrap();
+        assert_eq!(text, "node_thermal_zone_temp{zone=\"0\",type=\"acpitz\"} 20\n");
     }
 }
