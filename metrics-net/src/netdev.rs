@@ -1,101 +1,161 @@
-//! The table `[plugins.net]` of `relink.toml`.
+//! Traffic: what each interface has received and sent.
 
-use relink_core::{Error, Options};
+use std::path::{Path, PathBuf};
+
+use relink_core::{Collector, Error, Family, Paths, Samples};
 use relink_pattern::Pattern;
-use serde::Deserialize;
 
-/// What the operator wrote.
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Table {
-    netdev: bool,
-    netclass: bool,
-    devices_exclude: String,
-    devices_include: String,
-    netdev_exclude: String,
-    netdev_include: String,
-    netclass_exclude: String,
-    source: From,
+use crate::link::{Counts, STATISTICS};
+use crate::readings::Reader;
+use crate::sysfs::{Files, interfaces};
+
+/// A family of traffic, and which of the kernel's counters are summed up in it.
+struct Traffic {
+    family: Family,
+    of: &'static [usize],
 }
 
-impl Default for Table {
-    fn default() -> Self {
-        Table {
-            netdev: true,
-            netclass: true,
-            devices_exclude: String::new(),
-            devices_include: String::new(),
-            netdev_exclude: String::new(),
-            netdev_include: String::new(),
-            netclass_exclude: String::new(),
-            source: From::default(),
+const fn traffic(name: &'static str, of: &'static [usize], help: &'static str) -> Traffic {
+    Traffic { family: Family::counter(name, help).labels(&["device"]), of }
+}
+
+const TRAFFIC: [Traffic; 17] = [
+    traffic("node_network_receive_bytes_total", &[2], "Bytes received."),
+    traffic("node_network_receive_compressed_total", &[21], "Compressed packets received."),
+    traffic(
+        "node_network_receive_drop_total",
+        &[6, 15],
+        "Packets received but dropped, or missed for want of room.",
+    ),
+    traffic("node_network_receive_errs_total", &[4], "Packets received with an error of whatever kind."),
+    traffic("node_network_receive_fifo_total", &[14], "Packets lost because the receiving queue was full."),
+    traffic(
+        "node_network_receive_frame_total",
+        &[13, 10, 11, 12],
+        "Packets received with a wrong alignment, length or checksum, or too long.",
+    ),
+    traffic("node_network_receive_multicast_total", &[8], "Multicast packets received."),
+    traffic("node_network_receive_nohandler_total", &[23], "Packets received that no protocol wanted."),
+    traffic("node_network_receive_packets_total", &[0], "Packets received."),
+    traffic("node_network_transmit_bytes_total", &[3], "Bytes sent."),
+    traffic(
+        "node_network_transmit_carrier_total",
+        &[17, 16, 19, 20],
+        "Packets not sent because the link was lost, broken off, silent or late.",
+    ),
+    traffic("node_network_transmit_colls_total", &[9], "Collisions while sending."),
+    traffic("node_network_transmit_compressed_total", &[22], "Compressed packets sent."),
+    traffic("node_network_transmit_drop_total", &[7], "Packets dropped before they were sent."),
+    traffic(
+        "node_network_transmit_errs_total",
+        &[5],
+        "Packets not sent because of an error of whatever kind.",
+    ),
+    traffic(
+        "node_network_transmit_fifo_total",
+        &[18],
+        "Packets lost because the sending queue ran empty or over.",
+    ),
+    traffic("node_network_transmit_packets_total", &[1], "Packets sent."),
+];
+
+pub(crate) const FAMILIES: &[Family] = &{
+    let mut families = [TRAFFIC[0].family; TRAFFIC.len()];
+    let mut at = 0;
+    while at < TRAFFIC.len() {
+        families[at] = TRAFFIC[at].family;
+        at += 1;
+    }
+    families
+};
+
+relink_core::options! {
+    pub(crate) struct Settings {
+        /// Interfaces to leave out, as a pattern over their names.
+        device_exclude: String = String::new(),
+        /// The only interfaces to show, as a pattern over their names.
+        device_include: String = String::new(),
+    }
+}
+
+pub(crate) struct Netdev {
+    reader: Reader,
+    /// `/sys/class/net`.
+    folder: PathBuf,
+    devices: Filter,
+}
+
+impl Netdev {
+    pub(crate) fn new(paths: &Paths, settings: Settings) -> Result<Self, Error> {
+        let devices = Filter::new(&settings)?;
+        Ok(Netdev { reader: Reader::new(paths), folder: paths.sysfs("class/net"), devices })
+    }
+}
+
+impl Collector for Netdev {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        if let Some(links) = self.reader.links()? {
+            for link in links.iter().filter(|link| !self.devices.ignores(&link.name)) {
+                push(&link.name, &link.counts, out);
+            }
+            return Ok(());
+        }
+        for (name, folder) in interfaces(&self.folder, out)? {
+            if !self.devices.ignores(&name) {
+                push(&name, &read(&folder, out), out);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The counters by sysfs, a file for each.
+fn read(folder: &Path, out: &mut Samples) -> Counts {
+    let mut files = Files::default();
+    let counts = STATISTICS.map(|file| files.count(&folder.join("statistics").join(file)));
+    files.tell(out);
+    counts
+}
+
+fn push(name: &str, counts: &Counts, out: &mut Samples) {
+    for (at, traffic) in TRAFFIC.iter().enumerate() {
+        if let Some(sum) = sum(counts, traffic.of) {
+            out.push_index(at, &[name], sum as f64);
         }
     }
 }
 
-/// Where interfaces are looked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum From {
-    /// Netlink, unless sysfs is another machine's or there is no netlink.
-    #[default]
-    Auto,
-    Netlink,
-    Sysfs,
-}
-
-/// The same, checked.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    /// Which interfaces are not shown at all.
-    pub(crate) devices: Filter,
-    /// Of which the traffic is not shown; `None`: of none.
-    pub(crate) netdev: Option<Filter>,
-    /// Of which link and identity are not shown; `None`: of none.
-    pub(crate) netclass: Option<Filter>,
-    pub(crate) source: From,
-}
-
-impl Settings {
-    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
-        let table: Table = options.parse()?;
-        let netdev = Filter::of("netdev", &table.netdev_exclude, &table.netdev_include)?;
-        let netclass = Filter::of("netclass", &table.netclass_exclude, "")?;
-        Ok(Settings {
-            devices: Filter::of("devices", &table.devices_exclude, &table.devices_include)?,
-            netdev: table.netdev.then_some(netdev),
-            netclass: table.netclass.then_some(netclass),
-            source: table.source,
-        })
-    }
+/// The first counter must be known; the others are added as far as they are.
+fn sum(counts: &Counts, of: &[usize]) -> Option<u64> {
+    let (first, others) = of.split_first()?;
+    let others = others.iter().filter_map(|other| counts[*other]);
+    Some(others.fold(counts[*first]?, u64::saturating_add))
 }
 
 /// Which interfaces are left out: without a pattern, none.
 #[derive(Debug, Default)]
-pub(crate) struct Filter {
+struct Filter {
     pattern: Option<Pattern>,
     matches_are_ignored: bool,
 }
 
 impl Filter {
-    fn of(what: &str, exclude: &str, include: &str) -> Result<Self, Error> {
-        match (exclude, include) {
-            ("", "") => Ok(Filter::default()),
-            (pattern, "") => Filter::new(what, "exclude", pattern),
-            ("", pattern) => Filter::new(what, "include", pattern),
-            _ => Err(Error::new(format!(
-                "[plugins.net]: {what}_exclude and {what}_include are both set, expected at most one"
-            ))),
-        }
+    fn new(settings: &Settings) -> Result<Self, Error> {
+        let (option, pattern) = match (settings.device_exclude.as_str(), settings.device_include.as_str()) {
+            ("", "") => return Ok(Filter::default()),
+            (exclude, "") => ("device_exclude", exclude),
+            ("", include) => ("device_include", include),
+            _ => {
+                return Err(Error::new(
+                    "[collectors.netdev]: device_exclude and device_include are both set, expected at most one",
+                ));
+            }
+        };
+        let pattern = Pattern::new(&format!("[collectors.netdev]: {option}"), pattern)?;
+        Ok(Filter { pattern: Some(pattern), matches_are_ignored: option == "device_exclude" })
     }
 
-    fn new(what: &str, key: &str, pattern: &str) -> Result<Self, Error> {
-        let compiled = Pattern::new(&format!("[plugins.net]: {what}_{key}"), pattern)?;
-        Ok(Filter { pattern: Some(compiled), matches_are_ignored: key == "exclude" })
-    }
-
-    /// Whether this interface is left out.
-    pub(crate) fn ignores(&self, name: &str) -> bool {
+    fn ignores(&self, name: &str) -> bool {
         self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(name) == self.matches_are_ignored)
     }
 }
@@ -104,42 +164,27 @@ impl Filter {
 mod tests {
     use super::*;
 
-    fn settings(table: &[(&str, &str)]) -> Result<Settings, Error> {
-        let table = table.iter().map(|(key, value)| (key.to_string(), (*value).into())).collect();
-        Settings::new(&Options::new("net", Default::default(), table))
+    fn filter(exclude: &str, include: &str) -> Result<Filter, Error> {
+        Filter::new(&Settings { device_exclude: exclude.to_owned(), device_include: include.to_owned() })
     }
 
     #[test]
     fn patterns_leave_out_or_let_in() {
-        assert!(!settings(&[]).unwrap().devices.ignores("veth1"));
-        let exclude = settings(&[("devices_exclude", "^veth")]).unwrap().devices;
+        assert!(!filter("", "").unwrap().ignores("veth1"));
+        let exclude = filter("^veth", "").unwrap();
         assert!(exclude.ignores("veth1") && !exclude.ignores("eth0"));
-        let include = settings(&[("devices_include", "^eth"), ("source", "sysfs")]).unwrap();
-        assert!(include.devices.ignores("lo") && !include.devices.ignores("eth0"));
-        assert_eq!(include.source, From::Sysfs);
-    }
-
-    #[test]
-    fn traffic_and_links_can_be_left_out_apart() {
-        let all = settings(&[]).unwrap();
-        assert!(!all.netdev.unwrap().ignores("lo") && !all.netclass.unwrap().ignores("lo"));
-        let some = settings(&[("netdev_exclude", "^lo$"), ("netclass_exclude", "^veth")]).unwrap();
-        let (netdev, netclass) = (some.netdev.unwrap(), some.netclass.unwrap());
-        assert!(netdev.ignores("lo") && !netdev.ignores("veth1"));
-        assert!(netclass.ignores("veth1") && !netclass.ignores("lo"));
-        let off = [("netdev".to_owned(), false.into())].into_iter().collect();
-        let off = Settings::new(&Options::new("net", Default::default(), off)).unwrap();
-        assert!(off.netdev.is_none() && off.netclass.is_some());
+        let include = filter("", "^eth").unwrap();
+        assert!(include.ignores("lo") && !include.ignores("eth0"));
     }
 
     #[test]
     fn bad_options_are_refused_by_name() {
-        let refused = |table: &[(&str, &str)]| settings(table).unwrap_err().to_string();
-        let both = refused(&[("devices_include", "a"), ("devices_exclude", "b")]);
-        assert!(both.contains("devices_exclude and devices_include are both set"), "{both}");
-        let pattern = refused(&[("devices_include", "(")]);
-        assert!(pattern.contains("devices_include is \"(\", expected a regular expression"), "{pattern}");
-        let source = refused(&[("source", "proc")]);
-        assert!(source.contains("expected one of `auto`, `netlink`, `sysfs`"), "{source}");
+        let both = filter("a", "b").unwrap_err().to_string();
+        assert!(
+            both.contains("[collectors.netdev]: device_exclude and device_include are both set"),
+            "{both}"
+        );
+        let pattern = filter("", "(").unwrap_err().to_string();
+        assert!(pattern.contains("device_include is \"(\", expected a regular expression"), "{pattern}");
     }
 }

@@ -1,6 +1,11 @@
-//! What the plugin emits.
+//! What the collector emits.
 
-use relink_core::Family;
+use std::path::Path;
+
+use relink_core::{Family, Kind};
+
+use crate::link::NUMBERS;
+use crate::sysfs::Files;
 
 /// A number of an interface that sysfs shows in a file of its own.
 pub(crate) struct Attribute {
@@ -11,6 +16,17 @@ pub(crate) struct Attribute {
     pub(crate) worth: f64,
 }
 
+impl Attribute {
+    /// What the file says. A counter does not go below zero, whatever a driver says.
+    pub(crate) fn read(&self, folder: &Path, files: &mut Files) -> Option<i64> {
+        let path = folder.join(self.file);
+        match self.family.kind() {
+            Kind::Counter => files.count(&path).and_then(|count| count.try_into().ok()),
+            _ => files.number(&path),
+        }
+    }
+}
+
 const fn gauge(file: &'static str, name: &'static str, help: &'static str) -> Attribute {
     Attribute { family: Family::gauge(name, help).labels(&["device"]), file, worth: 1.0 }
 }
@@ -19,26 +35,11 @@ const fn times(file: &'static str, name: &'static str, help: &'static str) -> At
     Attribute { family: Family::counter(name, help).labels(&["device"]), file, worth: 1.0 }
 }
 
-pub(crate) const CARRIER: usize = 0;
-pub(crate) const CARRIER_CHANGES: usize = 1;
-pub(crate) const CARRIER_UP_CHANGES: usize = 2;
-pub(crate) const CARRIER_DOWN_CHANGES: usize = 3;
-pub(crate) const DORMANT: usize = 4;
-pub(crate) const FLAGS: usize = 5;
-pub(crate) const INTERFACE: usize = 6;
-pub(crate) const BELOW: usize = 7;
-pub(crate) const LINK_MODE: usize = 8;
-pub(crate) const MTU: usize = 9;
-pub(crate) const GROUP: usize = 10;
-pub(crate) const HARDWARE: usize = 11;
-pub(crate) const QUEUE_LENGTH: usize = 12;
-/// From here on netlink does not tell.
-pub(crate) const SYSFS_ONLY: usize = 13;
-
 /// A speed in Mbit/s.
 const MEGABIT: f64 = 1e6 / 8.0;
 
-pub(crate) const ATTRIBUTES: [Attribute; 17] = [
+/// The first are those of a [`Link`](crate::link::Link), in its order; of the others netlink does not tell.
+pub(crate) const ATTRIBUTES: [Attribute; NUMBERS + SYSFS_ONLY] = [
     gauge(
         "carrier",
         "node_network_carrier",
@@ -85,110 +86,30 @@ pub(crate) const ATTRIBUTES: [Attribute; 17] = [
     },
 ];
 
-/// The kernel's counters of an interface: the names of the files in `statistics`, in the order of `rtnl_link_stats64`.
-pub(crate) const STATISTICS: [&str; 24] = [
-    "rx_packets",
-    "tx_packets",
-    "rx_bytes",
-    "tx_bytes",
-    "rx_errors",
-    "tx_errors",
-    "rx_dropped",
-    "tx_dropped",
-    "multicast",
-    "collisions",
-    "rx_length_errors",
-    "rx_over_errors",
-    "rx_crc_errors",
-    "rx_frame_errors",
-    "rx_fifo_errors",
-    "rx_missed_errors",
-    "tx_aborted_errors",
-    "tx_carrier_errors",
-    "tx_fifo_errors",
-    "tx_heartbeat_errors",
-    "tx_window_errors",
-    "rx_compressed",
-    "tx_compressed",
-    "rx_nohandler",
-];
+/// How many numbers only sysfs has.
+pub(crate) const SYSFS_ONLY: usize = 4;
 
-/// A family of traffic, and which of the kernel's counters are summed up in it.
-pub(crate) struct Traffic {
-    pub(crate) family: Family,
-    pub(crate) of: &'static [usize],
-}
-
-const fn traffic(name: &'static str, of: &'static [usize], help: &'static str) -> Traffic {
-    Traffic { family: Family::counter(name, help).labels(&["device"]), of }
-}
-
-pub(crate) const TRAFFIC: [Traffic; 17] = [
-    traffic("node_network_receive_bytes_total", &[2], "Bytes received."),
-    traffic("node_network_receive_compressed_total", &[21], "Compressed packets received."),
-    traffic(
-        "node_network_receive_drop_total",
-        &[6, 15],
-        "Packets received but dropped, or missed for want of room.",
-    ),
-    traffic("node_network_receive_errs_total", &[4], "Packets received with an error of whatever kind."),
-    traffic("node_network_receive_fifo_total", &[14], "Packets lost because the receiving queue was full."),
-    traffic(
-        "node_network_receive_frame_total",
-        &[13, 10, 11, 12],
-        "Packets received with a wrong alignment, length or checksum, or too long.",
-    ),
-    traffic("node_network_receive_multicast_total", &[8], "Multicast packets received."),
-    traffic("node_network_receive_nohandler_total", &[23], "Packets received that no protocol wanted."),
-    traffic("node_network_receive_packets_total", &[0], "Packets received."),
-    traffic("node_network_transmit_bytes_total", &[3], "Bytes sent."),
-    traffic(
-        "node_network_transmit_carrier_total",
-        &[17, 16, 19, 20],
-        "Packets not sent because the link was lost, broken off, silent or late.",
-    ),
-    traffic("node_network_transmit_colls_total", &[9], "Collisions while sending."),
-    traffic("node_network_transmit_compressed_total", &[22], "Compressed packets sent."),
-    traffic("node_network_transmit_drop_total", &[7], "Packets dropped before they were sent."),
-    traffic(
-        "node_network_transmit_errs_total",
-        &[5],
-        "Packets not sent because of an error of whatever kind.",
-    ),
-    traffic(
-        "node_network_transmit_fifo_total",
-        &[18],
-        "Packets lost because the sending queue ran empty or over.",
-    ),
-    traffic("node_network_transmit_packets_total", &[1], "Packets sent."),
-];
-
-pub(crate) const UP: Family = Family::gauge(
+const UP: Family = Family::gauge(
     "node_network_up",
     "Whether an interface works; one that can't tell, such as lo, counts as 0.",
 )
 .labels(&["device"]);
 
-pub(crate) const INFO: Family =
+const INFO: Family =
     Family::gauge("node_network_info", "Always 1; the labels say what is not a number of an interface.")
         .labels(&["device", "address", "broadcast", "duplex", "operstate", "adminstate", "ifalias"]);
 
-const COUNT: usize = ATTRIBUTES.len() + TRAFFIC.len() + 2;
+/// The places of [`UP`] and [`INFO`] among all, behind those of [`ATTRIBUTES`].
+pub(crate) const UP_AT: usize = ATTRIBUTES.len();
+pub(crate) const INFO_AT: usize = UP_AT + 1;
 
-/// Attributes, traffic, [`UP`], [`INFO`].
 pub(crate) const FAMILIES: &[Family] = &{
-    let mut families = [INFO; COUNT];
+    let mut families = [INFO; INFO_AT + 1];
     let mut at = 0;
     while at < ATTRIBUTES.len() {
         families[at] = ATTRIBUTES[at].family;
         at += 1;
     }
-    let mut traffic = 0;
-    while traffic < TRAFFIC.len() {
-        families[at] = TRAFFIC[traffic].family;
-        at += 1;
-        traffic += 1;
-    }
-    families[at] = UP;
+    families[UP_AT] = UP;
     families
 };
