@@ -38,11 +38,15 @@ impl Reader {
     ///
     /// A reading is taken once by each collector, so one that is asked alone always gets a new one.
     pub(crate) fn links(&mut self) -> Result<Option<Arc<Vec<Link>>>, Error> {
+        self.links_at(Instant::now())
+    }
+
+    fn links_at(&mut self, now: Instant) -> Result<Option<Arc<Vec<Link>>>, Error> {
         let Some(shared) = &self.shared else { return Ok(None) };
         // What a panic leaves is no reading, and the next one begins anew.
         let mut readings = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_fresh = readings.made.is_some_and(|at| at.elapsed() < FRESH);
-        if (!is_fresh || readings.number == self.taken) && !readings.read()? {
+        let is_fresh = readings.made.is_some_and(|at| now.saturating_duration_since(at) < FRESH);
+        if (!is_fresh || readings.number == self.taken) && !readings.read(now)? {
             return Ok(None);
         }
         self.taken = readings.number;
@@ -79,16 +83,16 @@ impl Readings {
     }
 
     /// False if there is no netlink.
-    fn read(&mut self) -> Result<bool, Error> {
+    fn read(&mut self, now: Instant) -> Result<bool, Error> {
         self.made = None;
-        if self.netlink.is_none() && self.tried.elapsed() >= TRY_AGAIN {
+        if self.netlink.is_none() && now.saturating_duration_since(self.tried) >= TRY_AGAIN {
             self.netlink = Netlink::open().ok();
-            self.tried = Instant::now();
+            self.tried = now;
         }
         let Some(netlink) = &mut self.netlink else { return Ok(false) };
         netlink.read(Arc::make_mut(&mut self.links))?;
         self.number += 1;
-        self.made = Some(Instant::now());
+        self.made = Some(now);
         Ok(true)
     }
 }
@@ -105,8 +109,9 @@ mod tests {
         (shared, readers)
     }
 
-    fn number(reader: &mut Reader) -> u64 {
-        let links = reader.links().unwrap().expect("this machine has netlink");
+    /// The number of the reading that this collector gets.
+    fn number(reader: &mut Reader, now: Instant) -> u64 {
+        let links = reader.links_at(now).unwrap().expect("this machine has netlink");
         assert!(links.iter().any(|link| link.name == "lo"), "{links:?}");
         reader.taken
     }
@@ -114,7 +119,6 @@ mod tests {
     #[test]
     fn collectors_of_one_agent_have_the_same_readings() {
         let own = || Reader::new(&Paths::default()).shared.unwrap();
-        assert!(Arc::ptr_eq(&own(), &own()) || SHARED.lock().unwrap().upgrade().is_none());
         let one = own();
         assert!(Arc::ptr_eq(&one, &own()));
         let other = Paths { sysfs: "/host/sys".into(), ..Paths::default() };
@@ -123,46 +127,50 @@ mod tests {
 
     #[test]
     fn each_collector_takes_a_reading_once_while_it_is_fresh() {
-        let (shared, [mut netdev, mut netclass]) = two();
-        assert_eq!([number(&mut netdev), number(&mut netclass)], [1, 1], "one scrape asks once");
-        assert_eq!([number(&mut netclass), number(&mut netdev)], [2, 2]);
-        assert_eq!([number(&mut netdev), number(&mut netdev)], [3, 4], "alone it is always fresh");
-        shared.lock().unwrap().made = Instant::now().checked_sub(FRESH);
-        assert_eq!(number(&mut netclass), 5, "what is old is read anew");
+        let (_, [mut netdev, mut netclass]) = two();
+        let now = Instant::now();
+        assert_eq!([number(&mut netdev, now), number(&mut netclass, now)], [1, 1], "one scrape asks once");
+        assert_eq!([number(&mut netclass, now), number(&mut netdev, now)], [2, 2]);
+        assert_eq!([number(&mut netdev, now), number(&mut netdev, now)], [3, 4], "alone it is always fresh");
+        assert_eq!(number(&mut netclass, now + FRESH), 5, "what is old is read anew");
     }
 
     #[test]
     fn a_panic_of_one_leaves_the_other() {
         let (shared, [mut netdev, mut netclass]) = two();
-        assert_eq!(number(&mut netdev), 1);
+        let now = Instant::now();
+        assert_eq!(number(&mut netdev, now), 1);
         let panicked = std::thread::spawn(move || {
             let _held = shared.lock().unwrap();
             panic!("on purpose");
         });
         assert!(panicked.join().is_err());
-        assert_eq!([number(&mut netclass), number(&mut netclass), number(&mut netdev)], [1, 2, 2]);
+        assert_eq!([&mut netclass, &mut netdev].map(|reader| number(reader, now)), [1, 2]);
     }
 
     #[test]
     fn a_collector_that_is_slow_keeps_its_reading() {
         let (_, [mut netdev, mut netclass]) = two();
-        let slow = netdev.links().unwrap().unwrap();
-        number(&mut netclass);
-        number(&mut netclass);
-        assert!(!Arc::ptr_eq(&slow, &netclass.links().unwrap().unwrap()));
+        let now = Instant::now();
+        let slow = netdev.links_at(now).unwrap().unwrap();
+        let same = netclass.links_at(now).unwrap().unwrap();
+        assert!(Arc::ptr_eq(&slow, &same));
+        drop(same);
+        let next = netclass.links_at(now).unwrap().unwrap();
+        assert!(!Arc::ptr_eq(&slow, &next));
         assert!(slow.iter().any(|link| link.name == "lo"));
     }
 
     #[test]
     fn netlink_that_could_not_be_opened_is_tried_again() {
         let (shared, [mut netdev, _]) = two();
-        let just_now = Instant::now();
-        {
+        let tried = {
             let mut readings = shared.lock().unwrap();
-            (readings.netlink, readings.tried) = (None, just_now);
-        }
-        assert!(netdev.links().unwrap().is_none(), "it is not yet time");
-        shared.lock().unwrap().tried = just_now.checked_sub(TRY_AGAIN).unwrap();
-        assert_eq!(number(&mut netdev), 1);
+            readings.netlink = None;
+            readings.tried
+        };
+        let soon = tried + TRY_AGAIN - Duration::from_secs(1);
+        assert!(netdev.links_at(soon).unwrap().is_none(), "it is not yet time");
+        assert_eq!(number(&mut netdev, tried + TRY_AGAIN), 1);
     }
 }

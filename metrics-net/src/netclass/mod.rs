@@ -169,3 +169,38 @@ fn push(link: &Link, rest: &Rest, out: &mut Samples) {
     let labels = [name, &link.address, &link.broadcast, &rest.duplex, &link.state, admin, &link.alias];
     out.push_index(INFO_AT, &labels, 1.0);
 }
+
+#[cfg(test)]
+mod tests {
+    use relink_testing::{Tree, samples};
+
+    use super::*;
+
+    /// What one sees where `/sys/class` is for root only.
+    #[test]
+    fn what_sysfs_does_not_show_leaves_what_netlink_tells() {
+        let tree = Tree::new().file("sys/class/other", "");
+        let folder = tree.paths().sysfs("class/net");
+        // Nobody can look into a link to itself, root no more than others.
+        std::os::unix::fs::symlink(&folder, &folder).unwrap();
+        let mut netclass = Netclass::new(&Paths::default(), Settings::default()).unwrap();
+        netclass.folder = folder.clone();
+        for _ in 0..2 {
+            let mut out = samples("netclass", 10_000);
+            netclass.collect(&mut out).unwrap();
+            let set = out.series_set().unwrap();
+            let names: Vec<&str> = set
+                .places()
+                .filter(|place| set.labels_of(*place).next() == Some("lo"))
+                .map(|place| set.family_of(place).1.name())
+                .collect();
+            for shown in ["node_network_mtu_bytes", "node_network_up", "node_network_info"] {
+                assert!(names.contains(&shown), "{names:?}");
+            }
+            assert!(!names.contains(&"node_network_device_id"), "{names:?}");
+            let told = format!("reading {}: ", folder.join("lo").display());
+            let told = out.warnings().iter().filter(|warning| warning.starts_with(&told));
+            assert_eq!(told.count(), 1, "{:?}", out.warnings());
+        }
+    }
+}
