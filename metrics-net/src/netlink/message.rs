@@ -1,12 +1,12 @@
 //! The messages of rtnetlink (`linux/netlink.h`, `linux/rtnetlink.h`, `linux/if_link.h`): numbers in the machine's byte
 //! order, each part at a multiple of four bytes.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use relink_core::Error;
 
-use crate::families::*;
-use crate::link::{Link, SWITCHED_ON};
+use crate::link::*;
 
 const HEAD: usize = 16;
 /// `struct ifinfomsg`.
@@ -84,10 +84,10 @@ pub(crate) fn next_part<'a>(answer: &mut &'a [u8], sequence: u32) -> Result<Opti
     Ok(None)
 }
 
-/// The name of an interface and the kernel's number of it.
-pub(crate) fn identity(body: &[u8]) -> Result<(&str, u32), Error> {
+/// The name of an interface, what is no UTF-8 as U+FFFD, and the kernel's number of it.
+pub(crate) fn identity(body: &[u8]) -> Result<(Cow<'_, str>, u32), Error> {
     let name = attributes(body).find(|(kind, _)| *kind == 3).map_or(&b""[..], |(_, name)| name);
-    let name = std::str::from_utf8(name).unwrap_or("").trim_end_matches('\0');
+    let name = String::from_utf8_lossy(name.strip_suffix(b"\0").unwrap_or(name));
     match number(body, 4) {
         Some(index) if !name.is_empty() => Ok((name, index)),
         _ => Err(Error::new("an interface without a name in netlink's answer")),
@@ -97,7 +97,7 @@ pub(crate) fn identity(body: &[u8]) -> Result<(&str, u32), Error> {
 /// Takes over what the message tells.
 pub(crate) fn fill(link: &mut Link, body: &[u8]) {
     link.counts = Default::default();
-    link.numbers[..SYSFS_ONLY].fill(None);
+    link.numbers = Default::default();
     for text in [&mut link.address, &mut link.broadcast, &mut link.state, &mut link.alias] {
         text.clear();
     }
@@ -150,7 +150,7 @@ fn push_address(text: &mut String, bytes: &[u8]) {
 }
 
 /// As many as the kernel knows: older ones know fewer, newer ones more.
-fn push_counts(counts: &mut [Option<u64>; STATISTICS.len()], value: &[u8]) {
+fn push_counts(counts: &mut Counts, value: &[u8]) {
     for (count, bytes) in counts.iter_mut().zip(value.chunks_exact(8)) {
         *count = bytes.try_into().ok().map(u64::from_ne_bytes);
     }
@@ -226,7 +226,8 @@ mod tests {
         assert_eq!(parts(&message(ERROR, 0, 5, &(-1i32).to_ne_bytes())).unwrap(), [Part::Refused(1)]);
         assert_eq!(parts(&message(DONE, 2, 5, &(-90i32).to_ne_bytes())).unwrap(), [Part::Refused(90)]);
         assert_eq!(parts(&message(NEW_LINK, 0x12, 5, &body)).unwrap(), [Part::Interrupted]);
-        assert_eq!(identity(&body).unwrap(), ("eth0", 7));
+        assert_eq!(identity(&body).unwrap(), ("eth0".into(), 7));
+        assert_eq!(identity(&interface(1, &[(3, b"e\xffh\0")])).unwrap(), ("e\u{fffd}h".into(), 7));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use relink_core::Error;
 use relink_pattern::Pattern;
 
-use crate::protocols::shown;
+use super::shown;
 
 /// A pattern over names such as `Tcp_InSegs`, as node_exporter has it; without one, all that have a family are shown.
 #[derive(Clone, Debug, Default)]
@@ -15,12 +15,12 @@ impl Fields {
         if pattern.is_empty() {
             return Ok(Fields::default());
         }
-        let fields = Fields(Some(Pattern::new("[plugins.netstat]: fields", pattern)?));
+        let fields = Fields(Some(Pattern::new("[collectors.netstat]: fields", pattern)?));
         if shown().any(|(protocol, field)| fields.show(protocol, field)) {
             return Ok(fields);
         }
         let wrong = format!(
-            "[plugins.netstat]: fields is {pattern:?}, which is none of the fields that this plugin shows"
+            "[collectors.netstat]: fields is {pattern:?}, which is none of the fields that this collector shows"
         );
         Err(Error::new(wrong).hint("they are in the README of metrics-netstat, as in Tcp_InSegs"))
     }
@@ -49,7 +49,7 @@ mod tests {
         assert!(some.ask_for("Udp", "MemErrors"), "without a family, and asked for");
         for (wrong, why) in [("(", "expected a regular expression"), ("^Sctp", "none of the fields")] {
             let error = Fields::new(wrong).unwrap_err().to_string();
-            assert!(error.contains("[plugins.netstat]: fields is") && error.contains(why), "{error}");
+            assert!(error.contains("[collectors.netstat]: fields is") && error.contains(why), "{error}");
         }
     }
 }

@@ -1,23 +1,56 @@
 //! `/sys/class/hwmon`: the chips and their sensors.
 
-use std::collections::{BTreeMap, HashSet};
+mod sensors;
+
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use relink_core::{Samples, Unread};
+use relink_core::{Collector, Error, Family, Paths, Samples, Unread};
 use relink_pattern::Pattern;
 
-use crate::families::{CHIP_NAMES, FIRST_SENSOR, SENSOR_LABEL};
-use crate::files::{Class, Page, read_number};
-use crate::sensors::SENSORS;
+use crate::class::{Class, Entry, Page, odd, pattern, read_number};
+use sensors::SENSORS;
 
-pub(crate) struct Chips {
-    pub(crate) class: Class,
+const CHIP_NAMES: Family = Family::gauge(
+    "node_hwmon_chip_names",
+    "Always 1; the label chip_name says what the driver calls a chip.",
+)
+.labels(&["chip", "chip_name"]);
+const SENSOR_LABEL: Family =
+    Family::gauge("node_hwmon_sensor_label", "Always 1; the label says what the driver calls a sensor.")
+        .labels(&["chip", "sensor", "label"]);
+
+/// Where the families of [`SENSORS`] begin among all.
+const FIRST_SENSOR: usize = 2;
+
+pub(crate) const FAMILIES: &[Family] = &{
+    let mut all = [CHIP_NAMES; FIRST_SENSOR + SENSORS.len()];
+    all[1] = SENSOR_LABEL;
+    let mut at = 0;
+    while at < SENSORS.len() {
+        all[FIRST_SENSOR + at] = SENSORS[at].family;
+        at += 1;
+    }
+    all
+};
+
+relink_core::options! {
+    pub(crate) struct Settings {
+        /// Chips to leave out, as a pattern over the label chip.
+        chip_exclude: String = String::new(),
+    }
+}
+
+pub(crate) struct Hwmon {
+    class: Class,
     exclude: Option<Pattern>,
     chips: Vec<Chip>,
     page: Box<Page>,
 }
 
 struct Chip {
+    /// The folder's name, as in `hwmon0`.
+    entry: String,
     label: String,
     /// What the driver calls it.
     name: Option<String>,
@@ -35,31 +68,41 @@ struct Reading {
     described: usize,
 }
 
-impl Chips {
-    pub(crate) fn new(folder: PathBuf, exclude: Option<Pattern>) -> Self {
-        Chips { class: Class::new(folder), exclude, chips: Vec::new(), page: Box::new([0; 4096]) }
+impl Hwmon {
+    pub(crate) fn new(paths: &Paths, settings: Settings) -> Result<Self, Error> {
+        Ok(Hwmon {
+            class: Class::new(paths.sysfs("class/hwmon")),
+            exclude: pattern("[collectors.hwmon]: chip_exclude", &settings.chip_exclude)?,
+            chips: Vec::new(),
+            page: Box::new([0; 4096]),
+        })
     }
+}
 
-    pub(crate) fn collect(&mut self, out: &mut Samples) {
+impl Collector for Hwmon {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         if let Some(entries) = self.class.due(out) {
-            let chips = entries.iter().map(|entry| Chip::find(&entry.path, &entry.name));
-            let shown = chips
-                .filter(|chip| self.exclude.as_ref().is_none_or(|pattern| !pattern.is_match(&chip.label)));
-            self.chips = each_once(shown);
+            self.chips = entries.iter().map(Chip::find).collect();
+            tell_apart(&mut self.chips);
+            let exclude = self.exclude.as_ref();
+            self.chips.retain(|chip| exclude.is_none_or(|pattern| !pattern.is_match(&chip.label)));
         }
         for chip in &self.chips {
             chip.push(&mut self.page, out);
         }
+        Ok(())
     }
 }
 
 impl Chip {
-    fn find(folder: &Path, entry: &str) -> Self {
+    fn find(entry: &Entry) -> Self {
+        let folder = entry.path.as_path();
         let mut unread = Unread::default();
         let name =
             unread.read(&folder.join("name")).map(|name| cleaned(&name)).filter(|name| !name.is_empty());
-        let label =
-            device_label(folder, &mut unread).or_else(|| name.clone()).unwrap_or_else(|| cleaned(entry));
+        let label = device_label(folder, &mut unread)
+            .or_else(|| name.clone())
+            .unwrap_or_else(|| cleaned(&entry.name));
         // Drivers before Linux 3.13 put their files into the folder of the device.
         let mut files = BTreeMap::new();
         for folder in [folder, &folder.join("device")] {
@@ -76,7 +119,7 @@ impl Chip {
                 None => labels.extend(unread.read(&path).map(|label| (sensor, label))),
             }
         }
-        Chip { label, name, labels, readings, unread }
+        Chip { entry: entry.name.clone(), label, name, labels, readings, unread }
     }
 
     fn push(&self, page: &mut Page, out: &mut Samples) {
@@ -89,29 +132,30 @@ impl Chip {
         }
         for reading in &self.readings {
             let described = &SENSORS[reading.described];
-            let value = read_number(&reading.path, page, out).and_then(|number| described.value(number));
-            if let Some(value) = value {
-                out.push_index(FIRST_SENSOR + reading.described, &[&self.label, &reading.sensor], value);
+            let Some(number) = read_number(&reading.path, page, out) else { continue };
+            match described.value(number) {
+                Some(value) => {
+                    out.push_index(FIRST_SENSOR + reading.described, &[&self.label, &reading.sensor], value);
+                }
+                None => odd(&reading.path, "a count", &number.to_string(), out),
             }
         }
     }
 }
 
-/// Drops what an earlier chip of the same label has already: some devices have two chips.
-fn each_once(chips: impl Iterator<Item = Chip>) -> Vec<Chip> {
-    let mut seen = HashSet::new();
-    let mut once = Vec::new();
-    for mut chip in chips {
-        let Chip { label, name, labels, readings, .. } = &mut chip;
-        let mut is_new = |sensor: &str, what: String| seen.insert((label.clone(), sensor.to_owned(), what));
-        if name.as_ref().is_some_and(|name| !is_new("", name.clone())) {
-            *name = None;
+/// Chips whose device is the same get longer labels: with what the driver calls them, and where that is the same as well,
+/// with their folder's name.
+fn tell_apart(chips: &mut [Chip]) {
+    let labels: Vec<String> = chips.iter().map(|chip| chip.label.clone()).collect();
+    let longer: [fn(&Chip) -> &str; 2] =
+        [|chip| chip.name.as_ref().unwrap_or(&chip.entry), |chip| &chip.entry];
+    for longer in longer {
+        let mut counts = HashMap::new();
+        chips.iter().for_each(|chip| *counts.entry(chip.label.clone()).or_insert(0) += 1);
+        for (chip, label) in chips.iter_mut().zip(&labels).filter(|(chip, _)| counts[&chip.label] > 1) {
+            chip.label = format!("{label}_{}", longer(chip));
         }
-        labels.retain(|(sensor, _)| is_new(sensor, "label".to_owned()));
-        readings.retain(|reading| is_new(&reading.sensor, reading.described.to_string()));
-        once.push(chip);
     }
-    once
 }
 
 /// The sensor and the place in [`SENSORS`] of a file such as `temp1_max`; no place for its label.
@@ -129,7 +173,7 @@ fn recognise(file: &str) -> Option<(String, Option<usize>)> {
     if property == "label" {
         return SENSORS.iter().any(|sensor| sensor.kind == kind).then_some((sensor, None));
     }
-    let is_it = |sensor: &crate::sensors::Sensor| sensor.kind == kind && sensor.property == property;
+    let is_it = |sensor: &sensors::Sensor| sensor.kind == kind && sensor.property == property;
     Some((sensor, Some(SENSORS.iter().position(is_it)?)))
 }
 
@@ -155,6 +199,8 @@ fn cleaned(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use relink_testing::{Tree, collect};
+
     use super::*;
 
     #[test]
@@ -178,6 +224,28 @@ mod tests {
             assert_eq!(name_of(other), None, "{other}");
         }
         assert_eq!(recognise("temp99999999999999_input"), None);
+    }
+
+    #[test]
+    fn the_files_of_a_chip_are_looked_for_again() {
+        let tree = Tree::new().file("sys/class/hwmon/hwmon0/temp1_input", "45000\n");
+        let mut hwmon = Hwmon::new(&tree.paths(), Settings::default()).unwrap();
+        let first = collect(&mut hwmon, "hwmon").unwrap();
+        for (file, content) in
+            [("temp2_input", "51000\n"), ("temp1_label", "Core 0\n"), ("name", "coretemp\n")]
+        {
+            tree.write(&format!("sys/class/hwmon/hwmon0/{file}"), content);
+        }
+        assert_eq!(collect(&mut hwmon, "hwmon").unwrap(), first, "it is not yet time");
+        hwmon.class.half_a_minute_passes();
+        assert_eq!(
+            collect(&mut hwmon, "hwmon").unwrap(),
+            r#"node_hwmon_chip_names{chip="coretemp",chip_name="coretemp"} 1
+node_hwmon_sensor_label{chip="coretemp",sensor="temp1",label="Core 0"} 1
+node_hwmon_temp_celsius{chip="coretemp",sensor="temp1"} 45
+node_hwmon_temp_celsius{chip="coretemp",sensor="temp2"} 51
+"#
+        );
     }
 
     #[test]

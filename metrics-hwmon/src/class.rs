@@ -1,11 +1,13 @@
 //! Small files of sysfs, and folders whose entries come and go.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use relink_core::{Samples, Unread};
+use relink_core::{Error, Samples, Unread};
+use relink_pattern::Pattern;
 
 /// How often the files of a device are looked for again: drivers add some to a device that has been there for long, as
 /// coretemp does when a CPU comes online, and what could not be read at first may be readable now. Only time can tell,
@@ -15,19 +17,39 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Room for the content of any sysfs file: the kernel limits it to a page.
 pub(crate) type Page = [u8; 4096];
 
-/// The content without the line end. Nothing if the file can't be read: drivers answer EAGAIN, ENODATA or ENODEV where
-/// they have no value now, and files vanish with their device. One that is there and can't be opened is told.
-pub(crate) fn read<'a>(path: &Path, page: &'a mut Page, out: &mut Samples) -> Option<&'a str> {
+/// The content without the line end, what is not UTF-8 as U+FFFD. Nothing if the file can't be read: drivers answer EAGAIN,
+/// ENODATA or ENODEV where they have no value now, and files vanish with their device. One that is there and can't be
+/// opened is told.
+pub(crate) fn read<'a>(path: &Path, page: &'a mut Page, out: &mut Samples) -> Option<Cow<'a, str>> {
     let mut unread = Unread::default();
     let opened = unread.unless(path, File::open(path));
     unread.tell(out);
     let filled = opened?.read(page).ok()?;
-    std::str::from_utf8(&page[..filled]).ok().map(str::trim_end)
+    Some(String::from_utf8_lossy(page[..filled].trim_ascii_end()))
 }
 
-/// The number that a file holds, if it does.
+/// The number that a file holds; what is none is told.
 pub(crate) fn read_number(path: &Path, page: &mut Page, out: &mut Samples) -> Option<f64> {
-    read(path, page, out)?.parse().ok().filter(|number: &f64| number.is_finite())
+    let text = read(path, page, out)?;
+    // A meter of ACPI has its accuracy in percent, which no family is for.
+    if text.is_empty() || text.ends_with('%') {
+        return None;
+    }
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+    if number.is_none() {
+        odd(path, "a number", &text, out);
+    }
+    number
+}
+
+/// Tells what a file has in place of what was expected.
+pub(crate) fn odd(path: &Path, expected: &str, found: &str, out: &mut Samples) {
+    out.warn(Error::expected(expected, found).context(path.display()).to_string());
+}
+
+/// The pattern of an option; nothing for an empty one.
+pub(crate) fn pattern(option: &str, text: &str) -> Result<Option<Pattern>, Error> {
+    (!text.is_empty()).then(|| Pattern::new(option, text)).transpose()
 }
 
 /// A folder of `/sys/class`, and what stood in it when it was last looked at.
@@ -35,7 +57,7 @@ pub(crate) struct Class {
     path: PathBuf,
     entries: Vec<Entry>,
     /// When the files of the devices were last looked for.
-    pub(crate) looked: Option<Instant>,
+    looked: Option<Instant>,
 }
 
 /// A device of a class. The link's target tells a device from another one that has taken its name.
@@ -72,5 +94,10 @@ impl Class {
         self.entries = found;
         self.looked = Some(Instant::now());
         Some(&self.entries)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn half_a_minute_passes(&mut self) {
+        self.looked = None;
     }
 }

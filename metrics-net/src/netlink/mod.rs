@@ -1,5 +1,7 @@
 //! All interfaces by one question to the kernel, over a socket that stays open.
 
+mod message;
+
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
 
 use crate::link::Link;
-use crate::message::{Part, fill, identity, next_part, question};
+use message::{Part, fill, identity, next_part, question};
 
 /// The kernel makes no part of an answer longer.
 const LONGEST: usize = 32 * 1024;
@@ -31,18 +33,14 @@ impl Netlink {
         Ok(Netlink { socket: Some(open()?), sequence: 0, buffer: vec![0; LONGEST] })
     }
 
-    /// Brings `links` up to date; `is_new` is called for an interface that was not in its place before.
-    pub(crate) fn read(
-        &mut self,
-        links: &mut Vec<Link>,
-        mut is_new: impl FnMut(&mut Link),
-    ) -> Result<(), Error> {
+    /// Brings `links` up to date.
+    pub(crate) fn read(&mut self, links: &mut Vec<Link>) -> Result<(), Error> {
         for _ in 0..ATTEMPTS {
             let socket = match self.socket.take() {
                 Some(socket) => socket,
                 None => open()?,
             };
-            if self.ask(&socket, links, &mut is_new)? {
+            if self.ask(&socket, links)? {
                 self.socket = Some(socket);
                 return Ok(());
             }
@@ -51,12 +49,7 @@ impl Netlink {
     }
 
     /// One question. False if the answer is not of one moment.
-    fn ask(
-        &mut self,
-        socket: &OwnedFd,
-        links: &mut Vec<Link>,
-        is_new: &mut impl FnMut(&mut Link),
-    ) -> Result<bool, Error> {
+    fn ask(&mut self, socket: &OwnedFd, links: &mut Vec<Link>) -> Result<bool, Error> {
         self.sequence = self.sequence.wrapping_add(1);
         send(socket, &question(self.sequence), SendFlags::empty())
             .context("asking netlink for the interfaces")?;
@@ -66,10 +59,7 @@ impl Netlink {
             let mut answer = &self.buffer[..length];
             while let Some(part) = next_part(&mut answer, self.sequence)? {
                 match part {
-                    Part::Link(body) => {
-                        place(links, count, body, is_new)?;
-                        count += 1;
-                    }
+                    Part::Link(body) => count += usize::from(place(links, count, body)?),
                     Part::End => {
                         links.truncate(count);
                         return Ok(true);
@@ -85,22 +75,19 @@ impl Netlink {
     }
 }
 
-/// Puts an interface into its place. One that was there before keeps what sysfs said of it.
-fn place(
-    links: &mut Vec<Link>,
-    at: usize,
-    body: &[u8],
-    is_new: &mut impl FnMut(&mut Link),
-) -> Result<(), Error> {
+/// Puts an interface into its place, where it mostly is; `false` if it can't be shown.
+fn place(links: &mut Vec<Link>, at: usize, body: &[u8]) -> Result<bool, Error> {
     let (name, index) = identity(body)?;
+    // Names that differ in nothing but U+FFFD would be one series, and a series can't be there twice.
+    if name.contains(char::REPLACEMENT_CHARACTER) && links[..at].iter().any(|link| link.name == name) {
+        return Ok(false);
+    }
     if !links.get(at).is_some_and(|link| link.index == index && link.name == name) {
-        let mut link = Link { name: name.to_owned(), index, ..Link::default() };
-        is_new(&mut link);
         links.truncate(at);
-        links.push(link);
+        links.push(Link { name: name.into_owned(), index, ..Link::default() });
     }
     fill(&mut links[at], body);
-    Ok(())
+    Ok(true)
 }
 
 fn open() -> Result<OwnedFd, Error> {
