@@ -23,18 +23,14 @@ pub(super) struct Sample<'a> {
     pub(super) value: f64,
 }
 
-pub(super) fn parse(source: &str, text: &str, series: usize) -> Result<Exposition, Error> {
-    read(source, text, series, false)
-}
-
 /// Checks a page that an agent has written. It is refused for what [`Exposition::parse`] refuses, and for what no agent
 /// writes though it means something: a family in two pieces, a header behind samples, free comments, blanks that need
 /// not be, numbers and types in another spelling.
 pub fn check_page(text: &str) -> Result<(), Error> {
-    read("the page", text, usize::MAX, true).map(drop)
+    read("the page", text, usize::MAX, true)?.left_out().map_or(Ok(()), Err)
 }
 
-fn read(source: &str, text: &str, series: usize, is_strict: bool) -> Result<Exposition, Error> {
+pub(super) fn read(source: &str, text: &str, series: usize, is_strict: bool) -> Result<Exposition, Error> {
     let (families, places) = (Vec::new(), HashMap::new());
     let mut drafts = Drafts { families, places, left: series, series, is_strict, current: None };
     let mut lines = text.split('\n');
@@ -49,7 +45,7 @@ fn read(source: &str, text: &str, series: usize, is_strict: bool) -> Result<Expo
         return Err(Error::new(format!("line {}: the last line has no end", count + 1))
             .hint("write to another name, and rename the file when it is whole"));
     }
-    groups::written(source, drafts.families)
+    Ok(groups::written(source, drafts.families))
 }
 
 struct Drafts<'a> {
@@ -80,7 +76,14 @@ impl<'a> Drafts<'a> {
             let expected = "# HELP name text, or # TYPE name type";
             return if self.is_strict { Err(Error::expected(expected, line)) } else { Ok(()) };
         }
+        // To Prometheus' own parser one that ends early is a comment.
+        if rest.is_empty() && !self.is_strict {
+            return Ok(());
+        }
         let (name, rest) = word_of_name(rest)?;
+        if rest.is_empty() && word == "TYPE" && !self.is_strict {
+            return Ok(());
+        }
         if self.is_strict && !line.starts_with(&format!("# {word} {name} ")) {
             return Err(Error::expected(format!("# {word} {name} {rest}"), line));
         }
