@@ -125,6 +125,40 @@ backup_ok{job=\"mail\"} 0
 }
 
 #[test]
+fn of_a_file_only_the_family_that_can_not_be_shown_is_left_out() {
+    let tree = tree();
+    tree.write("texts/a.prom", BACKUP);
+    let disks = "# TYPE smart_ok gauge\nsmart_ok{disk=\"sda\"} 1\nsmart_ok{disk=\"sda\"} 1\n\
+        # TYPE smart_hours counter\nsmart_hours{disk=\"sda\"} 7\n";
+    tree.write("texts/disks.prom", disks);
+    tree.write("texts/untyped.prom", "backup_ok{job=\"x\"} 1\n# TYPE Bare\nb_x 1\n");
+    let mut textfile = collector(&tree);
+    for _ in 0..2 {
+        let text = collect(&mut *textfile, "textfile").unwrap();
+        assert_eq!(text.matches("node_textfile_mtime_seconds{").count(), 3, "{text}");
+        let (text, warnings) = shown(&mut *textfile, &tree);
+        assert_eq!(
+            text,
+            "node_textfile_scrape_error 1\nb_x 1\nbackup_ok{job=\"home\"} 1\nsmart_hours{disk=\"sda\"} 7"
+        );
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert_eq!(warnings[0], "disks.prom: the series smart_ok{disk=\"sda\"} twice");
+        assert!(warnings[1].starts_with("untyped.prom: has backup_ok as untyped, but "), "{warnings:?}");
+    }
+    let mut facts = Facts::default();
+    textfile.facts(&mut facts).unwrap();
+    let told = |(name, value): &(String, String)| {
+        name.ends_with("disks.prom") && value.starts_with("left out in part: the series")
+    };
+    assert!(facts.rows().iter().any(told), "{facts:?}");
+    tree.write("texts/disks.prom", disks.replacen("{disk=\"sda\"} 1", "{disk=\"sdb\"} 1", 1));
+    std::fs::remove_file(tree.path().join("texts/untyped.prom")).unwrap();
+    let (text, warnings) = shown(&mut *textfile, &tree);
+    assert!(text.starts_with("node_textfile_scrape_error 0\n") && text.contains("sdb"), "{text}");
+    assert!(warnings.is_empty(), "{warnings:?}");
+}
+
+#[test]
 fn changes_are_seen() {
     let tree = tree();
     let mut textfile = collector(&tree);

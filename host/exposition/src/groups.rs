@@ -10,8 +10,12 @@ use super::{Exposition, Line, RuntimeKind, TextFamily};
 
 pub(super) fn written(source: &str, drafts: Vec<Draft<'_>>) -> Exposition {
     let (mut text, mut families, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-    // A family without samples is not shown, and takes no name.
-    for draft in drafts.into_iter().filter(|draft| !draft.samples.is_empty()) {
+    for draft in drafts {
+        if draft.fault.is_some() || draft.samples.is_empty() {
+            // A family without samples is not shown, and takes no name.
+            left_out.extend(draft.fault);
+            continue;
+        }
         let kind = draft.kind.unwrap_or(RuntimeKind::Untyped);
         let name = draft.name;
         let samples = match kind {

@@ -13,12 +13,13 @@ const TOLD: usize = 3;
 impl Exposition {
     /// Why families of the text are left out of it, in one.
     pub(super) fn left_out(&self) -> Option<Error> {
-        let mut told: Vec<&str> = self.left_out.iter().take(TOLD).map(Error::message).collect();
-        let more = format!("and {} more", self.left_out.len().saturating_sub(TOLD));
-        if self.left_out.len() > TOLD {
-            told.push(&more);
+        let mut told: Vec<_> = self.left_out.iter().take(TOLD).map(|why| why.message().to_owned()).collect();
+        match self.left_out.len() {
+            0 => return None,
+            count if count > TOLD => told.push(format!("and {} more", count - TOLD)),
+            _ => {}
         }
-        (!told.is_empty()).then(|| Error::new(told.join("; ")))
+        Some(Error::new(told.join("; ")))
     }
 
     /// The same without the families at these places, and why it lacks them.

@@ -14,6 +14,8 @@ pub(super) struct Draft<'a> {
     pub(super) help: Option<String>,
     pub(super) kind: Option<RuntimeKind>,
     pub(super) samples: Vec<Sample<'a>>,
+    /// Why it can't be shown.
+    pub(super) fault: Option<Error>,
 }
 
 pub(super) struct Sample<'a> {
@@ -32,17 +34,16 @@ pub fn check_page(text: &str) -> Result<(), Error> {
 
 pub(super) fn read(source: &str, text: &str, series: usize, is_strict: bool) -> Result<Exposition, Error> {
     let (families, places) = (Vec::new(), HashMap::new());
-    let mut drafts = Drafts { families, places, left: series, series, is_strict, current: None };
+    let mut drafts = Drafts { families, places, left: series, series, is_strict, number: 0, current: None };
     let mut lines = text.split('\n');
     // What stands behind the last line's end: nothing, if it has one.
     let last = lines.next_back().unwrap_or_default();
-    let mut count = 0;
     for line in lines {
-        count += 1;
-        drafts.line(line).context(format_args!("line {count}"))?;
+        drafts.number += 1;
+        drafts.line(line).context(format_args!("line {}", drafts.number))?;
     }
     if !last.is_empty() {
-        return Err(Error::new(format!("line {}: the last line has no end", count + 1))
+        return Err(Error::new(format!("line {}: the last line has no end", drafts.number + 1))
             .hint("write to another name, and rename the file when it is whole"));
     }
     Ok(groups::written(source, drafts.families))
@@ -55,6 +56,8 @@ struct Drafts<'a> {
     series: usize,
     /// Whether the text is to be as an agent writes it.
     is_strict: bool,
+    /// The number of the line.
+    number: usize,
     /// The family of the line before.
     current: Option<usize>,
 }
@@ -87,20 +90,21 @@ impl<'a> Drafts<'a> {
         if self.is_strict && !line.starts_with(&format!("# {word} {name} ")) {
             return Err(Error::expected(format!("# {word} {name} {rest}"), line));
         }
-        let is_strict = self.is_strict;
+        let (is_strict, number) = (self.is_strict, self.number);
         let family = self.family(name)?;
-        if (is_strict || word == "TYPE") && !family.samples.is_empty() {
-            return Err(Error::new(format!("the {word} of {name} behind samples of it")));
-        }
-        if word == "HELP" {
-            if family.help.is_some() {
-                return Err(Error::new(format!("a second HELP of {name}")));
-            }
-            family.help = Some(unescaped(rest, false)?.into_owned()).filter(|help| !help.is_empty());
+        let is_second = if word == "HELP" { family.help.is_some() } else { family.kind.is_some() };
+        let is_late = (is_strict || word == "TYPE") && !family.samples.is_empty();
+        if is_second || is_late {
+            let why = match is_late {
+                true => format!("the {word} of {name} behind samples of it"),
+                false => format!("a second {word} of {name}"),
+            };
+            family.fault.get_or_insert(Error::new(why).context(format_args!("line {number}")));
             return Ok(());
         }
-        if family.kind.is_some() {
-            return Err(Error::new(format!("a second TYPE of {name}")));
+        if word == "HELP" {
+            family.help = Some(unescaped(rest, false)?.into_owned()).filter(|help| !help.is_empty());
+            return Ok(());
         }
         // In whatever letters: Prometheus' own parser looks at none but the capital ones.
         let word = if is_strict { rest.to_owned() } else { rest.to_ascii_lowercase() };
@@ -154,7 +158,7 @@ impl<'a> Drafts<'a> {
 
     fn family(&mut self, name: &'a str) -> Result<&mut Draft<'a>, Error> {
         let place = *self.places.entry(name).or_insert_with(|| {
-            self.families.push(Draft { name, help: None, kind: None, samples: Vec::new() });
+            self.families.push(Draft { name, help: None, kind: None, samples: Vec::new(), fault: None });
             self.current = Some(self.families.len() - 1);
             self.families.len() - 1
         });
