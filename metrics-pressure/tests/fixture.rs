@@ -48,8 +48,16 @@ fn what_is_bad_in_a_file_is_passed_over_and_the_others_are_shown() {
     for (bad, lost, said) in [
         ("", 2, "pressure/io: the file is empty, expected a line full or some"),
         ("\u{0}junk", 2, "pressure/io: line 1: expected some or full, found \"\\0junk\""),
-        ("some avg10=0.00\n", 2, "pressure/io: line 1: expected total= and microseconds at the end, found \"some avg10=0.00\""),
-        (&half, 1, "pressure/io: line 2: expected total= and microseconds at the end, found \"full total=-3\""),
+        (
+            "some avg10=0.00\n",
+            2,
+            "pressure/io: line 1: expected total= and microseconds at the end, found \"some avg10=0.00\"",
+        ),
+        (
+            &half,
+            1,
+            "pressure/io: line 2: expected total= and microseconds at the end, found \"full total=-3\"",
+        ),
     ] {
         tree.write("proc/pressure/io", bad);
         let text = collect(&mut *collector, "pressure").unwrap();

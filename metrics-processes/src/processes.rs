@@ -7,8 +7,7 @@ use std::path::PathBuf;
 
 use relink_core::{Collector, Context, Error, Family, Paths, Samples, Source};
 
-pub(crate) const FAMILIES: &[Family] =
-    &[MAX_PROCESSES, MAX_THREADS, PIDS, STATES, THREADS, THREAD_STATES];
+pub(crate) const FAMILIES: &[Family] = &[MAX_PROCESSES, MAX_THREADS, PIDS, STATES, THREADS, THREAD_STATES];
 
 const MAX_PROCESSES: Family =
     Family::gauge("node_processes_max_processes", "Limit of process ids (/proc/sys/kernel/pid_max).");
@@ -130,9 +129,8 @@ impl Processes {
                 None
             }
         };
-        let stat = stat.and_then(|stat| {
-            stat.context(&self.path).inspect_err(|why| out.warn(why.to_string())).ok()
-        });
+        let stat =
+            stat.and_then(|stat| stat.context(&self.path).inspect_err(|why| out.warn(why.to_string())).ok());
         self.path.truncate(length);
         stat
     }

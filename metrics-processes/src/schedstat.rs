@@ -3,8 +3,11 @@
 use relink_core::{Collector, Error, Family, Paths, Samples, Source};
 
 pub(crate) const FAMILIES: &[Family] = &[
-    Family::counter("node_schedstat_running_seconds_total", "Time in which a CPU ran tasks (/proc/schedstat).")
-        .labels(&["cpu"]),
+    Family::counter(
+        "node_schedstat_running_seconds_total",
+        "Time in which a CPU ran tasks (/proc/schedstat).",
+    )
+    .labels(&["cpu"]),
     Family::counter(
         "node_schedstat_waiting_seconds_total",
         "Time for which tasks together waited for a CPU (/proc/schedstat).",

@@ -92,9 +92,19 @@ fn garbage_is_passed_over_and_told_with_its_file() {
     for (file, content, lost, said) in [
         ("1/stat", "", "pids 3", format!("/proc/1/stat: {state}, found \"\"")),
         ("1/stat", "1 (init) SS 1", "pids 3", format!("/proc/1/stat: {state}, found \"1 (init) SS 1\"")),
-        ("1/stat", "1 (init) S 1 1", "pids 3", "/proc/1/stat: expected a number of threads, found \"\"".into()),
+        (
+            "1/stat",
+            "1 (init) S 1 1",
+            "pids 3",
+            "/proc/1/stat: expected a number of threads, found \"\"".into(),
+        ),
         ("20/task/21/stat", "junk", "\"R\"} 1", format!("/proc/20/task/21/stat: {state}, found \"junk\"")),
-        ("sys/kernel/pid_max", "all\n", "max_processes", "/pid_max: expected a limit, found \"all\\n\"".into()),
+        (
+            "sys/kernel/pid_max",
+            "all\n",
+            "max_processes",
+            "/pid_max: expected a limit, found \"all\\n\"".into(),
+        ),
     ] {
         let tree = machine();
         assert!(render(&tree, "processes", "{}").unwrap().contains(lost));
@@ -116,7 +126,10 @@ fn processes_that_may_not_be_read_are_told_once() {
         std::os::unix::fs::symlink("stat", &path).unwrap();
     }
     let text = render(&tree, "processes", "{}").unwrap();
-    assert!(text.contains("node_processes_pids 1\n") && text.contains("node_processes_threads 3\n"), "{text}");
+    assert!(
+        text.contains("node_processes_pids 1\n") && text.contains("node_processes_threads 3\n"),
+        "{text}"
+    );
     let warnings = warnings(&tree, "processes", "{}").unwrap();
     assert!(warnings.len() == 1 && warnings[0].contains("/proc/<pid>/stat: Too many levels"), "{warnings:?}");
 }

@@ -62,10 +62,7 @@ node_procs_blocked 1
     let uname = render(&machine(), "uname", "{}").unwrap();
     let name = rustix::system::uname();
     let release = format!("release=\"{}\"", name.release().to_str().unwrap());
-    assert!(
-        uname.starts_with("node_uname_info{sysname=\"Linux\",") && uname.contains(&release),
-        "{uname}"
-    );
+    assert!(uname.starts_with("node_uname_info{sysname=\"Linux\",") && uname.contains(&release), "{uname}");
 }
 
 #[test]
@@ -167,7 +164,8 @@ fn a_large_machine_and_a_cpu_that_goes_are_shown_whole() {
         tree.write("proc/interrupts", table(cpus));
         let text = relink_testing::collect(&mut *collector, "interrupts").unwrap();
         assert_eq!(text.lines().count(), cpus * 200);
-        let last = format!("{{cpu=\"{}\",type=\"199\",info=\"PCI-MSI\",devices=\"199-edge nvme0q199\"}}", cpus - 1);
+        let last =
+            format!("{{cpu=\"{}\",type=\"199\",info=\"PCI-MSI\",devices=\"199-edge nvme0q199\"}}", cpus - 1);
         assert!(text.lines().last().unwrap().contains(&last), "{last}");
     }
 }

@@ -4,7 +4,10 @@ use relink_core::{Collector, Error, Family, Paths, Samples, Source};
 
 pub(crate) const FAMILIES: &[Family] = &[
     Family::gauge("node_entropy_available_bits", "Entropy that is available (random/entropy_avail)."),
-    Family::gauge("node_entropy_pool_size_bits", "Entropy that the kernel's pool can hold (random/poolsize)."),
+    Family::gauge(
+        "node_entropy_pool_size_bits",
+        "Entropy that the kernel's pool can hold (random/poolsize).",
+    ),
 ];
 
 /// A file for each family, in their order.

@@ -46,7 +46,8 @@ impl Collector for Vmstat {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         let mut is_known = false;
         self.source.lines(out, |line, out| {
-            let (name, value) = line.split_once(' ').ok_or_else(|| Error::expected("a name and a count", line))?;
+            let (name, value) =
+                line.split_once(' ').ok_or_else(|| Error::expected("a name and a count", line))?;
             let Some(family) = family_of(name) else { return Ok(()) };
             is_known = true;
             if self.fields.as_ref().is_none_or(|fields| fields.is_match(name)) {

@@ -92,13 +92,7 @@ impl Texts {
         }
     }
 
-    fn verdict(
-        &mut self,
-        text: &Given,
-        fits: bool,
-        room: usize,
-        before: Option<Verdict>,
-    ) -> Verdict {
+    fn verdict(&mut self, text: &Given, fits: bool, room: usize, before: Option<Verdict>) -> Verdict {
         let parsed = text.parsed.as_ref().map_err(Clone::clone)?;
         if !fits {
             let series = parsed.series();
@@ -170,12 +164,7 @@ struct Merge {
 }
 
 impl Merge {
-    fn accept(
-        &mut self,
-        text: &Arc<Exposition>,
-        claims: Option<&Claims>,
-        own: &'static [Family],
-    ) -> Verdict {
+    fn accept(&mut self, text: &Arc<Exposition>, claims: Option<&Claims>, own: &'static [Family]) -> Verdict {
         let mut bad = BTreeMap::new();
         // Within one text too: a gauge `a_count` and a summary `a`.
         let mut names: HashMap<String, &str> = HashMap::new();

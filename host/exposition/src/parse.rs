@@ -18,6 +18,13 @@ pub(super) struct Draft<'a> {
     pub(super) fault: Option<Error>,
 }
 
+impl Draft<'_> {
+    /// Notes a line by which the family can't be shown, the first one.
+    fn spoil(&mut self, line: usize, why: Error) {
+        self.fault.get_or_insert_with(|| why.context(format_args!("line {line}")));
+    }
+}
+
 pub(super) struct Sample<'a> {
     pub(super) suffix: &'static str,
     /// Sorted by name; those without a value, which means the same as no label, are left out.
@@ -99,7 +106,7 @@ impl<'a> Drafts<'a> {
                 true => format!("the {word} of {name} behind samples of it"),
                 false => format!("a second {word} of {name}"),
             };
-            family.fault.get_or_insert(Error::new(why).context(format_args!("line {number}")));
+            family.spoil(number, Error::new(why));
             return Ok(());
         }
         if word == "HELP" {
@@ -142,15 +149,23 @@ impl<'a> Drafts<'a> {
         labels.retain(|(_, value)| !value.is_empty());
         labels.sort_unstable_by_key(|(name, _)| *name);
         self.left = self.left.checked_sub(1).ok_or_else(|| too_many(self.series))?;
+        let number_of_line = self.number;
         let (family, suffix) = self.family_of_sample(name)?;
         let kind = family.kind.unwrap_or(RuntimeKind::Untyped);
         if !kind.suffixes().contains(&suffix) {
             let expected = format!("{0}_bucket, {0}_sum or {0}_count", family.name);
-            return Err(Error::expected(format!("a sample of the histogram, {expected}"), name));
+            family.spoil(
+                number_of_line,
+                Error::expected(format!("a sample of the histogram, {expected}"), name),
+            );
+            return Ok(());
         }
         // Buckets have to add up, so each has to have counted something. A counter below 0 or NaN is odd, and breaks nothing.
         if matches!(suffix, "_bucket" | "_count") && (value.is_nan() || value < 0.0) {
-            return Err(Error::expected(format!("{name} to be 0 or more"), &value.to_string()));
+            family.spoil(
+                number_of_line,
+                Error::expected(format!("{name} to be 0 or more"), &value.to_string()),
+            );
         }
         family.samples.push(Sample { suffix, labels, value });
         Ok(())

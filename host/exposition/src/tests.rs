@@ -265,11 +265,19 @@ fn a_family_that_can_not_be_shown_is_left_out_alone() {
         ("# TYPE bad gauge\n# TYPE bad gauge\nbad 1\n", "line 4: a second TYPE of bad"),
         ("# HELP bad B.\n# HELP bad B.\nbad 1\n", "line 4: a second HELP of bad"),
         ("bad 1\n# TYPE bad gauge\n", "line 4: the TYPE of bad behind samples of it"),
-        ("# TYPE bad histogram\nbad_bucket{le=\"1\"} 2\nbad_count 1\n", "bad: a count of 1 and 2 in a bucket"),
+        ("# TYPE bad summary\nbad_count NaN\n", "line 4: expected bad_count to be 0 or more"),
+        ("# TYPE bad histogram\nbad 1\n", "line 4: expected a sample of the histogram"),
+        (
+            "# TYPE bad histogram\nbad_bucket{le=\"1\"} 2\nbad_count 1\n",
+            "bad: a count of 1 and 2 in a bucket",
+        ),
         ("a_count 1\n# TYPE a summary\na_sum 1\n", "both have a_count"),
         // Beside others.
         ("backup_ok{job=\"x\"} 1\n", "has backup_ok as untyped, but first as gauge"),
-        ("# HELP backup_ok Else.\n# TYPE backup_ok gauge\nbackup_ok 1\n", "has another HELP of backup_ok than first"),
+        (
+            "# HELP backup_ok Else.\n# TYPE backup_ok gauge\nbackup_ok 1\n",
+            "has another HELP of backup_ok than first",
+        ),
         ("# TYPE backup_ok gauge\nbackup_ok{job=\"mail\"} 1\n", "has backup_ok{job=\"mail\"}, as first has"),
         ("node_load1 1\n", "node_load1 is of plugin others"),
         ("# TYPE node summary\nnode_sum 1\n# TYPE own counter\nown 1\n", "own is this plugin's own"),
@@ -283,7 +291,8 @@ fn a_family_that_can_not_be_shown_is_left_out_alone() {
             assert!(left_out.message().contains(why), "{text}: {left_out}");
         }
         let merged = texts(&mut out).merged();
-        let shown: Vec<_> = merged.families().map(|family| (family.name(), family.samples().count())).collect();
+        let shown: Vec<_> =
+            merged.families().map(|family| (family.name(), family.samples().count())).collect();
         let all = cases.len();
         assert_eq!(shown, [("a_count", 1), ("backup_ok", 2), ("good", all), ("last", all), ("node", 1)]);
         assert_eq!(out.len(), 2 + 2 * all + 2);

@@ -108,8 +108,8 @@ impl File {
             None => Ok(None),
         };
         match &self.verdict {
-            Ok(left_out) => left_out.as_ref(),
-            Err(why) => Some(why),
+            Ok(None) => None,
+            Ok(Some(why)) | Err(why) => Some(why),
         }
     }
 
