@@ -130,9 +130,10 @@ typedef struct RelinkSink {
     // Why the call fails: what happened, and what to do about it (may be empty).
     void (*error)(void *context, struct RelinkText message, struct RelinkText hint);
     // During `collect`. Families that are known only now: a text in the Prometheus format, and where it comes
-    // from. The agent judges it as a whole, beside the families of all plugins and the texts before. RELINK_OK: its samples
-    // are taken. RELINK_FAILED: none of them is, and `reason`, which may be null, gets the words why; they stay valid until
-    // the next call of a function of the sink. The same text at the same place of the next collection is not judged
+    // from. The agent judges it beside the families of all plugins and the texts before. RELINK_OK: its samples are taken,
+    // but for families of which `reason` says why not, if anything is written there. RELINK_FAILED: none of them is, and
+    // `reason`, which may be null, gets the words why. They stay valid until the next call of a function of the sink. The
+    // same text at the same place of the next collection is not judged
     // again.
     int32_t (*exposition)(void *context,
                           struct RelinkText source,
@@ -140,6 +141,8 @@ typedef struct RelinkSink {
                           struct RelinkText *reason);
     // During `collect`. What was passed over, or could not be read while the rest could: shown to the operator.
     void (*warning)(void *context, struct RelinkText message);
+    // How many samples a collection may have; what is beyond is dropped.
+    size_t series;
 } RelinkSink;
 
 // One collector of a plugin: what is chosen, timed and shown for itself.

@@ -14,7 +14,11 @@ pub(crate) static FLAGS: Flags =
 const DROP_IN: DropIn = DropIn {
     names: &["node_exporter", "prometheus-node-exporter"],
     port: 9100,
-    folders: &[Folder { collector: "textfile", option: "directory", path: "/var/lib/prometheus/node-exporter" }],
+    folders: &[Folder {
+        collector: "textfile",
+        option: "directory",
+        path: "/var/lib/prometheus/node-exporter",
+    }],
 };
 
 /// Its collectors that nothing here stands for.

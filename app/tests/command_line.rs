@@ -213,7 +213,10 @@ fn an_option_that_is_wrong_is_told_with_where_it_stands() {
         &Folder::new(QUIET).run(&[flag]),
         &["the command line: [collectors.filesystem]: mount_points_exclude"],
     );
-    refuses(&folder.run(&[flag]), &["relink.toml and the command line: [collectors.filesystem] has no option"]);
+    refuses(
+        &folder.run(&[flag]),
+        &["relink.toml and the command line: [collectors.filesystem] has no option"],
+    );
 }
 
 /// Each option that is a pattern, in each plugin.

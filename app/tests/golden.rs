@@ -158,8 +158,11 @@ fn state(agent: &Agent, collector: &str) -> (String, String) {
 }
 
 /// The collectors of the machine, each with a family that it always has.
-const COLLECTORS: [(&str, &str); 3] =
-    [("cpu", "node_cpu_seconds_total"), ("diskstats", "node_disk_io_now"), ("filesystem", "node_filesystem_readonly")];
+const COLLECTORS: [(&str, &str); 3] = [
+    ("cpu", "node_cpu_seconds_total"),
+    ("diskstats", "node_disk_io_now"),
+    ("filesystem", "node_filesystem_readonly"),
+];
 
 /// Asks for a scrape in which this collector shows nothing, and all that the others say is there; whether it `fails`.
 fn shows_nothing(agent: &Agent, collector: &str, file: &str, how: &str, fails: bool) {

@@ -146,7 +146,10 @@ fn plugins_tell_how_they_fare() {
     assert!(cpu["samples"].as_u64().unwrap() > 0 && cpu["last_collect_seconds"].as_f64().unwrap() > 0.0);
     assert!(cpu["error"].is_null() && cpu["path"].is_null(), "{cpu}");
     let [one, _] = &cpu["collectors"].as_array().unwrap()[..] else { panic!("it has two collectors: {cpu}") };
-    assert_eq!((&one["name"], &one["state"], &one["warnings"]), (&"cpu".into(), &"active".into(), &serde_json::json!([])));
+    assert_eq!(
+        (&one["name"], &one["state"], &one["warnings"]),
+        (&"cpu".into(), &"active".into(), &serde_json::json!([]))
+    );
     assert!(one["facts"].is_object() && one["since"].as_f64().unwrap() > 0.0, "{one}");
     let seconds = &one["families"].as_array().unwrap()[0];
     assert_eq!(

@@ -188,14 +188,33 @@ fn families_are_those_of_node_exporter() {
 
 /// Collectors that they have on by default and that stand for nothing here yet; and those that only later versions have.
 const NOT_HERE: &[&str] = &[
-    "bcache", "bonding", "btrfs", "dmi", "edac", "fibrechannel", "infiniband", "ipvs", "mdadm", "nfs", "nfsd", "nvme",
-    "os", "rapl", "selinux", "tapestats", "xfs", "zfs",
+    "bcache",
+    "bonding",
+    "btrfs",
+    "dmi",
+    "edac",
+    "fibrechannel",
+    "infiniband",
+    "ipvs",
+    "mdadm",
+    "nfs",
+    "nfsd",
+    "nvme",
+    "os",
+    "rapl",
+    "selinux",
+    "tapestats",
+    "xfs",
+    "zfs",
 ];
 
 #[test]
 fn collectors_have_the_names_of_node_exporters() {
     let Some(executable) = NodeExporter::installed() else {
-        return skip("comparing the collectors' names with node_exporter's", "node_exporter is not installed");
+        return skip(
+            "comparing the collectors' names with node_exporter's",
+            "node_exporter is not installed",
+        );
     };
     let theirs = NodeExporter::start(&executable, &[]).metrics();
     let ours = Agent::start(env!("CARGO_BIN_EXE_relink"), &[]).get("/metrics").text();

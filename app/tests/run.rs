@@ -175,7 +175,8 @@ fn plugins_are_listed() {
     let collectors: usize = list.iter().map(|plugin| plugin["collectors"].as_array().unwrap().len()).sum();
     assert_eq!(text.lines().count(), list.len() + collectors, "{text}");
     for line in ["disk       0.1.0  linked  ", "  filesystem  "] {
-        let line = text.lines().find(|text| text.starts_with(line)).unwrap_or_else(|| panic!("{line}: {text}"));
+        let line =
+            text.lines().find(|text| text.starts_with(line)).unwrap_or_else(|| panic!("{line}: {text}"));
         assert!(line.contains("(switched off by [plugins] enabled in relink.toml"), "{line}");
     }
 }
@@ -323,6 +324,9 @@ fn facts_are_those_of_the_request() {
     if cfg!(target_os = "linux") {
         // Usage takes two readings, also where nobody has asked before.
         let one = folder.start(&[]).get("/plugins/cpu").json();
-        assert!(one["collectors"][0]["facts"]["usage cpu0"].as_str().is_some_and(|usage| usage.ends_with(" %")), "{one}");
+        assert!(
+            one["collectors"][0]["facts"]["usage cpu0"].as_str().is_some_and(|usage| usage.ends_with(" %")),
+            "{one}"
+        );
     }
 }

@@ -115,8 +115,11 @@ fn shows_what_is_good_and_tells_what_is_not(folder: &Folder, agent: &Agent) {
     assert_eq!(agent.plugin("textfile")["error"], serde_json::Value::Null);
     let one = agent.get("/plugins/textfile").json();
     assert_eq!(one["samples"], 2 + 11, "{one}");
-    let histogram =
-        one["collectors"][0]["families"].as_array().unwrap().iter().find(|family| family["name"] == "backup_seconds");
+    let histogram = one["collectors"][0]["families"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|family| family["name"] == "backup_seconds");
     let sample = &histogram.unwrap()["samples"][0];
     assert_eq!(sample["labels"]["job"], "a\"b", "{sample}");
     assert_eq!((&sample["suffix"], &sample["value"]), (&"_bucket".into(), &0.into()));

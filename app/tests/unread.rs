@@ -88,7 +88,8 @@ fn what_may_not_be_read_is_told_and_the_rest_is_shown() {
         assert_eq!(agent.sample(series), Some(value), "{series}");
     }
     let text = agent.get("/metrics").text();
-    let failed = text.lines().find(|line| line.starts_with("node_scrape_collector_success") && line.ends_with(" 0"));
+    let failed =
+        text.lines().find(|line| line.starts_with("node_scrape_collector_success") && line.ends_with(" 0"));
     assert_eq!(failed, None);
     allow(0o755);
 }

@@ -56,7 +56,7 @@ impl Collector for Simple {
             out.push(&TEXTS, [text], text.len() as f64);
         }
         if !self.settings.exposition.is_empty()
-            && let Err(why) = out.push_text("the option", &self.settings.exposition)
+            && let Err(why) | Ok(Some(why)) = out.push_text("the option", &self.settings.exposition)
         {
             out.warn(why.to_string());
         }

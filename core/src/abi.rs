@@ -238,14 +238,17 @@ pub struct Sink {
     /// Why the call fails: what happened, and what to do about it (may be empty).
     pub error: unsafe extern "C" fn(context: *mut c_void, message: Text, hint: Text),
     /// During `collect`. Families that are known only now: a text in the Prometheus format, and where it comes
-    /// from. The agent judges it as a whole, beside the families of all plugins and the texts before. [`OK`]: its samples
-    /// are taken. [`FAILED`]: none of them is, and `reason`, which may be null, gets the words why; they stay valid until
-    /// the next call of a function of the sink. The same text at the same place of the next collection is not judged
+    /// from. The agent judges it beside the families of all plugins and the texts before. [`OK`]: its samples are taken,
+    /// but for families of which `reason` says why not, if anything is written there. [`FAILED`]: none of them is, and
+    /// `reason`, which may be null, gets the words why. They stay valid until the next call of a function of the sink. The
+    /// same text at the same place of the next collection is not judged
     /// again.
     pub exposition:
         unsafe extern "C" fn(context: *mut c_void, source: Text, text: Text, reason: *mut Text) -> i32,
     /// During `collect`. What was passed over, or could not be read while the rest could: shown to the operator.
     pub warning: unsafe extern "C" fn(context: *mut c_void, message: Text),
+    /// How many samples a collection may have; what is beyond is dropped.
+    pub series: usize,
 }
 
 // The layout is a promise. A change that moves one of these breaks every library that is out there.
@@ -266,7 +269,8 @@ const _: () = {
     assert!(FIRST_TABLE == 112 && FIRST_COLLECTOR == 120 && FIRST_FAMILY == 56 && FIRST_OPTION == 40);
     assert!(offset_of!(Settings, options) == 8 && size_of::<Settings>() == 72);
     assert!(offset_of!(Sink, sample) == 16 && offset_of!(Sink, error) == 32);
-    assert!(offset_of!(Sink, exposition) == 40 && offset_of!(Sink, warning) == 48 && size_of::<Sink>() == 56);
+    assert!(offset_of!(Sink, exposition) == 40 && offset_of!(Sink, warning) == 48);
+    assert!(offset_of!(Sink, series) == 56 && size_of::<Sink>() == 64);
 };
 
 impl Text {

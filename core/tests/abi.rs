@@ -67,7 +67,7 @@ fn c_lays_the_structs_out_as_rust_does() {
         FamilyTable { name, help, labels, label_count, kind }
         OptionTable { name, help, kind }
         Settings { size, options, procfs, sysfs, rootfs }
-        Sink { size, context, sample, fact, error, exposition, warning }
+        Sink { size, context, sample, fact, error, exposition, warning, series }
     };
     assert_eq!(in_c.lines().collect::<Vec<_>>(), in_rust);
 }
@@ -204,6 +204,7 @@ fn a_library_works_with_an_agent_of_a_newer_minor() {
             error: ignore,
             exposition: refuse,
             warning: drop_warning,
+            series: 10,
         },
         more,
     };

@@ -46,15 +46,14 @@ fn the_table_says_what_register_says() {
     assert_eq!(library.imported.about().name, "simple");
     let [first, second] = library.imported.about().collectors else { panic!("it has two collectors") };
     assert_eq!((first.name, first.on, second.name, second.on), ("simple", true, "second", false));
-    let options: Vec<_> = first.options.iter().map(|option| (option.name, option.help, option.kind)).collect();
+    let options: Vec<_> =
+        first.options.iter().map(|option| (option.name, option.help, option.kind)).collect();
     assert_eq!(options[0], ("texts", "The texts to show.", OptionKind::List));
     assert_eq!((options.len(), second.options.len()), (4, 0));
-    let mut instance = Instance::new(library.collector("second"), &Paths::default(), "{}").expect("an instance");
+    let mut instance =
+        Instance::new(library.collector("second"), &Paths::default(), "{}").expect("an instance");
     assert_eq!(instance.collect().samples, [(0, vec![], 2.0)]);
-    assert_eq!(
-        first.families,
-        FAMILIES
-    );
+    assert_eq!(first.families, FAMILIES);
 }
 
 #[test]

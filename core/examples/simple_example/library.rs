@@ -51,6 +51,7 @@ impl Library {
     }
 
     /// Its collector of this name.
+    #[allow(dead_code, reason = "not all that share this file ask for it")]
     pub(crate) fn collector(&self, name: &str) -> ImportedCollector {
         let collectors = self.imported.collectors().iter();
         *collectors.clone().find(|collector| collector.about.name == name).expect("a collector of this name")
@@ -64,7 +65,11 @@ impl Library {
 
 impl Instance {
     /// Makes an instance of a collector.
-    pub(crate) fn new(collector: ImportedCollector, paths: &Paths, options: &str) -> Result<Self, Box<Answer>> {
+    pub(crate) fn new(
+        collector: ImportedCollector,
+        paths: &Paths,
+        options: &str,
+    ) -> Result<Self, Box<Answer>> {
         let mut instance = None;
         let answer = Answer::of(|answer| {
             instance = Some(collector.create(options, paths, answer)?);
@@ -111,12 +116,12 @@ impl Receive for Answer {
     }
 
     /// Takes what has no family `taken`.
-    fn exposition(&mut self, source: &str, text: &str) -> Result<(), Error> {
+    fn exposition(&mut self, source: &str, text: &str) -> Result<Option<Error>, Error> {
         if text.contains("taken") {
             return Err(Error::new("taken is somebody else's"));
         }
         self.expositions.push((source.to_owned(), text.to_owned()));
-        Ok(())
+        Ok(None)
     }
 
     fn warning(&mut self, message: &str) {

@@ -49,6 +49,7 @@ fn through_the_raw_library(path: &Path) -> Result<(), Error> {
         error: ignore,
         exposition: refuse,
         warning,
+        series: 100,
     };
     let nowhere = Text { data: null(), length: 0 };
     let settings = Settings {
@@ -83,9 +84,9 @@ fn through_the_raw_library(path: &Path) -> Result<(), Error> {
 fn through_the_safe_wrapper(path: &Path) -> Result<(), Error> {
     let plugin = library::Library::open(path, "simple_plugin")?;
     println!("    plugin {}", plugin.imported.about().name);
-    let collector = plugin.collector("simple");
-    let families = collector.about.families;
-    let mut instance = library::Instance::new(collector, &Paths::default(), OPTIONS)
+    let families = plugin.imported.about().collectors[0].families;
+    let mut instance = plugin
+        .create(&Paths::default(), OPTIONS)
         .map_err(|answer| Error::new(format!("create failed: {:?}", answer.errors)))?;
     let answer = instance.collect();
     for (family, labels, value) in &answer.samples {

@@ -54,13 +54,19 @@ pub trait Receive {
     /// An error. That of the call is the last one.
     fn error(&mut self, _error: &Error) {}
 
-    /// A text in the Prometheus format and its source; an error says why none of it is taken.
-    fn exposition(&mut self, _source: &str, _text: &str) -> Result<(), Error> {
+    /// A text in the Prometheus format and its source. `Some` says why families of it are left out, an error why none of
+    /// it is taken.
+    fn exposition(&mut self, _source: &str, _text: &str) -> Result<Option<Error>, Error> {
         Err(Error::new("a text is taken during a collection only"))
     }
 
     /// What could not be read while the rest could.
     fn warning(&mut self, _message: &str) {}
+
+    /// How many samples there may be.
+    fn series(&self) -> usize {
+        0
+    }
 }
 
 /// Checks a table and reads what it says of its plugin.
@@ -309,12 +315,16 @@ impl Receive for Samples {
         self.push_index(family, labels, value);
     }
 
-    fn exposition(&mut self, source: &str, text: &str) -> Result<(), Error> {
+    fn exposition(&mut self, source: &str, text: &str) -> Result<Option<Error>, Error> {
         self.push_text(source, text)
     }
 
     fn warning(&mut self, message: &str) {
         self.warn(message);
+    }
+
+    fn series(&self) -> usize {
+        self.limit()
     }
 }
 
@@ -328,9 +338,10 @@ struct Call<'a> {
 
 /// Enters a library with a sink, and tells the outcome in the words of [`guarded`](crate::guard::guarded).
 fn call(into: &mut dyn Receive, enter: impl FnOnce(&Sink) -> i32) -> Result<(), Failure> {
+    let series = into.series();
     let mut call = Call { into, error: None, reason: String::new() };
     let context = ptr::from_mut(&mut call).cast();
-    let sink = Sink { size: size_of::<Sink>(), context, sample, fact, error, exposition, warning };
+    let sink = Sink { size: size_of::<Sink>(), context, sample, fact, error, exposition, warning, series };
     let status = enter(&sink);
     let said = call.error.take().unwrap_or_else(|| Error::new(format!("returned {status} without a word")));
     match status {
@@ -387,13 +398,17 @@ unsafe extern "C" fn error(context: *mut c_void, message: Text, hint: Text) {
 unsafe extern "C" fn exposition(context: *mut c_void, source: Text, text: Text, reason: *mut Text) -> i32 {
     // SAFETY: as in `fact`.
     let (call, source, text) = unsafe { (of(context), source.lossy(), text.bytes()) };
-    let Err(why) = utf8(text).and_then(|text| call.into.exposition(&source, text)) else { return OK };
+    let (status, why) = match utf8(text).and_then(|text| call.into.exposition(&source, text)) {
+        Ok(None) => return OK,
+        Ok(Some(why)) => (OK, why),
+        Err(why) => (FAILED, why),
+    };
     call.reason = why.to_string();
     if !reason.is_null() {
         // SAFETY: the interface says that it is a place for a text.
         unsafe { reason.write(Text::of(&call.reason)) }
     }
-    FAILED
+    status
 }
 
 unsafe extern "C" fn warning(context: *mut c_void, message: Text) {

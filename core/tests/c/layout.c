@@ -67,5 +67,6 @@ int main(void) {
     PLACE(RelinkSink, error);
     PLACE(RelinkSink, exposition);
     PLACE(RelinkSink, warning);
+    PLACE(RelinkSink, series);
     return 0;
 }

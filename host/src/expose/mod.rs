@@ -81,7 +81,7 @@ pub(crate) struct Section<'a> {
 }
 
 /// What a collector has said.
-pub struct Part<'a> {
+pub(crate) struct Part<'a> {
     /// The collector's name.
     pub name: &'a str,
     /// The families that it declared.

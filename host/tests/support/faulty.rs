@@ -86,7 +86,8 @@ mod moody {
 
     const VALUE: Family = Family::gauge("moody_value", "Whatever comes to its mind.").labels(&["text"]);
     const COUNT: Family = Family::counter("moody_count_total", "Counts nothing.");
-    const SIBLING: Family = Family::counter("sibling_collections_total", "Collections of this collector so far.");
+    const SIBLING: Family =
+        Family::counter("sibling_collections_total", "Collections of this collector so far.");
     const FOREIGN: Family = Family::gauge("moody_foreign", "Not declared by this plugin.");
 
     struct Moody;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use relink_core::Error;
 use relink_core::guard::Failure;
 
+use super::super::instance::Notes;
 use super::super::queue::{
     Call, Finished, Next, PATIENCE, Returned, Runtime, Schedule, Selection, Stage, Start, Task, Walk, Walker,
 };
-use super::super::instance::Notes;
 use super::super::slot::Done;
 use super::world::{plugin, schedule_of, slot};
 

@@ -296,10 +296,8 @@ impl Written<'_> {
         }
         let name = self.name;
         let next = || next.next().and_then(|next| next.into_string().ok());
-        let text = self
-            .value
-            .or_else(next)
-            .ok_or_else(|| Error::new(format!("--{name} needs a value after it")))?;
+        let text =
+            self.value.or_else(next).ok_or_else(|| Error::new(format!("--{name} needs a value after it")))?;
         let value = typed(kind, &text.as_str().into());
         value.map_err(|expected| Error::new(format!("--{name} is {text:?}, {expected}")))
     }

@@ -34,7 +34,12 @@ fn snapshot(layouts: &[(&'static str, &Arc<Layout>)], second: u64) -> Snapshot {
     let mut snapshot = Snapshot::new(layouts.iter().map(reading).collect());
     let failed = Err(Error::new("failed"));
     let left_out = LeftOut::default();
-    snapshot.readings.push(Reading { collector: "failing", duration: Duration::ZERO, result: failed, left_out });
+    snapshot.readings.push(Reading {
+        collector: "failing",
+        duration: Duration::ZERO,
+        result: failed,
+        left_out,
+    });
     snapshot.taken = SystemTime::UNIX_EPOCH + Duration::from_millis(START + 1000 * second);
     snapshot
 }
