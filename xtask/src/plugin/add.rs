@@ -13,7 +13,7 @@ use crate::failure::{Doing, Failure, Result};
 use crate::workspace::{self, PLUGIN_PREFIX, Workspace};
 
 /// Links the crate, and takes everything back if cargo can't find it or it is no plugin of this contract.
-pub(super) fn perform(package: &str, origin: &Origin) -> Result<()> {
+pub(crate) fn perform(package: &str, origin: &Origin) -> Result<()> {
     let workspace = Workspace::load()?;
     let name = plugin_name(package);
     names::check(name)?;

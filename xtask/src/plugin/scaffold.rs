@@ -19,7 +19,7 @@ const TEMPLATES: [(&str, &str); 4] = [
 ];
 
 /// Makes the crate and links it into the agent.
-pub(super) fn perform(name: &str) -> Result<()> {
+pub(crate) fn perform(name: &str) -> Result<()> {
     let workspace = Workspace::load()?;
     names::check(name)?;
     names::check_free(&workspace, name)?;
