@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn a_build_that_nobody_listens_to_is_ended() {
         let mut cargo = Command::new("sh");
-        cargo.args(["-c", "echo first >&2; exec cat /dev/zero >/dev/null", "sh"]);
+        cargo.args(["-c", "echo '    Building [>] 1/2: a' >&2; exec cat /dev/zero >/dev/null", "sh"]);
         let built = build_for(&mut cargo, |_| Err(Failure::new("gone")));
         assert_eq!(built.unwrap_err().message(), "gone");
     }
