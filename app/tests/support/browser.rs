@@ -148,10 +148,11 @@ impl Page {
         self.call("Emulation.setEmulatedMedia", theme);
     }
 
-    /// A picture of the whole page, as PNG in base64.
-    pub fn picture(&mut self) -> String {
+    /// A picture of the whole page, as PNG.
+    pub fn picture(&mut self) -> Vec<u8> {
         let params = json!({ "format": "png", "captureBeyondViewport": true });
-        self.call("Page.captureScreenshot", params)["data"].as_str().unwrap().to_owned()
+        let answer = self.call("Page.captureScreenshot", params);
+        base64(&["-d"], answer["data"].as_str().unwrap().as_bytes())
     }
 
     /// The addresses that the page has asked for so far.
@@ -193,6 +194,22 @@ impl Drop for Page {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What `base64` with these arguments makes of the input.
+pub fn base64(arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut command = Command::new("base64");
+    let mut child = command
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("base64 is installed");
+    let mut stdin = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input));
+        child.wait_with_output().unwrap().stdout
+    })
 }
 
 fn fifo(path: &Path) -> PathBuf {
