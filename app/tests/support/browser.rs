@@ -196,7 +196,7 @@ impl Drop for Page {
     }
 }
 
-/// What `base64` with these arguments makes of the input.
+/// Base64, by the tool that every system has.
 pub fn base64(arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut command = Command::new("base64");
     let mut child = command

@@ -50,11 +50,50 @@ pub(super) fn problems(file: &File, plugins: &[Plugin<'_>]) -> Vec<String> {
             problem(format!("names the plugin crate {}; only {PLUGIN_LIST} may", plugin.package.name));
         }
     }
+    if !is_test(&file.path) {
+        problems.extend(sleeps(&file.text).into_iter().map(|line| {
+            format!(
+                "{}:{line}: sleeps without a reason; wait for the event, or say `// sleep: why` on the line before",
+                file.path
+            )
+        }));
+    }
     let code = lines_of_code(&file.text);
     if code > LINES {
         problems.push(format!("{}: {code} lines of code, expected at most {LINES}: split it", file.path));
     }
     problems
+}
+
+fn is_test(path: &str) -> bool {
+    path.split('/').any(|part| part == "tests" || part == "benches")
+}
+
+/// In two halves, as above.
+const SLEEPS: [&str; 2] = [concat!("thread::", "sleep("), concat!("time::", "sleep(")];
+
+/// The lines, counted from 1, that sleep without saying why. Unit tests, at the end of a file, may.
+fn sleeps(text: &str) -> Vec<usize> {
+    let lines: Vec<&str> = text.lines().collect();
+    lines
+        .iter()
+        .enumerate()
+        .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
+        .filter(|(_, line)| {
+            SLEEPS.iter().any(|sleep| line.contains(sleep)) && !line.trim_start().starts_with("//")
+        })
+        .filter(|(_, line)| !is_deadline(line))
+        .filter(|(number, _)| {
+            let above = lines[..*number].iter().rev().map(|line| line.trim());
+            !above.take_while(|line| line.starts_with("//")).any(|line| line.contains("sleep:"))
+        })
+        .map(|(number, _)| number + 1)
+        .collect()
+}
+
+/// The arm of a `select!`: it does not wait for the time, it limits the wait for an event.
+fn is_deadline(line: &str) -> bool {
+    line.trim_start().starts_with("() = ") && line.contains("=>")
 }
 
 /// The lines on which something begins or ends that is neither comment nor literal: text may be as long as it has to be.
@@ -148,5 +187,18 @@ mod tests {
         let comment = format!("// {}: later\n", concat!("TO", "DO"));
         assert!(found("app/src/main.rs", &comment)[0].starts_with("app/src/main.rs:1: the mark"));
         assert_eq!(found("app/src/main.rs", concat!("// a me", "TO", "DO\n")), [""; 0]);
+    }
+
+    #[test]
+    fn a_sleep_gives_its_reason() {
+        let bare = "fn f() {\n    std::thread::sleep(D);\n}\n";
+        assert!(found("host/src/lib.rs", bare)[0].starts_with("host/src/lib.rs:2: sleeps without a reason"));
+        assert_eq!(found("host/tests/http.rs", bare), [""; 0]);
+        let told =
+            "fn f() {\n    // sleep: the kernel tells of\n    // no event.\n    thread::sleep(D);\n}\n";
+        assert_eq!(found("host/src/lib.rs", told), [""; 0]);
+        assert_eq!(found("host/src/lib.rs", "    () = tokio::time::sleep(limit) => {\n"), [""; 0]);
+        let in_test = format!("#[cfg(test)]\nmod tests {{\n{bare}}}\n");
+        assert_eq!(found("host/src/lib.rs", &in_test), [""; 0]);
     }
 }
