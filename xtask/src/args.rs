@@ -291,7 +291,6 @@ fn unknown<'a>(what: &str, value: &str, known: impl IntoIterator<Item = &'a str>
     Failure::usage(format!("unknown {what} {value:?}; known: {}", known.join(", ")))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
 fn usage(error: lexopt::Error) -> Failure {
     Failure::usage(error.to_string())
 }
