@@ -1,7 +1,7 @@
 //! A headless Chromium, driven over its DevTools protocol: JSON with a zero byte behind each message, through the
 //! pipes that it expects at its descriptors 3 and 4.
 
-#![allow(unreachable_pub, reason = "as in the other files of this folder")]
+#![allow(dead_code, unreachable_pub, reason = "as in the other files of this folder")]
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -150,7 +150,16 @@ impl Page {
 
     /// A picture of the whole page, as PNG.
     pub fn picture(&mut self) -> Vec<u8> {
-        let params = json!({ "format": "png", "captureBeyondViewport": true });
+        self.capture(true)
+    }
+
+    /// A picture of what is in the window.
+    pub fn view(&mut self) -> Vec<u8> {
+        self.capture(false)
+    }
+
+    fn capture(&mut self, whole: bool) -> Vec<u8> {
+        let params = json!({ "format": "png", "captureBeyondViewport": whole });
         let answer = self.call("Page.captureScreenshot", params);
         base64(&["-d"], answer["data"].as_str().unwrap().as_bytes())
     }
