@@ -103,17 +103,17 @@ fn play(folder: &Folder, seconds: f64) {
         let idle = 100.0 * seconds - times.iter().sum::<f64>();
         stat += &format!("cpu{cpu} {user:.0} 0 {system:.0} {:.0} {waiting:.0} 0 0 0 0 0\n", 9e6 + idle);
     }
-    let [bytes_in, bytes_out] = [sum(4e6, 3e6, 19.0) + sum(1e6, 9e5, 3.7), sum(9e5, 6e5, 13.0)];
+    let [received, sent] = [sum(4e6, 3e6, 19.0) + sum(1e6, 9e5, 3.7), sum(9e5, 6e5, 13.0)];
     let [read, written] = [sum(3e4, 3e4, 29.0), sum(5e4, 3e4, 17.0) + sum(1e4, 1e4, 5.3)];
     let kib = |gib: f64| gib * 1048576.0;
     let files = [
-        ("stat", format!("cpu 0 0 0 0 0 0 0 0 0 0\n{stat}")),
+        ("proc/stat", format!("cpu 0 0 0 0 0 0 0 0 0 0\n{stat}")),
         (
-            "loadavg",
+            "proc/loadavg",
             format!("{:.2} {:.2} {:.2} 2/345 6789\n", now(1.4, 0.4, 40.0), now(1.2, 0.1, 60.0), 1.05),
         ),
         (
-            "meminfo",
+            "proc/meminfo",
             format!(
                 "MemTotal: {:.0} kB\nMemFree: {:.0} kB\nBuffers: {:.0} kB\nCached: {:.0} kB\n",
                 kib(16.0),
@@ -122,18 +122,10 @@ fn play(folder: &Folder, seconds: f64) {
                 kib(now(6.0, 0.2, 80.0)),
             ),
         ),
+        ("sys/class/net/eth0/statistics/rx_bytes", format!("{received:.0}\n")),
+        ("sys/class/net/eth0/statistics/tx_bytes", format!("{sent:.0}\n")),
         (
-            "net/dev",
-            format!(
-                "Inter-|   Receive                                                |  Transmit\n \
-                 face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n  \
-                 eth0: {bytes_in:.0} {:.0} 0 0 0 0 0 0 {bytes_out:.0} {:.0} 0 0 0 0 0 0\n",
-                bytes_in / 900.0,
-                bytes_out / 300.0,
-            ),
-        ),
-        (
-            "diskstats",
+            "proc/diskstats",
             format!(
                 "   8       0 sda {:.0} 0 {read:.0} {:.0} {:.0} 0 {written:.0} {:.0} 0 {:.0} {:.0}\n",
                 read / 60.0,
@@ -144,13 +136,13 @@ fn play(folder: &Folder, seconds: f64) {
                 (read + written) / 250.0,
             ),
         ),
-        ("1/mountinfo", "22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n".to_owned()),
+        ("proc/1/mountinfo", "22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n".to_owned()),
     ];
-    for path in ["proc/net", "proc/1", "sys", "root"] {
-        fs::create_dir_all(folder.path(path)).unwrap();
-    }
+    fs::create_dir_all(folder.path("root")).unwrap();
     for (file, text) in files {
+        let file = folder.path(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
         folder.write("new", text);
-        fs::rename(folder.path("new"), folder.path("proc").join(file)).unwrap();
+        fs::rename(folder.path("new"), file).unwrap();
     }
 }
