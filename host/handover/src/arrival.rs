@@ -100,7 +100,9 @@ impl Start {
     pub fn connections(&mut self, name: &str) -> Vec<(TcpStream, Vec<u8>)> {
         let taken = self.take(name).into_iter();
         let taken = taken.map(|taken| taken.and_then(|(fd, note)| Ok((inherited::connection(fd)?, note))));
-        taken.filter_map(|one| one.inspect_err(|error| tracing::warn!("a connection is lost: {error}")).ok()).collect()
+        taken
+            .filter_map(|one| one.inspect_err(|error| tracing::warn!("a connection is lost: {error}")).ok())
+            .collect()
     }
 
     /// Why nothing can be taken by its name: the hand-over can't be read. Seen by an image that runs once more, after

@@ -158,9 +158,11 @@ fn decode(bytes: &[u8]) -> Result<Contents, Rejected> {
     let sections = std::iter::from_fn(|| section(&mut rest)).take(sections as usize);
     let mut intact: BTreeMap<&[u8], &[u8]> = sections.flatten().collect();
     let Some(state) = intact.remove(&b""[..]) else { return rejected("its state is missing or damaged") };
-    let state: State = serde_json::from_slice(state).map_err(|error| Rejected(format!("its state: {error}")))?;
+    let state: State =
+        serde_json::from_slice(state).map_err(|error| Rejected(format!("its state: {error}")))?;
     let others = state.bytes.iter();
-    let others = others.map(|name| (name.clone(), intact.remove(name.as_bytes()).map(<[u8]>::to_vec))).collect();
+    let others =
+        others.map(|name| (name.clone(), intact.remove(name.as_bytes()).map(<[u8]>::to_vec))).collect();
     Ok((state, others))
 }
 
@@ -199,7 +201,8 @@ mod tests {
             ("http".to_owned(), vec![kept(5, b""), kept(7, b"")]),
             ("client".to_owned(), vec![kept(6, b"GET /\xff\x00\"")]),
         ];
-        let bytes = [("journal", b"[{}]".to_vec()), ("history", (0..=255).collect()), ("push", b"queues".to_vec())];
+        let bytes =
+            [("journal", b"[{}]".to_vec()), ("history", (0..=255).collect()), ("push", b"queues".to_vec())];
         let bytes = bytes.map(|(name, content)| (name.to_owned(), content)).to_vec();
         let names = bytes.iter().map(|(name, _)| name.clone()).collect();
         (State { bytes: names, kept: kept.into(), ..State::default() }, bytes)
@@ -318,7 +321,8 @@ mod tests {
 
     #[test]
     fn too_much_is_refused_when_it_is_written() {
-        let error = write(&State::default(), &[("history".to_owned(), vec![0; LARGEST])]).unwrap_err().to_string();
+        let error =
+            write(&State::default(), &[("history".to_owned(), vec![0; LARGEST])]).unwrap_err().to_string();
         assert!(error.ends_with("expected at most 67108864; hand over less"), "{error}");
     }
 }

@@ -18,7 +18,8 @@ fn built(name: &str) -> PathBuf {
     let path = test.parent().unwrap().parent().unwrap().join("examples").join(name);
     let written = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources = ["src", "examples", "examples/http"].map(|folder| fs::read_dir(package.join(folder)).unwrap());
+    let sources =
+        ["src", "examples", "examples/http"].map(|folder| fs::read_dir(package.join(folder)).unwrap());
     let newest = sources.into_iter().flatten().filter_map(|entry| written(&entry.unwrap().path())).max();
     // Cargo makes it before it runs all tests, and not before it runs one of them alone.
     assert!(
@@ -135,7 +136,8 @@ fn listeners(server: &Server, address: &str) -> Vec<String> {
     let table = fs::read_to_string("/proc/net/tcp").unwrap();
     let inode = |line: &str| {
         let fields: Vec<_> = line.split_whitespace().collect();
-        (fields[1].ends_with(&format!(":{port:04X}")) && fields[3] == "0A").then(|| format!("socket:[{}]", fields[9]))
+        (fields[1].ends_with(&format!(":{port:04X}")) && fields[3] == "0A")
+            .then(|| format!("socket:[{}]", fields[9]))
     };
     let found: Vec<_> = table.lines().skip(1).filter_map(inode).collect();
     assert_eq!(found.len(), 1, "one socket listens at {address}");
@@ -150,7 +152,9 @@ fn the_echo_server_goes_on() {
 
 #[test]
 fn the_web_server_goes_on() {
-    goes_on("http", |client| exchange(client, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "\r\n\r\nhello\n"));
+    goes_on("http", |client| {
+        exchange(client, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "\r\n\r\nhello\n")
+    });
 }
 
 #[test]

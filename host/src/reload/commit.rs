@@ -1,15 +1,14 @@
 //! The commit: quiesce, hand over, exec. The point after which the new image decides.
 
-use std::os::fd::{AsFd, AsRawFd};
 use std::time::SystemTime;
 
-use relink_core::{Context, Error};
+use relink_core::Error;
 
-use super::transaction::{Candidate, Carry, Reloader, Stop, seconds};
+use super::handed::{self, Carry, State};
+use super::transaction::{Candidate, Reloader, Stop, seconds};
 use crate::journal::Outcome;
 use crate::serve::{Carried, Server};
-use relink_handover::exec;
-use relink_handover::handover::{Connection, Handover, Listener};
+use relink_handover::Handover;
 
 impl Reloader {
     /// Quiesce, hand over, exec. Returns only if that failed, after everything is served on.
@@ -49,41 +48,31 @@ impl Reloader {
             server.answer_ahead(id, body.into()).await;
         }
         let error = match self.handover(id, &carried, server, paused, &candidate, chosen) {
-            Ok(handover) => self.exec(&candidate, &handover),
+            Ok(handover) => {
+                let deadline = seconds(config.ready_timeout);
+                self.boot.exec(candidate.image(), &handover, deadline).into()
+            }
             Err(error) => error,
         };
         server.resume(carried);
         Stop::with(Outcome::RolledBack, error.context("handing over to the new image"))
     }
 
-    fn exec(&self, candidate: &Candidate, handover: &Handover) -> Error {
-        let deadline = seconds(self.agent.config.reload.ready_timeout);
-        match handover.write() {
-            Ok(blob) => {
-                let keep = handover.descriptors();
-                exec::exec_into(candidate.image.as_fd(), self.boot, blob.as_fd(), &keep, deadline).into()
-            }
-            Err(error) => error.into(),
-        }
-    }
-
-    fn handover(
+    fn handover<'a>(
         &self,
         id: &str,
-        carried: &[Carried],
-        server: &Server,
+        carried: &'a [Carried],
+        server: &'a Server,
         paused: SystemTime,
         candidate: &Candidate,
         chosen: Option<Vec<String>>,
-    ) -> Result<Handover, Error> {
-        let connections = carried.iter().map(|one| Connection {
-            fd: one.socket.as_raw_fd(),
-            peer: one.peer,
-            opened: one.opened,
-            unread: one.unread.to_vec(),
-            owed: one.owed.as_ref().map(|owed| owed.id.clone()),
-            keep_alive: one.owed.as_ref().is_none_or(|owed| owed.keep_alive),
-        });
+    ) -> Result<Handover<'a>, Error> {
+        let paused = paused.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let state = State {
+            generation: self.agent.counters.generation() + 1,
+            reload_id: id.to_owned(),
+            paused_unix_ms: paused.as_millis() as u64,
+        };
         let carry = Carry {
             journals: self.lock().journals.clone(),
             counted: self.agent.counters.counted(),
@@ -93,24 +82,17 @@ impl Reloader {
             hash: candidate.hash.clone(),
             before: (self.agent.chosen.clone(), self.hash.get().cloned().unwrap_or_default()),
         };
-        let listeners = server.listeners().map(|socket| {
-            let address = socket.local_addr().context("asking a listener for its address")?;
-            Ok(Listener { fd: socket.as_raw_fd(), address })
-        });
-        Ok(Handover {
-            generation: self.agent.counters.generation() + 1,
-            reload_id: id.to_owned(),
-            paused_unix_ms: paused.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis()
-                as u64,
-            listeners: listeners.collect::<Result<_, Error>>()?,
-            connections: connections.collect(),
-            boot: self.boot.to_record(),
-            executable: candidate.source.clone(),
-            journal: serde_json::to_vec(&carry)?,
-            history: self.agent.history().encode(),
-            pushes: self.agent.push.as_ref().is_some(),
-            push: self.agent.push.as_ref().map(|push| push.carry()).unwrap_or_default(),
-            ..Handover::default()
-        })
+        let mut handover = Handover::new();
+        server.listeners().for_each(|socket| handover.keep(handed::LISTENER, socket, []));
+        for one in carried {
+            handover.keep(handed::CONNECTION, &one.socket, handed::note(one)?);
+        }
+        handover.bytes(handed::STATE, serde_json::to_vec(&state)?);
+        handover.bytes(handed::JOURNAL, serde_json::to_vec(&carry)?);
+        handover.bytes(handed::HISTORY, self.agent.history().encode());
+        if let Some(push) = &self.agent.push {
+            handover.bytes(handed::PUSH, push.carry());
+        }
+        Ok(handover)
     }
 }

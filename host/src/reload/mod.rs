@@ -3,6 +3,7 @@
 pub(crate) mod build;
 mod child;
 mod commit;
+pub(crate) mod handed;
 mod libraries;
 pub(crate) mod preflight;
 mod record;

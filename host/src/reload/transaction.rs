@@ -1,8 +1,8 @@
 //! The reload: one owner, one at a time, each step with a deadline and a way back.
 //!
 //! build → stage → preflight → quiesce → hand-over → exec. Up to the quiesce nothing has changed and serving goes on;
-//! a quiesce that fails is undone; after the exec the new image is watched by its [`trap`](relink_handover::trap) until it is
-//! ready. The answer to whoever asked is written by the image that survives.
+//! a quiesce that fails is undone; after the exec a new image that fails before it is
+//! [ready](relink_handover::Boot::ready) is replaced by this one again. The answer to whoever asked is written by the image that survives.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,20 +11,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::StatusCode;
 use relink_core::{Context, Error};
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::build::{self, Artifact};
 use super::preflight::{self, Report, Verdict};
-use crate::access::Remembered;
 use crate::agent::Agent;
 use crate::journal::{Journal, Journals, Outcome, RefusedPlugin};
-use crate::own::counters::Counted;
-use crate::plugins::dylib::Generations;
 use crate::serve::Server;
 use crate::systemd;
-use relink_handover::exec::{Boot, Executable};
-use relink_handover::stage::{self, Staged};
+use relink_handover::{Boot, Executable, Image, Staged, stage};
 
 /// What a caller may ask for.
 #[derive(Clone, Debug, Default)]
@@ -40,32 +35,6 @@ pub(crate) struct Request {
 pub(crate) struct Busy {
     pub(crate) id: String,
     pub(crate) step: String,
-}
-
-/// What the next image needs to go on as this one, beside sockets and history.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Carry {
-    pub(crate) journals: Journals,
-    pub(crate) counted: Counted,
-    /// The plugins that a reload chose.
-    pub(crate) chosen: Option<Vec<String>>,
-    /// How often each library was loaded.
-    pub(crate) library_generations: Generations,
-    /// The passwords that were right, so that no client waits for a hash again.
-    pub(crate) passwords: Remembered,
-    /// The hash of the image that is handed over to.
-    pub(crate) hash: String,
-    /// The same two of the image that hands over, for when it comes back.
-    pub(super) before: (Option<Vec<String>>, String),
-}
-
-impl Carry {
-    /// What the image that handed over goes on with, when it has come back.
-    pub(crate) fn taken_back(self) -> Self {
-        let (chosen, hash) = self.before.clone();
-        Carry { chosen, hash, ..self }
-    }
 }
 
 /// Carries reloads out.
@@ -103,6 +72,12 @@ pub(super) struct Candidate {
     pub(super) image: OwnedFd,
     pub(super) hash: String,
     pub(super) source: Option<Executable>,
+}
+
+impl Candidate {
+    pub(super) fn image(&self) -> Image<'_> {
+        Image { fd: self.image.as_fd(), executable: self.source.as_ref() }
+    }
 }
 
 impl Reloader {
@@ -257,12 +232,12 @@ impl Reloader {
 
     async fn staged(&self, artifact: Artifact) -> Result<Candidate, Error> {
         let staged = tokio::task::spawn_blocking(move || Staged::new(&artifact.executable)).await??;
-        let image = staged.image().try_clone_to_owned().context("keeping the staged executable open")?;
+        let image = staged.image().fd.try_clone_to_owned().context("keeping the staged executable open")?;
         Ok(Candidate { image, hash: staged.hash().to_owned(), source: Some(staged.source().clone()) })
     }
 
     pub(super) async fn running_image(&self) -> Result<Candidate, Error> {
-        let image = self.boot.image().try_clone_to_owned().context("opening the running image again")?;
+        let image = self.boot.image().fd.try_clone_to_owned().context("opening the running image again")?;
         Ok(Candidate { image, hash: self.own_hash().await?, source: self.boot.executable().cloned() })
     }
 
@@ -270,7 +245,7 @@ impl Reloader {
         if let Some(hash) = self.hash.get() {
             return Ok(hash.clone());
         }
-        let image = self.boot.image().try_clone_to_owned()?;
+        let image = self.boot.image().fd.try_clone_to_owned()?;
         let hash = tokio::task::spawn_blocking(move || stage::hash(image.as_fd())).await??;
         Ok(self.hash.get_or_init(|| hash).clone())
     }

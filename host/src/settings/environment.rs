@@ -25,8 +25,8 @@ const VARIABLES: [&str; 17] = [
     "RELINK_WEB_CONFIG_FILE",
     // Set by one image for the next, and no business of anybody else.
     PREFLIGHT,
-    relink_handover::handover::ENV_HANDOVER,
-    relink_handover::handover::ENV_ROLLED_BACK,
+    relink_handover::ENV_HANDOVER,
+    relink_handover::ENV_ROLLED_BACK,
 ];
 
 /// Refuses variables of the environment that look like relink's and are not.

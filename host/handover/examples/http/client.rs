@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io::Cursor;
-use std::pin::Pin;
 use std::time::Duration;
 
 use hyper::{Response, server::conn::http1, service::service_fn};
@@ -12,10 +11,10 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 /// A connection between two requests, and what came too early of the next one.
-pub type Client = (std::net::TcpStream, Vec<u8>);
+pub(crate) type Client = (std::net::TcpStream, Vec<u8>);
 
 /// Answers until the client leaves; or until `serving` ends, and then gives the client out.
-pub async fn serve((client, unread): Client, mut serving: watch::Receiver<()>) -> Option<Client> {
+pub(crate) async fn serve((client, unread): Client, mut serving: watch::Receiver<()>) -> Option<Client> {
     let (read, write) = TcpStream::from_std(client).ok()?.into_split();
     let io = TokioIo::new(join(Cursor::new(unread).chain(read), write));
     let answer = service_fn(async |_| Ok::<_, Infallible>(Response::new("hello\n".to_owned())));
