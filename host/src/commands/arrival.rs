@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use relink_core::Error;
 use serde::de::DeserializeOwned;
 
-use crate::journal::{Journal, Outcome, Step};
+use crate::journal::{Entry, Journal, Outcome, Step};
 use crate::own::counters::Counters;
 use crate::reload::handed::{self, Carry, State};
 use crate::reload::transaction::{Reloader, milliseconds};
@@ -147,13 +147,12 @@ impl Arrival {
             journal.generation = self.carry.counted.generation;
             journal.pause_ms = Some(milliseconds(pause));
             let ready = milliseconds(self.began.elapsed());
-            let quiesce =
-                journal.steps.iter().find(|step| step.step == "quiesce").map_or(0.0, |step| step.ms);
+            let quiesce = journal.ms_of(Step::Quiesce);
             if let Some(exec) = journal.steps.last_mut() {
                 exec.ms = (milliseconds(pause) - quiesce - ready).max(0.0);
             }
             let detail = reason.as_ref().map_or("the new image serves", |_| "the old image serves again");
-            journal.steps.push(Step { step: "ready".to_owned(), ms: ready, detail: detail.to_owned() });
+            journal.steps.push(Entry { step: Step::Ready, ms: ready, detail: detail.to_owned() });
             journal.error =
                 reason.map(|reason| format!("the new image failed before it was ready: {reason}"));
         })

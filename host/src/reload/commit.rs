@@ -5,28 +5,24 @@ use std::time::SystemTime;
 use relink_core::Error;
 
 use super::handed::{self, Carry, State};
-use super::transaction::{Candidate, Reloader, Stop, seconds};
-use crate::journal::Outcome;
+use super::run::Run;
+use super::transaction::{Candidate, Stop, seconds};
+use crate::journal::{Outcome, Step};
 use crate::serve::{Carried, Server};
 use relink_handover::Handover;
 
-impl Reloader {
+impl Run<'_> {
     /// Quiesce, hand over, exec. Returns only if that failed, after everything is served on.
-    pub(super) async fn take_the_leap(
-        &self,
-        id: &str,
-        candidate: Candidate,
-        chosen: Option<Vec<String>>,
-    ) -> Stop {
-        let Some(server) = self.server.get() else {
+    pub(super) async fn take_the_leap(&self, candidate: Candidate, chosen: Option<Vec<String>>) -> Stop {
+        let Some(server) = self.reloader.server.get() else {
             return Stop::with(Outcome::Failed, Error::new("the agent does not serve yet"));
         };
-        let config = &self.agent.config.reload;
-        let _resting = match &self.agent.push {
+        let config = &self.reloader.agent.config.reload;
+        let _resting = match &self.reloader.agent.push {
             Some(push) => Some(push.rest().await),
             None => None,
         };
-        self.step(id, "quiesce");
+        self.step(Step::Quiesce);
         let paused = SystemTime::now();
         let carried = match server.quiesce(seconds(config.quiesce_timeout)).await {
             Ok(carried) => carried,
@@ -37,20 +33,18 @@ impl Reloader {
                 return Stop::with(Outcome::Failed, error.hint(hint));
             }
         };
-        self.detail(id, format!("{} connections at rest", carried.len()));
-        if *self.stop.borrow() {
+        self.detail(format!("{} connections at rest", carried.len()));
+        if *self.reloader.stop.borrow() {
             server.resume(carried);
             return Stop::with(Outcome::Failed, Error::new("the agent ends"));
         }
-        self.step(id, "exec");
-        if let Some(journal) = self.journal(id) {
-            let body = serde_json::to_string(&journal).unwrap_or_default() + "\n";
-            server.answer_ahead(id, body.into()).await;
-        }
-        let error = match self.handover(id, &carried, server, paused, &candidate, chosen) {
+        self.step(Step::Exec);
+        let body = serde_json::to_string(&self.account.journal()).unwrap_or_default() + "\n";
+        server.answer_ahead(&self.account.id, body.into()).await;
+        let error = match self.handover(&carried, server, paused, &candidate, chosen) {
             Ok(handover) => {
                 let deadline = seconds(config.ready_timeout);
-                self.boot.exec(candidate.image(), &handover, deadline).into()
+                self.reloader.boot.exec(candidate.image(), &handover, deadline).into()
             }
             Err(error) => error,
         };
@@ -60,7 +54,6 @@ impl Reloader {
 
     fn handover<'a>(
         &self,
-        id: &str,
         carried: &'a [Carried],
         server: &'a Server,
         paused: SystemTime,
@@ -69,18 +62,30 @@ impl Reloader {
     ) -> Result<Handover<'a>, Error> {
         let paused = paused.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let state = State {
-            generation: self.agent.counters.generation() + 1,
-            reload_id: id.to_owned(),
+            generation: self.reloader.agent.counters.generation() + 1,
+            reload_id: self.account.id.clone(),
             paused_unix_ms: paused.as_millis() as u64,
         };
+        let mut journals = self.reloader.lock().ended.clone();
+        journals.keep(self.account.journal());
         let carry = Carry {
-            journals: self.lock().journals.clone(),
-            counted: self.agent.counters.counted(),
+            journals,
+            counted: self.reloader.agent.counters.counted(),
             chosen,
-            library_generations: self.agent.libraries().generations(),
-            passwords: self.agent.config.web.as_ref().map(|web| web.remembered()).unwrap_or_default(),
+            library_generations: self.reloader.agent.libraries().generations(),
+            passwords: self
+                .reloader
+                .agent
+                .config
+                .web
+                .as_ref()
+                .map(|web| web.remembered())
+                .unwrap_or_default(),
             hash: candidate.hash.clone(),
-            before: (self.agent.chosen.clone(), self.hash.get().cloned().unwrap_or_default()),
+            before: (
+                self.reloader.agent.chosen.clone(),
+                self.reloader.hash.get().cloned().unwrap_or_default(),
+            ),
         };
         let mut handover = Handover::new();
         server.listeners().for_each(|socket| handover.keep(handed::LISTENER, socket, []));
@@ -89,8 +94,8 @@ impl Reloader {
         }
         handover.bytes(handed::STATE, serde_json::to_vec(&state)?);
         handover.bytes(handed::JOURNAL, serde_json::to_vec(&carry)?);
-        handover.bytes(handed::HISTORY, self.agent.history().encode());
-        if let Some(push) = &self.agent.push {
+        handover.bytes(handed::HISTORY, self.reloader.agent.history().encode());
+        if let Some(push) = &self.reloader.agent.push {
             handover.bytes(handed::PUSH, push.carry());
         }
         Ok(handover)

@@ -6,5 +6,5 @@ mod commit;
 pub(crate) mod handed;
 mod libraries;
 pub(crate) mod preflight;
-mod record;
+mod run;
 pub(crate) mod transaction;

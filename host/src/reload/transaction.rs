@@ -6,7 +6,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -15,8 +15,9 @@ use tokio::sync::watch;
 
 use super::build::{self, Artifact};
 use super::preflight::{self, Report, Verdict};
+use super::run::{Account, Run};
 use crate::agent::Agent;
-use crate::journal::{Journal, Journals, Outcome, RefusedPlugin};
+use crate::journal::{Journal, Journals, Outcome, RefusedPlugin, Step};
 use crate::serve::Server;
 use crate::systemd;
 use relink_handover::{Boot, Executable, Image, Staged, stage};
@@ -34,7 +35,7 @@ pub(crate) struct Request {
 #[derive(Debug)]
 pub(crate) struct Busy {
     pub(crate) id: String,
-    pub(crate) step: String,
+    pub(crate) step: Step,
 }
 
 /// Carries reloads out.
@@ -49,9 +50,8 @@ pub(crate) struct Reloader {
 }
 
 pub(super) struct State {
-    pub(super) journals: Journals,
-    /// The id of the reload that runs, and when its present step began.
-    pub(super) running: Option<(String, Instant)>,
+    pub(super) ended: Journals,
+    pub(super) running: Option<Arc<Account>>,
 }
 
 /// Why a reload ends without a new image.
@@ -90,7 +90,7 @@ impl Reloader {
             agent,
             boot,
             server: OnceLock::new(),
-            state: Mutex::new(State { journals, running: None }),
+            state: Mutex::new(State { ended: journals, running: None }),
             hash: known,
             stop: watch::Sender::new(false),
         })
@@ -110,124 +110,29 @@ impl Reloader {
 
     /// Begins a reload and returns its id. Its answer goes to the connections that are owed it.
     pub(crate) fn start(self: &Arc<Self>, request: Request) -> Result<String, Busy> {
-        let id = {
+        let account = {
             let mut state = self.lock();
-            if let Some((id, _)) = &state.running {
-                let step = state.journals.get(id).and_then(|journal| journal.steps.last());
-                let step = step.map_or_else(String::new, |step| step.step.clone());
-                return Err(Busy { id: id.clone(), step });
+            if let Some(running) = &state.running {
+                return Err(Busy { id: running.id.clone(), step: running.at() });
             }
-            let id = state.journals.begin(self.agent.counters.generation());
-            state.running = Some((id.clone(), Instant::now()));
-            // So that whoever is told that a reload runs is told its step.
-            state.enter(&id, "build");
-            id
+            // With its first step, so that whoever is told that a reload runs is told its step.
+            let journal = state.ended.begin(self.agent.counters.generation(), Step::Build);
+            Arc::clone(state.running.insert(Arc::new(Account::new(journal))))
         };
+        let id = account.id.clone();
         tracing::info!(reload = id, plugins = ?request.plugins, force = request.force, "reload begins");
         let reloader = Arc::clone(self);
-        let own_id = id.clone();
         tokio::spawn(async move {
             systemd::reloading();
+            let run = Run { reloader: &reloader, account: &account };
             // On success this process is another image by now.
-            let stop = match reloader.attempt(&own_id, &request).await {
+            let stop = match run.attempt(&request).await {
                 Ok(outcome) => Stop { outcome, error: None, refused: Vec::new() },
                 Err(stop) => stop,
             };
-            reloader.end(&own_id, stop).await;
+            run.end(stop).await;
         });
         Ok(id)
-    }
-
-    /// Returns how it ended in this image; after a commit by exec this process is another image.
-    async fn attempt(self: &Arc<Self>, id: &str, request: &Request) -> Result<Outcome, Stop> {
-        let chosen = request.plugins.clone().or_else(|| self.agent.chosen.clone());
-        let restart = request.force || chosen != self.agent.chosen || self.agent.config.changed_on_disk();
-        let refused = |error| Stop::with(Outcome::Refused, error);
-
-        if self.agent.config.reload.builder.is_some() {
-            // It will be wanted after the build, which leaves a core idle at its end.
-            let early = Arc::clone(self);
-            tokio::spawn(async move { early.own_hash().await });
-        }
-        let artifact = self.built(id, chosen.as_deref()).await.map_err(refused)?;
-        let said = match &artifact {
-            Some(Artifact { fresh: true, .. }) => "nothing to compile",
-            Some(_) => "built",
-            None => "no builder, and the executable on disk is the running one",
-        };
-        self.detail(id, said);
-
-        if let Some(artifact) = artifact {
-            self.step(id, "stage");
-            let candidate = self.staged(artifact).await.map_err(refused)?;
-            let same_code = candidate.hash == self.own_hash().await.map_err(refused)?;
-            self.detail(id, format!("sha256 {}", &candidate.hash[..12.min(candidate.hash.len())]));
-            if restart || !same_code {
-                return self.replace_image(id, candidate, chosen).await;
-            }
-        } else if restart {
-            let candidate = self.running_image().await.map_err(refused)?;
-            return self.replace_image(id, candidate, chosen).await;
-        }
-        self.replace_libraries(id, chosen).await
-    }
-
-    /// Another image, or this one anew: it proves itself and takes over.
-    async fn replace_image(
-        &self,
-        id: &str,
-        candidate: Candidate,
-        chosen: Option<Vec<String>>,
-    ) -> Result<Outcome, Stop> {
-        self.step(id, "preflight");
-        let now = Report::of(&self.agent);
-        let argv: Vec<_> = std::env::args_os().collect();
-        let verdict = preflight::preflight(
-            candidate.image.as_fd(),
-            &argv,
-            self.boot.origin(),
-            chosen.as_deref(),
-            &now,
-            seconds(self.agent.config.reload.preflight_timeout),
-            self.stop.subscribe(),
-        );
-        let report = match verdict.await.map_err(|error| Stop::with(Outcome::Refused, error))? {
-            Verdict::Proven(report) => report,
-            Verdict::Refused(plugins) => {
-                let reasons: Vec<_> =
-                    plugins.iter().map(|(name, why)| format!("plugin {name}: {why}")).collect();
-                let plugins =
-                    plugins.into_iter().map(|(name, reason)| RefusedPlugin { name, reason }).collect();
-                let error = Some(Error::new(reasons.join("; ")));
-                return Err(Stop { outcome: Outcome::Refused, error, refused: plugins });
-            }
-        };
-        let (plugins, families) = now.changes_to(&report);
-        self.note(id, |journal| (journal.plugins, journal.families) = (plugins, families));
-        self.detail(id, format!("{} plugins proven", report.plugins.len()));
-        Err(self.take_the_leap(id, candidate, chosen).await)
-    }
-
-    /// The artifact of the builder, or the executable on disk if it is another; nothing when the running image is
-    /// the newest there is.
-    async fn built(&self, id: &str, chosen: Option<&[String]>) -> Result<Option<Artifact>, Error> {
-        let config = &self.agent.config;
-        let Some(builder) = &config.reload.builder else {
-            let on_disk = self.boot.executable();
-            // A file that is gone is a package upgrade half done, or a build that is linking.
-            let changed = on_disk.map(Executable::changed).transpose().map_err(|error| {
-                let path = on_disk.map(Executable::path).unwrap_or_default();
-                Error::from(error).context(format_args!("looking at {}", path.display()))
-            })?;
-            let path = on_disk.filter(|_| changed == Some(true)).map(Executable::path);
-            return Ok(path.map(|executable| Artifact { executable, fresh: false }));
-        };
-        let plugins = chosen.or(config.plugins.enabled.as_deref());
-        let limit = seconds(config.reload.build_timeout);
-        let progress = |words: String| self.detail(id, words);
-        build::build(builder, plugins, self.boot.origin(), limit, self.stop.subscribe(), progress)
-            .await
-            .map(Some)
     }
 
     async fn staged(&self, artifact: Artifact) -> Result<Candidate, Error> {
@@ -250,32 +155,133 @@ impl Reloader {
         Ok(self.hash.get_or_init(|| hash).clone())
     }
 
-    async fn end(&self, id: &str, stop: Stop) {
-        let generation = self.agent.counters.generation();
-        self.agent.counters.reload_ended(stop.outcome);
-        let journal = {
-            let mut state = self.lock();
-            state.touch();
-            state.running = None;
-            let Some(journal) = state.journals.get_mut(id) else { return };
-            journal.outcome = Some(stop.outcome);
-            journal.generation = generation;
-            journal.error = stop.error.as_ref().map(ToString::to_string);
-            if !stop.refused.is_empty() {
-                journal.plugins.refused = stop.refused;
-            }
-            journal.clone()
-        };
-        super::record::log(&journal);
-        systemd::ready();
-        self.agent.events.reload(&journal);
-        if let Some(server) = self.server.get() {
-            answer(server, &journal).await;
-        }
-    }
-
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Run<'_> {
+    /// Returns how it ended in this image; after a commit by exec this process is another image.
+    async fn attempt(&self, request: &Request) -> Result<Outcome, Stop> {
+        let chosen = request.plugins.clone().or_else(|| self.reloader.agent.chosen.clone());
+        let restart = request.force
+            || chosen != self.reloader.agent.chosen
+            || self.reloader.agent.config.changed_on_disk();
+        let refused = |error| Stop::with(Outcome::Refused, error);
+
+        if self.reloader.agent.config.reload.builder.is_some() {
+            // It will be wanted after the build, which leaves a core idle at its end.
+            let early = Arc::clone(self.reloader);
+            tokio::spawn(async move { early.own_hash().await });
+        }
+        let artifact = self.built(chosen.as_deref()).await.map_err(refused)?;
+        let said = match &artifact {
+            Some(Artifact { fresh: true, .. }) => "nothing to compile",
+            Some(_) => "built",
+            None => "no builder, and the executable on disk is the running one",
+        };
+        self.detail(said);
+
+        if let Some(artifact) = artifact {
+            self.step(Step::Stage);
+            let candidate = self.reloader.staged(artifact).await.map_err(refused)?;
+            let same_code = candidate.hash == self.reloader.own_hash().await.map_err(refused)?;
+            self.detail(format!("sha256 {}", &candidate.hash[..12.min(candidate.hash.len())]));
+            if restart || !same_code {
+                return self.replace_image(candidate, chosen).await;
+            }
+        } else if restart {
+            let candidate = self.reloader.running_image().await.map_err(refused)?;
+            return self.replace_image(candidate, chosen).await;
+        }
+        self.replace_libraries(chosen).await
+    }
+
+    /// Another image, or this one anew: it proves itself and takes over.
+    async fn replace_image(
+        &self,
+        candidate: Candidate,
+        chosen: Option<Vec<String>>,
+    ) -> Result<Outcome, Stop> {
+        self.step(Step::Preflight);
+        let now = Report::of(&self.reloader.agent);
+        let argv: Vec<_> = std::env::args_os().collect();
+        let verdict = preflight::preflight(
+            candidate.image.as_fd(),
+            &argv,
+            self.reloader.boot.origin(),
+            chosen.as_deref(),
+            &now,
+            seconds(self.reloader.agent.config.reload.preflight_timeout),
+            self.reloader.stop.subscribe(),
+        );
+        let report = match verdict.await.map_err(|error| Stop::with(Outcome::Refused, error))? {
+            Verdict::Proven(report) => report,
+            Verdict::Refused(plugins) => {
+                let reasons: Vec<_> =
+                    plugins.iter().map(|(name, why)| format!("plugin {name}: {why}")).collect();
+                let plugins =
+                    plugins.into_iter().map(|(name, reason)| RefusedPlugin { name, reason }).collect();
+                let error = Some(Error::new(reasons.join("; ")));
+                return Err(Stop { outcome: Outcome::Refused, error, refused: plugins });
+            }
+        };
+        let (plugins, families) = now.changes_to(&report);
+        self.note(|journal| (journal.plugins, journal.families) = (plugins, families));
+        self.detail(format!("{} plugins proven", report.plugins.len()));
+        Err(self.take_the_leap(candidate, chosen).await)
+    }
+
+    /// The artifact of the builder, or the executable on disk if it is another; nothing when the running image is
+    /// the newest there is.
+    async fn built(&self, chosen: Option<&[String]>) -> Result<Option<Artifact>, Error> {
+        let config = &self.reloader.agent.config;
+        let Some(builder) = &config.reload.builder else {
+            let on_disk = self.reloader.boot.executable();
+            // A file that is gone is a package upgrade half done, or a build that is linking.
+            let changed = on_disk.map(Executable::changed).transpose().map_err(|error| {
+                let path = on_disk.map(Executable::path).unwrap_or_default();
+                Error::from(error).context(format_args!("looking at {}", path.display()))
+            })?;
+            let path = on_disk.filter(|_| changed == Some(true)).map(Executable::path);
+            return Ok(path.map(|executable| Artifact { executable, fresh: false }));
+        };
+        let plugins = chosen.or(config.plugins.enabled.as_deref());
+        let limit = seconds(config.reload.build_timeout);
+        let progress = |words: String| self.detail(words);
+        build::build(
+            builder,
+            plugins,
+            self.reloader.boot.origin(),
+            limit,
+            self.reloader.stop.subscribe(),
+            progress,
+        )
+        .await
+        .map(Some)
+    }
+
+    async fn end(&self, stop: Stop) {
+        let Run { reloader, account } = *self;
+        reloader.agent.counters.reload_ended(stop.outcome);
+        let mut journal = account.journal();
+        journal.outcome = Some(stop.outcome);
+        journal.generation = reloader.agent.counters.generation();
+        journal.error = stop.error.as_ref().map(ToString::to_string);
+        if !stop.refused.is_empty() {
+            journal.plugins.refused = stop.refused;
+        }
+        {
+            let mut state = reloader.lock();
+            state.ended.keep(journal.clone());
+            state.running = None;
+        }
+        super::run::log(&journal);
+        systemd::ready();
+        reloader.agent.events.reload(&journal);
+        if let Some(server) = reloader.server.get() {
+            answer(server, &journal).await;
+        }
     }
 }
 
