@@ -60,32 +60,24 @@ impl Run<'_> {
         candidate: &Candidate,
         chosen: Option<Vec<String>>,
     ) -> Result<Handover<'a>, Error> {
+        let Run { reloader, account } = *self;
+        let (agent, web) = (&reloader.agent, reloader.agent.config.web.as_ref());
         let paused = paused.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let state = State {
-            generation: self.reloader.agent.counters.generation() + 1,
-            reload_id: self.account.id.clone(),
+            generation: agent.counters.generation() + 1,
+            reload_id: account.id.clone(),
             paused_unix_ms: paused.as_millis() as u64,
         };
-        let mut journals = self.reloader.lock().ended.clone();
-        journals.keep(self.account.journal());
+        let mut journals = reloader.lock().ended.clone();
+        journals.keep(account.journal());
         let carry = Carry {
             journals,
-            counted: self.reloader.agent.counters.counted(),
+            counted: agent.counters.counted(),
             chosen,
-            library_generations: self.reloader.agent.libraries().generations(),
-            passwords: self
-                .reloader
-                .agent
-                .config
-                .web
-                .as_ref()
-                .map(|web| web.remembered())
-                .unwrap_or_default(),
+            library_generations: agent.libraries().generations(),
+            passwords: web.map(|web| web.remembered()).unwrap_or_default(),
             hash: candidate.hash.clone(),
-            before: (
-                self.reloader.agent.chosen.clone(),
-                self.reloader.hash.get().cloned().unwrap_or_default(),
-            ),
+            before: (agent.chosen.clone(), reloader.hash.get().cloned().unwrap_or_default()),
         };
         let mut handover = Handover::new();
         server.listeners().for_each(|socket| handover.keep(handed::LISTENER, socket, []));
@@ -94,8 +86,8 @@ impl Run<'_> {
         }
         handover.bytes(handed::STATE, serde_json::to_vec(&state)?);
         handover.bytes(handed::JOURNAL, serde_json::to_vec(&carry)?);
-        handover.bytes(handed::HISTORY, self.reloader.agent.history().encode());
-        if let Some(push) = &self.reloader.agent.push {
+        handover.bytes(handed::HISTORY, agent.history().encode());
+        if let Some(push) = &agent.push {
             handover.bytes(handed::PUSH, push.carry());
         }
         Ok(handover)
