@@ -150,6 +150,7 @@ mod tests {
         assert!(
             found("host/src/expose/json.rs", text)[0].starts_with("host/src/expose/json.rs:2: unsafe code")
         );
+        assert!(!found("host/src/serve/connection.rs", text).is_empty(), "the engine has two rooms for it");
         for room in ["host/handover/src/exec.rs", "host/src/plugins/dylib/image.rs", "core/src/abi.rs"] {
             assert_eq!(found(room, text), [""; 0], "{room}");
         }
