@@ -6,9 +6,9 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use browser::Page;
+use browser::{Page, base64};
 use relink_testkit::{Agent, installed, skip};
 use serde_json::{Value, json};
 use support::{Folder, RELINK, here};
@@ -274,21 +274,6 @@ fn a_refusal_is_readable_and_a_token_can_be_given() {
 }
 
 /// Base64, by the tool that every system has.
-fn base64(arguments: &[&str], input: &[u8]) -> Vec<u8> {
-    let mut command = Command::new("base64");
-    let mut child = command
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("base64 is installed");
-    let mut stdin = child.stdin.take().unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(move || std::io::Write::write_all(&mut stdin, input));
-        child.wait_with_output().unwrap().stdout
-    })
-}
-
 fn encoded(text: &str) -> String {
     String::from_utf8(base64(&["-w0"], text.as_bytes())).unwrap()
 }
@@ -338,7 +323,7 @@ fn pictures(page: &mut Page, name: &str) {
         page.eval(
             "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))",
         );
-        let picture = base64(&["-d"], page.picture().as_bytes());
+        let picture = page.picture();
         assert!(picture.starts_with(b"\x89PNG") && picture.len() > 20_000, "{} bytes", picture.len());
         fs::write(folder.join(format!("{name}-{width}-{theme}.png")), picture).unwrap();
     }

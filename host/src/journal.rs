@@ -1,5 +1,7 @@
 //! The journal of reloads: what `PUT /plugins/reload` answers and `GET /reloads` lists.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -63,7 +65,7 @@ pub(crate) struct Journal {
     #[schema(required)]
     pub(crate) pause_ms: Option<f64>,
     /// What was done, in order; the last one may still be under way.
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Vec<Entry>,
     /// What it did to the plugins.
     pub(crate) plugins: PluginChanges,
     /// What it did to the families.
@@ -73,15 +75,61 @@ pub(crate) struct Journal {
     pub(crate) error: Option<String>,
 }
 
+impl Journal {
+    /// Milliseconds of this step, 0 if it was not taken.
+    pub(crate) fn ms_of(&self, step: Step) -> f64 {
+        self.steps.iter().find(|entry| entry.step == step).map_or(0.0, |entry| entry.ms)
+    }
+}
+
 /// One step of a reload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Step {
-    /// Its name: `build`, `stage`, `preflight`, `quiesce`, `exec`, `adopt`, `ready`.
-    pub(crate) step: String,
+#[schema(as = Step)]
+pub(crate) struct Entry {
+    /// Its name: `build`, `stage`, `load`, `preflight`, `quiesce`, `exec`, `ready`.
+    #[schema(value_type = String)]
+    pub(crate) step: Step,
     /// How long it took, or has taken so far, in milliseconds.
     pub(crate) ms: f64,
     /// What came of it.
     pub(crate) detail: String,
+}
+
+/// What a reload does, one after the other; which of them depends on what there is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Step {
+    /// The builder makes the executable; without one: has it changed on disk?
+    Build,
+    /// The executable is copied into sealed memory and hashed.
+    Stage,
+    /// Libraries that have changed are put in place.
+    Load,
+    /// The new image proves itself as a child.
+    Preflight,
+    /// Each connection comes to a point where no request is in flight.
+    Quiesce,
+    /// The process becomes the new image.
+    Exec,
+    /// The new image, or the old one again, takes over what was handed over.
+    Ready,
+    /// One of another version of relink, whose journal was handed over or asked for.
+    #[serde(other)]
+    Other,
+}
+
+impl fmt::Display for Step {
+    /// The name, as in the journal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl Entry {
+    /// A step that begins.
+    pub(crate) fn new(step: Step) -> Self {
+        Entry { step, ms: 0.0, detail: String::new() }
+    }
 }
 
 /// Which plugins a reload added, replaced, removed, left or refused.
@@ -142,29 +190,33 @@ mod outcome_or_running {
 /// How many reloads are remembered.
 const REMEMBERED: usize = 50;
 
-/// The reloads of this process, the newest last. At most one of them runs.
+/// The reloads of this process that are remembered, the newest last. One that runs is kept when it ends, or is handed over.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Journals(Vec<Journal>);
 
 impl Journals {
-    /// Begins a journal. The id is its number in this process.
-    pub(crate) fn begin(&mut self, generation: u64) -> String {
+    /// The journal of a reload that begins, with its first step. The id is its number in this process.
+    pub(crate) fn begin(&self, generation: u64, step: Step) -> Journal {
         let number = self.0.last().and_then(|last| last.id.parse::<u64>().ok()).unwrap_or(0) + 1;
-        if self.0.len() >= REMEMBERED {
-            self.0.remove(0);
-        }
-        self.0.push(Journal {
+        Journal {
             id: number.to_string(),
             outcome: None,
             generation,
             started: unix_seconds(),
             pause_ms: None,
-            steps: Vec::new(),
+            steps: vec![Entry::new(step)],
             plugins: PluginChanges::default(),
             families: FamilyChanges::default(),
             error: None,
-        });
-        number.to_string()
+        }
+    }
+
+    /// Keeps the journal, and forgets the oldest.
+    pub(crate) fn keep(&mut self, journal: Journal) {
+        if self.0.len() >= REMEMBERED {
+            self.0.remove(0);
+        }
+        self.0.push(journal);
     }
 
     /// The reload of this id.
@@ -204,7 +256,7 @@ mod tests {
     fn journals_are_numbered_bounded_and_survive_json() {
         let mut journals = Journals::default();
         for _ in 0..60 {
-            journals.begin(1);
+            journals.keep(journals.begin(1, Step::Build));
         }
         journals.get_mut("60").unwrap().outcome = Some(Outcome::RolledBack);
         let json = serde_json::to_string(&journals).unwrap();
@@ -213,6 +265,13 @@ mod tests {
         assert_eq!(back.get("60").unwrap().outcome, Some(Outcome::RolledBack));
         assert_eq!(back.get("59").unwrap().outcome, None);
         assert!(back.get("10").is_none());
-        assert!(json.contains(r#""outcome":"running""#));
+        assert!(json.contains(r#""outcome":"running""#) && json.contains(r#""step":"build""#), "{json}");
+    }
+
+    #[test]
+    fn a_step_has_one_name() {
+        assert_eq!(Step::Preflight.to_string(), "preflight");
+        assert_eq!(serde_json::to_value(Step::Preflight).unwrap(), "preflight");
+        assert_eq!(serde_json::from_str::<Step>(r#""of tomorrow""#).unwrap(), Step::Other);
     }
 }

@@ -7,10 +7,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::args::{Format, Registry, Selection};
-use crate::cargo::{self, Built, Event};
+use crate::cargo::{self, Event};
 use crate::failure::{Doing, Failure, Result};
-use crate::progress::Progress;
-use crate::shell;
 use crate::workspace::Workspace;
 
 /// The package that is the agent.
@@ -38,11 +36,10 @@ pub(crate) fn perform(selection: &Selection, format: Format) -> Result<()> {
     }
 }
 
-/// Builds with progress and diagnostics on stderr.
+/// Builds in sight.
 pub(crate) fn watched(selection: &Selection) -> Result<Agent> {
     let plan = Plan::new(selection)?;
-    let mut command = plan.command();
-    let built = run_watched(&mut command)?;
+    let built = cargo::build(&mut plan.command())?;
     Ok(Agent { executable: built.file, plugins: plan.plugins, fresh: built.fresh })
 }
 
@@ -51,24 +48,10 @@ pub(crate) fn command(selection: &Selection) -> Result<Command> {
     Ok(Plan::new(selection)?.command())
 }
 
-/// Runs a build by cargo with progress and diagnostics on stderr.
-pub(crate) fn run_watched(command: &mut Command) -> Result<Built> {
-    shell::echo(command);
-    let progress = Progress::new();
-    let mut told = false;
-    let built = cargo::build(command, progress.coloured(), |event| {
-        told |= matches!(&event, Event::Words(line) if cargo::is_error(line));
-        progress.on(event)
-    });
-    progress.finish();
-    // Cargo's own words need no repetition.
-    built.map_err(|failure| if told { Failure::told() } else { failure })
-}
-
 /// Builds with one JSON object a line, the last of which says how it ended.
 fn for_a_program(selection: &Selection, out: &mut impl Write) -> Result<()> {
     let built = Plan::new(selection).and_then(|plan| {
-        let built = cargo::build(&mut plan.command(), false, |event| match message(&event) {
+        let built = cargo::build_for(&mut plan.command(), |event| match message(&event) {
             Some(message) => say(out, &message),
             None => Ok(()),
         })?;
@@ -93,7 +76,7 @@ fn say(out: &mut impl Write, message: &Value) -> Result<()> {
     writeln!(out, "{message}").and_then(|()| out.flush()).doing("telling how the build goes")
 }
 
-/// What a program is told of an event. Cargo's other words are left out: if they matter, they are in the last message.
+/// What a program is told of an event.
 fn message(event: &Event) -> Option<Value> {
     match event {
         Event::Progress { done, total, unit } => {
@@ -106,7 +89,7 @@ fn message(event: &Event) -> Option<Value> {
                 "file": file, "line": line,
             }))
         }
-        Event::Diagnostic(_) | Event::Words(_) => None,
+        Event::Diagnostic(_) => None,
     }
 }
 
@@ -213,7 +196,6 @@ mod tests {
         );
         assert_eq!(told("warning", None).unwrap()["file"], Value::Null);
         assert_eq!(told("failure-note", None), None);
-        assert_eq!(message(&Event::Words("   Compiling a".into())), None);
     }
 
     #[test]

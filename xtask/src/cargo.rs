@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Sender};
 use serde_json::Value;
 
 use crate::failure::{Doing, Failure, Result};
+use crate::shell;
 
 /// The cargo that runs this command.
 pub(crate) fn program() -> OsString {
@@ -42,8 +43,6 @@ pub(crate) enum Event {
     Progress { done: u64, total: u64, unit: String },
     /// What the compiler or the linker says about a crate of the workspace.
     Diagnostic(Diagnostic),
-    /// Another line of cargo: what it compiles, or why it can't.
-    Words(String),
 }
 
 /// One message of the compiler.
@@ -66,25 +65,33 @@ pub(crate) struct Built {
     pub fresh: bool,
 }
 
-/// Runs a `cargo build` of one executable or library and hands over what happens, as it happens. The failure holds cargo's own
-/// words; the compiler's were [`Event::Diagnostic`]s.
-pub(crate) fn build(
-    command: &mut Command,
-    coloured: bool,
-    mut on: impl FnMut(Event) -> Result<()>,
-) -> Result<Built> {
+/// Runs a `cargo build` of one executable or library on this terminal, which shows what cargo and the compiler say.
+pub(crate) fn build(command: &mut Command) -> Result<Built> {
+    shell::echo(command);
+    command.args(["--message-format", "json-render-diagnostics"]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().doing("starting cargo")?;
+    let mut heard = Heard::default();
+    each_line(child.stdout.take().expect("stdout is piped"), |line| {
+        heard.message(&line);
+        true
+    });
+    heard.outcome(child.wait().doing("waiting for cargo")?)
+}
+
+/// The same for a program: what happens is handed over, as it happens. The failure holds cargo's own words; the
+/// compiler's were [`Event::Diagnostic`]s.
+pub(crate) fn build_for(command: &mut Command, mut on: impl FnMut(Event) -> Result<()>) -> Result<Built> {
     // The total is known to cargo alone, and its progress bar is the only place where it says it. Should that line ever
     // change, the progress falls silent and nothing else happens.
     command
-        .args(["--message-format", if coloured { "json-diagnostic-rendered-ansi" } else { "json" }])
-        .args(["--color", if coloured { "always" } else { "never" }])
+        .args(["--message-format", "json", "--color", "never"])
         .env("CARGO_TERM_PROGRESS_WHEN", "always")
         .env("CARGO_TERM_PROGRESS_WIDTH", "200")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().doing("starting cargo")?;
-    let mut heard = Heard { file: None, fresh: true, words: Vec::new() };
+    let mut heard = Heard::default();
     let told = follow(&mut child, &mut heard, &mut on);
     let status = child.wait().doing("waiting for cargo")?;
     told?;
@@ -92,9 +99,10 @@ pub(crate) fn build(
 }
 
 /// What is remembered of a build.
+#[derive(Default)]
 struct Heard {
     file: Option<PathBuf>,
-    fresh: bool,
+    has_compiled: bool,
     words: Vec<String>,
 }
 
@@ -102,18 +110,16 @@ impl Heard {
     fn outcome(self, status: ExitStatus) -> Result<Built> {
         if !status.success() {
             // `Compiling …` lines come before the first word of the error.
-            let error = self.words.iter().position(|line| is_error(line));
+            let error = self.words.iter().position(|line| line.starts_with("error"));
             return Err(Failure::new(match error {
-                Some(first) => {
-                    plain(&self.words[first..].join("\n")).trim_start_matches("error: ").to_owned()
-                }
-                None => format!("cargo build ended with {status}"),
+                Some(first) => self.words[first..].join("\n").trim_start_matches("error: ").to_owned(),
+                None => format!("cargo ended with {status}"),
             }));
         }
         let file = self
             .file
             .ok_or_else(|| Failure::new("cargo made no executable and no library, expected one of them"))?;
-        Ok(Built { file, fresh: self.fresh })
+        Ok(Built { file, fresh: !self.has_compiled })
     }
 }
 
@@ -183,7 +189,7 @@ impl Heard {
         let message: Value = serde_json::from_str(line).ok()?;
         match message["reason"].as_str()? {
             "compiler-artifact" => {
-                self.fresh &= message["fresh"] == true;
+                self.has_compiled |= message["fresh"] != true;
                 // What was asked for comes after all that it depends on.
                 if let Some(file) = message["executable"].as_str().or_else(|| library(&message)) {
                     self.file = Some(file.into());
@@ -197,15 +203,11 @@ impl Heard {
 
     /// A line of cargo's stderr.
     fn line(&mut self, line: String) -> Option<Event> {
-        let shown = plain(&line);
-        if let Some(progress) = progress(&shown) {
-            return Some(progress);
+        let progress = progress(&line);
+        if progress.is_none() && !line.trim().is_empty() {
+            self.words.push(line);
         }
-        if shown.trim().is_empty() {
-            return None;
-        }
-        self.words.push(line.clone());
-        Some(Event::Words(line))
+        progress
     }
 }
 
@@ -243,38 +245,14 @@ fn progress(line: &str) -> Option<Event> {
     })
 }
 
-/// Whether a line of cargo is the beginning of an error.
-pub(crate) fn is_error(line: &str) -> bool {
-    plain(line).starts_with("error")
-}
-
-/// The text without the colours and erasures of a terminal.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.chars();
-    while let Some(c) = rest.next() {
-        if c != '\x1b' {
-            plain.push(c);
-        } else if rest.next() == Some('[') {
-            // A control sequence ends with its first letter.
-            let _ = rest.by_ref().find(char::is_ascii_alphabetic);
-        }
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn heard() -> Heard {
-        Heard { file: None, fresh: true, words: Vec::new() }
-    }
-
     /// `cargo` replaced by a shell script, and all that was heard from it.
     fn script(script: &str) -> (Result<Built>, Vec<Event>) {
         let mut events = Vec::new();
-        let built = build(Command::new("sh").args(["-c", script, "sh"]), false, |event| {
+        let built = build_for(Command::new("sh").args(["-c", script, "sh"]), |event| {
             events.push(event);
             Ok(())
         });
@@ -304,9 +282,9 @@ mod tests {
             rendered: "error[E0308]: mismatched\n".into(),
             place: Some(("metrics-disk/src/lib.rs".into(), 12)),
         };
-        assert_eq!(heard().message(line), Some(Event::Diagnostic(expected)));
-        assert_eq!(heard().message("not json"), None);
-        assert_eq!(heard().message(r#"{"reason":"compiler-message","message":7}"#), None);
+        assert_eq!(Heard::default().message(line), Some(Event::Diagnostic(expected)));
+        assert_eq!(Heard::default().message("not json"), None);
+        assert_eq!(Heard::default().message(r#"{"reason":"compiler-message","message":7}"#), None);
     }
 
     #[test]
@@ -317,13 +295,7 @@ mod tests {
             "printf '   Compiling a v1\\n    Building [>] 1/2: a(bin)  \\r\\n' >&2; echo '{artifact}'; echo '{last}'"
         ));
         assert_eq!(built, Ok(Built { file: "/t/debug/relink".into(), fresh: false }));
-        assert_eq!(
-            events,
-            [
-                Event::Words("   Compiling a v1".into()),
-                Event::Progress { done: 1, total: 2, unit: "a".into() }
-            ]
-        );
+        assert_eq!(events, [Event::Progress { done: 1, total: 2, unit: "a".into() }]);
         let (built, _) = script(&format!("echo '{artifact}'"));
         assert!(built.unwrap_err().message().contains("no executable"));
     }
@@ -337,7 +309,7 @@ mod tests {
                    "filenames":["/t/x.rmeta","{file}"]}}"#
             )
         };
-        let mut heard = heard();
+        let mut heard = Heard::default();
         heard.message(&artifact("proc-macro", "/t/libserde_derive"));
         assert_eq!(heard.file, None);
         heard.message(&artifact("cdylib", "/t/libmetrics_cpu"));
@@ -347,12 +319,11 @@ mod tests {
 
     #[test]
     fn a_failed_build_tells_cargos_own_words() {
-        let (built, _) = script(
-            "printf '   Compiling a v1\\n\\033[1merror\\033[0m: bad manifest\\n\\nCaused by:\\n  x\\n' >&2; exit 101",
-        );
+        let (built, _) =
+            script("printf '   Compiling a v1\\nerror: bad manifest\\n\\nCaused by:\\n  x\\n' >&2; exit 101");
         assert_eq!(built.unwrap_err().message(), "bad manifest\nCaused by:\n  x");
         let (built, _) = script("exit 4");
-        assert_eq!(built.unwrap_err().message(), "cargo build ended with exit status: 4");
+        assert_eq!(built.unwrap_err().message(), "cargo ended with exit status: 4");
     }
 
     #[test]
@@ -368,8 +339,8 @@ mod tests {
     #[test]
     fn a_build_that_nobody_listens_to_is_ended() {
         let mut cargo = Command::new("sh");
-        cargo.args(["-c", "echo first >&2; exec cat /dev/zero >/dev/null", "sh"]);
-        let built = build(&mut cargo, false, |_| Err(Failure::new("gone")));
+        cargo.args(["-c", "echo '    Building [>] 1/2: a' >&2; exec cat /dev/zero >/dev/null", "sh"]);
+        let built = build_for(&mut cargo, |_| Err(Failure::new("gone")));
         assert_eq!(built.unwrap_err().message(), "gone");
     }
 }

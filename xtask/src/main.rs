@@ -7,16 +7,12 @@ mod build;
 mod cargo;
 mod ci;
 mod failure;
-mod http;
-mod journal;
 mod plugin;
-mod progress;
 mod reload;
 mod run;
 mod shell;
 mod test;
 mod tidy;
-mod watch;
 mod workspace;
 
 use std::process::ExitCode;
@@ -43,9 +39,13 @@ fn perform(task: Task) -> Result<()> {
         Task::Run { selection, dylib: false, agent_args } => run::perform(&selection, &agent_args),
         Task::Run { selection, dylib: true, agent_args } => run::perform_loaded(&selection, &agent_args),
         Task::Build { selection, format } => build::perform(&selection, format),
-        Task::Plugin(task) => plugin::perform(task),
-        Task::Reload(request) => reload::perform(&request),
-        Task::Watch(request) => watch::perform(&request),
+        Task::PluginList => plugin::list(),
+        Task::PluginNew { name } => plugin::scaffold::perform(&name),
+        Task::PluginBuild { names, release } => plugin::library::perform(names.as_deref(), release),
+        Task::PluginAdd { package, origin } => plugin::add::perform(&package, &origin),
+        Task::PluginRemove { name, force } => plugin::remove::perform(&name, force),
+        Task::Reload { args } => reload::perform(&args),
+        Task::Watch { args } => reload::watch(&args),
         Task::Test { filter } => test::perform(&filter),
         Task::Tidy => tidy::perform(),
         Task::Ci => ci::perform(),

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::args::{Registry, Selection};
-use crate::failure::{Failure, Result};
+use crate::failure::{Doing, Result};
 use crate::plugin::library;
 use crate::workspace::Workspace;
 use crate::{build, cargo, shell};
@@ -20,8 +20,7 @@ const BUILDER: &str = "RELINK_BUILDER";
 /// Does not return when it succeeds: the process is the agent then, with its PID and its terminal.
 pub(crate) fn perform(selection: &Selection, agent_args: &[OsString]) -> Result<()> {
     let agent = build::watched(selection)?;
-    let xtask =
-        std::env::current_exe().map_err(|error| Failure::new(format!("asking where xtask is: {error}")))?;
+    let xtask = std::env::current_exe().doing("asking where xtask is")?;
     let mut command = Command::new(&agent.executable);
     command.arg("run").args(agent_args).env(BUILDER, Value::from(builder(&xtask, selection)).to_string());
     become_it(command)
@@ -44,12 +43,9 @@ pub(crate) fn perform_loaded(selection: &Selection, agent_args: &[OsString]) -> 
 }
 
 fn become_it(mut command: Command) -> Result<()> {
-    shell::echo(&command);
-    let program = command.get_program().to_owned();
     command.arg0("relink");
     cargo::forget_package(&mut command);
-    let error = command.exec();
-    Err(Failure::new(format!("starting {}: {error}", program.display())))
+    Err(shell::become_it(command))
 }
 
 /// It names this very executable: through `cargo run` a reload would take 60 ms longer, a twentieth of an edit to live.

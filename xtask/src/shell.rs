@@ -1,5 +1,6 @@
 //! Other programs, run in sight: each is echoed on stderr as one line before it starts.
 
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::failure::{Doing, Failure, Result};
@@ -18,6 +19,12 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     } else {
         Err(Failure::new(format!("`{}` ended with {status}", line(command))))
     }
+}
+
+/// Becomes the command: same PID, same terminal. It returns only if that can't be.
+pub(crate) fn become_it(mut command: Command) -> Failure {
+    echo(&command);
+    Failure::new(format!("starting {}: {}", program(&command), command.exec()))
 }
 
 /// The command as one would type it: the program without its folder, and quotes where a shell wants them.

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::build::AGENT;
 use crate::failure::{Doing, Failure, Result};
-use crate::progress::Progress;
 use crate::workspace::Workspace;
 use crate::{cargo, shell};
 
@@ -82,12 +81,7 @@ fn shipped() -> Result<()> {
 /// Builds the agent and asks it what it links: name, version and help of each plugin.
 fn plugins_of(build_args: &[&str]) -> Result<Vec<[String; 3]>> {
     let mut command = cargo::command(&["build", "--package", AGENT]);
-    command.args(build_args);
-    shell::echo(&command);
-    let progress = Progress::new();
-    let built = cargo::build(&mut command, progress.coloured(), |event| progress.on(event));
-    progress.finish();
-    ask(&built?.file)
+    ask(&cargo::build(command.args(build_args))?.file)
 }
 
 fn ask(executable: &Path) -> Result<Vec<[String; 3]>> {

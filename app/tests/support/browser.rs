@@ -1,7 +1,7 @@
 //! A headless Chromium, driven over its DevTools protocol: JSON with a zero byte behind each message, through the
 //! pipes that it expects at its descriptors 3 and 4.
 
-#![allow(unreachable_pub, reason = "as in the other files of this folder")]
+#![allow(dead_code, unreachable_pub, reason = "as in the other files of this folder")]
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -148,10 +148,20 @@ impl Page {
         self.call("Emulation.setEmulatedMedia", theme);
     }
 
-    /// A picture of the whole page, as PNG in base64.
-    pub fn picture(&mut self) -> String {
-        let params = json!({ "format": "png", "captureBeyondViewport": true });
-        self.call("Page.captureScreenshot", params)["data"].as_str().unwrap().to_owned()
+    /// A picture of the whole page, as PNG.
+    pub fn picture(&mut self) -> Vec<u8> {
+        self.capture(true)
+    }
+
+    /// A picture of what is in the window.
+    pub fn view(&mut self) -> Vec<u8> {
+        self.capture(false)
+    }
+
+    fn capture(&mut self, whole: bool) -> Vec<u8> {
+        let params = json!({ "format": "png", "captureBeyondViewport": whole });
+        let answer = self.call("Page.captureScreenshot", params);
+        base64(&["-d"], answer["data"].as_str().unwrap().as_bytes())
     }
 
     /// The addresses that the page has asked for so far.
@@ -193,6 +203,22 @@ impl Drop for Page {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Base64, by the tool that every system has.
+pub fn base64(arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut command = Command::new("base64");
+    let mut child = command
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("base64 is installed");
+    let mut stdin = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input));
+        child.wait_with_output().unwrap().stdout
+    })
 }
 
 fn fifo(path: &Path) -> PathBuf {

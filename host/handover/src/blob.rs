@@ -1,15 +1,15 @@
-//! The hand-over's format: sealed memory, made of sections with a checksum each.
+//! The hand-over's format: sealed memory, made of sections with a name and a checksum each.
 //!
-//! The sections are `state` (JSON, needed), `journal` (JSON), `history` and, where there is one, `push` (their owners'
-//! own encodings). A damaged journal, history or push is dropped alone; damage to the state is told, and the image
-//! rolls back.
+//! The section without a name is this library's own [`State`], as JSON. It names the others, which are their owner's; of
+//! these a damaged one is lost alone. Damage to the state is told, and the image rolls back.
 //!
 //! ```text
 //! header   magic 8 | version 4 | process 4 | sections 4 | length of all 8 | crc32 of the 28 before 4
-//! section  tag 4 | length 8 | crc32 of tag, length and content 4 | content
+//! section  length of name 4 | length of content 8 | crc32 of the 12 before, name and content 4 | name | content
 //! ```
 //! Numbers are little-endian.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
@@ -19,33 +19,22 @@ use std::time::Duration;
 
 use rustix::fs::MemfdFlags;
 
-use crate::handover::Handover;
+use crate::handover::State;
 use crate::sealed;
 
-/// The version of the format. To be raised with any change to what the history's bytes or a field mean: the other
-/// version's history is dropped then. New JSON fields need no new version, as long as `default` suits them.
-pub const VERSION: u32 = 1;
+/// The version of the format. To be raised with any change to what is above, or to what a field of the state means; an
+/// image does not read another version's. New fields of the state need no new version, as long as `default` suits them.
+const VERSION: u32 = 2;
 const MAGIC: [u8; 8] = *b"relink>>";
 const HEADER: usize = 32;
 const SECTION: usize = 16;
 /// Largest hand-over, in bytes. Reading it is part of the pause.
 const LARGEST: usize = 64 << 20;
 
-const STATE: u32 = 1;
-const JOURNAL: u32 = 2;
-const HISTORY: u32 = 3;
-const PUSH: u32 = 4;
+/// The state, and the bytes of others by name: `None` where they are damaged.
+type Contents = (State, BTreeMap<String, Option<Vec<u8>>>);
 
-/// A hand-over that was read.
-#[derive(Debug, PartialEq)]
-pub struct Read {
-    /// What it holds; what was dropped is empty.
-    pub handover: Handover,
-    /// The sections that were dropped, and why, in words.
-    pub dropped: Vec<String>,
-}
-
-/// Why a hand-over can't be used.
+/// Why a hand-over, or a part of it, can't be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected(pub String);
 
@@ -57,33 +46,34 @@ impl fmt::Display for Rejected {
 
 impl std::error::Error for Rejected {}
 
+impl From<Rejected> for io::Error {
+    fn from(rejected: Rejected) -> Self {
+        io::Error::new(io::ErrorKind::InvalidData, rejected)
+    }
+}
+
 fn rejected<T>(why: impl fmt::Display) -> Result<T, Rejected> {
     Err(Rejected(why.to_string()))
 }
 
 /// Writes a hand-over into sealed memory.
-pub(super) fn write(handover: &Handover) -> io::Result<OwnedFd> {
-    let bytes = encode(handover)?;
+pub(crate) fn write(state: &State, bytes: &[(String, Vec<u8>)]) -> io::Result<OwnedFd> {
+    let bytes = frame(VERSION, state, bytes)?;
     if bytes.len() > LARGEST {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!("hand-over of {} bytes, expected at most {LARGEST}; keep less history", bytes.len()),
+            format!("hand-over of {} bytes, expected at most {LARGEST}; hand over less", bytes.len()),
         ));
     }
     seal(&bytes)
 }
 
-fn encode(handover: &Handover) -> io::Result<Vec<u8>> {
-    let state = serde_json::to_vec(handover)?;
-    let mut sections = vec![(STATE, &state), (JOURNAL, &handover.journal), (HISTORY, &handover.history)];
-    if handover.pushes {
-        sections.push((PUSH, &handover.push));
-    }
-    Ok(frame(VERSION, &sections))
-}
-
-fn frame(version: u32, sections: &[(u32, &Vec<u8>)]) -> Vec<u8> {
-    let length = HEADER + sections.iter().map(|(_, content)| SECTION + content.len()).sum::<usize>();
+fn frame(version: u32, state: &State, others: &[(String, Vec<u8>)]) -> io::Result<Vec<u8>> {
+    let state = serde_json::to_vec(state)?;
+    let others = others.iter().map(|(name, content)| (name.as_str(), content));
+    let sections: Vec<_> = [("", &state)].into_iter().chain(others).collect();
+    let length =
+        HEADER + sections.iter().map(|(name, content)| SECTION + name.len() + content.len()).sum::<usize>();
     let mut bytes = Vec::with_capacity(length);
     bytes.extend(MAGIC);
     bytes.extend(version.to_le_bytes());
@@ -91,21 +81,21 @@ fn frame(version: u32, sections: &[(u32, &Vec<u8>)]) -> Vec<u8> {
     bytes.extend((sections.len() as u32).to_le_bytes());
     bytes.extend((length as u64).to_le_bytes());
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-    for (tag, content) in sections {
+    for (name, content) in sections {
         let start = bytes.len();
-        bytes.extend(tag.to_le_bytes());
+        bytes.extend((name.len() as u32).to_le_bytes());
         bytes.extend((content.len() as u64).to_le_bytes());
-        let crc = section_crc(&bytes[start..], content);
+        let crc = section_crc(&bytes[start..], name.as_bytes(), content);
         bytes.extend(crc.to_le_bytes());
-        bytes.extend(*content);
+        bytes.extend(name.as_bytes());
+        bytes.extend(content);
     }
-    bytes
+    Ok(bytes)
 }
 
-fn section_crc(head: &[u8], content: &[u8]) -> u32 {
+fn section_crc(head: &[u8], name: &[u8], content: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
-    crc.update(head);
-    crc.update(content);
+    [head, name, content].into_iter().for_each(|part| crc.update(part));
     crc.finalize()
 }
 
@@ -121,8 +111,8 @@ fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// Reads a hand-over that [`Handover::write`] wrote in this process.
-pub fn read(fd: BorrowedFd<'_>) -> Result<Read, Rejected> {
+/// Reads a hand-over that [`write`] wrote in this process.
+pub(crate) fn read(fd: BorrowedFd<'_>) -> Result<Contents, Rejected> {
     let file = File::from(fd.try_clone_to_owned().map_err(|error| Rejected(error.to_string()))?);
     match sealed::is_sealed(fd) {
         Ok(true) => {}
@@ -142,7 +132,7 @@ pub fn read(fd: BorrowedFd<'_>) -> Result<Read, Rejected> {
     decode(&bytes)
 }
 
-fn decode(bytes: &[u8]) -> Result<Read, Rejected> {
+fn decode(bytes: &[u8]) -> Result<Contents, Rejected> {
     let mut rest = bytes;
     let head =
         take(&mut rest, HEADER).ok_or_else(|| Rejected(format!("{} bytes, too short", bytes.len())))?;
@@ -156,52 +146,33 @@ fn decode(bytes: &[u8]) -> Result<Read, Rejected> {
     if u64_at(head, 20) != bytes.len() as u64 {
         return rejected(format_args!("{} bytes, its header says {}", bytes.len(), u64_at(head, 20)));
     }
+    if version != VERSION {
+        return rejected(format_args!("of format version {version}, this image reads {VERSION}"));
+    }
     // A child that was left the variable and the descriptors must not take itself for the next image.
     if process != std::process::id() {
         return rejected(format_args!("written by process {process}"));
     }
 
-    let (mut state, mut journal, mut history, mut push) = (None, None, None, None);
-    let mut dropped = Vec::new();
-    for number in 0..sections {
-        match section(&mut rest) {
-            Some((STATE, content)) => state = content,
-            Some((JOURNAL, content)) => journal = content,
-            Some((HISTORY, content)) => history = content,
-            Some((PUSH, content)) => push = content,
-            Some((tag, _)) => dropped.push(format!("section of the unknown kind {tag}")),
-            None => {
-                dropped.push(format!("section {number} and all after it: cut short"));
-                break;
-            }
-        }
-    }
-    let Some(state) = state else { return rejected("its state is missing or damaged") };
-    let mut handover: Handover = serde_json::from_slice(state)
-        .map_err(|error| Rejected(format!("its state, of format version {version}: {error}")))?;
-    match journal {
-        Some(journal) => handover.journal = journal.to_vec(),
-        None => dropped.push("journal: damaged or missing".to_owned()),
-    }
-    match history {
-        Some(history) if version == VERSION => handover.history = history.to_vec(),
-        Some(_) => dropped.push(format!("history: of format version {version}, this image reads {VERSION}")),
-        None => dropped.push("history: damaged or missing".to_owned()),
-    }
-    match push {
-        Some(push) => handover.push = push.to_vec(),
-        None if handover.pushes => dropped.push("push: damaged or missing".to_owned()),
-        None => {}
-    }
-    Ok(Read { handover, dropped })
+    // What has no name, or a damaged one, is none of those that the state names.
+    let sections = std::iter::from_fn(|| section(&mut rest)).take(sections as usize);
+    let mut intact: BTreeMap<&[u8], &[u8]> = sections.flatten().collect();
+    let Some(state) = intact.remove(&b""[..]) else { return rejected("its state is missing or damaged") };
+    let state: State =
+        serde_json::from_slice(state).map_err(|error| Rejected(format!("its state: {error}")))?;
+    let others = state.bytes.iter();
+    let others =
+        others.map(|name| (name.clone(), intact.remove(name.as_bytes()).map(<[u8]>::to_vec))).collect();
+    Ok((state, others))
 }
 
-/// The next section's tag, and its content unless its checksum is wrong. `None` when not that much is left.
-fn section<'a>(rest: &mut &'a [u8]) -> Option<(u32, Option<&'a [u8]>)> {
+/// The next section's name and content, unless its checksum is wrong. `None` when not that much is left.
+fn section<'a>(rest: &mut &'a [u8]) -> Option<Option<(&'a [u8], &'a [u8])>> {
     let head = take(rest, SECTION)?;
+    let name = take(rest, u32_at(head, 0) as usize)?;
     let content = take(rest, usize::try_from(u64_at(head, 4)).ok()?)?;
-    let intact = section_crc(&head[..12], content) == u32_at(head, 12);
-    Some((u32_at(head, 0), intact.then_some(content)))
+    let intact = section_crc(&head[..12], name, content) == u32_at(head, 12);
+    Some(intact.then_some((name, content)))
 }
 
 fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
@@ -221,61 +192,53 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handover::{Connection, Listener};
+    use crate::handover::Kept;
     use std::os::fd::AsFd;
 
-    fn sample() -> Handover {
-        Handover {
-            generation: 7,
-            reload_id: "r7".into(),
-            listeners: ["127.0.0.1:8000", "[::1]:9100"]
-                .map(|address| Listener { fd: 5, address: address.parse().unwrap() })
-                .into(),
-            connections: vec![Connection {
-                fd: 6,
-                peer: "127.0.0.1:40000".parse().unwrap(),
-                opened: true,
-                unread: b"GET /\xff\x00\"".to_vec(),
-                owed: Some("r7".into()),
-                keep_alive: true,
-            }],
-            children: vec![41],
-            journal: b"[{}]".to_vec(),
-            history: (0..=255).collect(),
-            pushes: true,
-            push: b"queues".to_vec(),
-            ..Handover::default()
-        }
+    fn sample() -> (State, Vec<(String, Vec<u8>)>) {
+        let kept = |fd, note: &[u8]| Kept { fd, inode: 77, device: 8, note: note.to_vec() };
+        let kept = [
+            ("http".to_owned(), vec![kept(5, b""), kept(7, b"")]),
+            ("client".to_owned(), vec![kept(6, b"GET /\xff\x00\"")]),
+        ];
+        let bytes =
+            [("journal", b"[{}]".to_vec()), ("history", (0..=255).collect()), ("push", b"queues".to_vec())];
+        let bytes = bytes.map(|(name, content)| (name.to_owned(), content)).to_vec();
+        let names = bytes.iter().map(|(name, _)| name.clone()).collect();
+        (State { bytes: names, kept: kept.into(), ..State::default() }, bytes)
+    }
+
+    fn encoded() -> Vec<u8> {
+        let (state, bytes) = sample();
+        frame(VERSION, &state, &bytes).unwrap()
+    }
+
+    fn whole() -> Contents {
+        let (state, bytes) = sample();
+        (state, bytes.into_iter().map(|(name, content)| (name, Some(content))).collect())
     }
 
     #[test]
     fn what_is_written_is_read() {
-        let fd = sample().write().unwrap();
-        assert_eq!(read(fd.as_fd()).unwrap(), Read { handover: sample(), dropped: vec![] });
+        let (state, bytes) = sample();
+        let fd = write(&state, &bytes).unwrap();
+        assert_eq!(read(fd.as_fd()).unwrap(), whole());
     }
 
-    /// Whatever was done to the bytes: the state is exact or it is refused; the others are exact or empty, and then it is
-    /// told.
+    /// Whatever was done to the bytes: the state is exact or it is refused; the others are exact or told to be damaged.
     fn exact_or_told(damaged: &[u8]) {
-        let Ok(read) = decode(damaged) else { return };
-        let whole = sample();
-        let mut kept = 0;
-        for (part, original) in [
-            (&read.handover.journal, &whole.journal),
-            (&read.handover.history, &whole.history),
-            (&read.handover.push, &whole.push),
-        ] {
-            assert!(part == original || part.is_empty(), "changed content");
-            kept += usize::from(part == original);
+        let Ok((state, others)) = decode(damaged) else { return };
+        let (whole, originals) = whole();
+        assert_eq!(state, whole);
+        assert_eq!(others.len(), originals.len(), "lost in silence");
+        for (name, content) in others {
+            assert!(content.is_none() || content == originals[&name], "changed content");
         }
-        assert!(kept == 3 || !read.dropped.is_empty(), "lost in silence");
-        let Handover { journal, history, push, .. } = whole.clone();
-        assert_eq!(Handover { journal, history, push, ..read.handover }, whole);
     }
 
     #[test]
     fn every_truncation_and_every_flipped_bit_is_noticed() {
-        let bytes = encode(&sample()).unwrap();
+        let bytes = encoded();
         for length in 0..bytes.len() {
             assert!(decode(&bytes[..length]).is_err(), "cut to {length}");
         }
@@ -283,14 +246,14 @@ mod tests {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             exact_or_told(&flipped);
-            let read = decode(&flipped);
-            assert!(read.is_err() || read.is_ok_and(|read| !read.dropped.is_empty()), "bit {bit}");
+            let noticed = decode(&flipped).map_or(true, |(_, others)| others.values().any(Option::is_none));
+            assert!(noticed, "bit {bit}");
         }
     }
 
     #[test]
     fn noise_never_panics() {
-        let bytes = encode(&sample()).unwrap();
+        let bytes = encoded();
         let mut state = 0x2545_f491_4f6c_dd1d_u64;
         let mut random = move || {
             state ^= state << 13;
@@ -314,48 +277,28 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_history_is_dropped_alone() {
-        let whole = Handover { pushes: false, push: vec![], ..sample() };
-        let mut bytes = encode(&whole).unwrap();
+    fn a_flipped_section_is_lost_alone() {
+        let mut bytes = encoded();
         *bytes.last_mut().unwrap() ^= 1;
-        let read = decode(&bytes).unwrap();
-        assert_eq!(read.dropped, ["history: damaged or missing"]);
-        assert_eq!(read.handover, Handover { history: vec![], ..whole });
+        let (state, mut others) = whole();
+        others.insert("push".to_owned(), None);
+        assert_eq!(decode(&bytes).unwrap(), (state, others));
     }
 
     #[test]
-    fn flipped_push_queues_are_dropped_alone() {
-        let mut bytes = encode(&sample()).unwrap();
-        *bytes.last_mut().unwrap() ^= 1;
-        let read = decode(&bytes).unwrap();
-        assert_eq!(read.dropped, ["push: damaged or missing"]);
-        assert_eq!(read.handover, Handover { push: vec![], ..sample() });
-    }
-
-    #[test]
-    fn another_version_keeps_the_sockets_and_drops_the_history() {
-        let whole = Handover { pushes: false, push: vec![], ..sample() };
-        let state = serde_json::to_vec(&whole).unwrap();
+    fn another_version_is_refused() {
+        let (state, bytes) = sample();
         for version in [VERSION - 1, VERSION + 1] {
-            let bytes = frame(version, &[(STATE, &state), (JOURNAL, &sample().journal), (HISTORY, &vec![1])]);
-            let read = decode(&bytes).unwrap();
-            assert_eq!(
-                read.dropped,
-                [format!("history: of format version {version}, this image reads {VERSION}")]
-            );
-            assert_eq!(read.handover, Handover { history: vec![], ..whole.clone() });
+            let bytes = frame(version, &state, &bytes).unwrap();
+            let words = format!("of format version {version}, this image reads {VERSION}");
+            assert_eq!(decode(&bytes).unwrap_err().0, words);
         }
     }
 
     #[test]
-    fn fields_and_sections_may_come_and_go() {
-        let state = br#"{"generation":3,"colour":"green"}"#.to_vec();
-        let read = decode(&frame(VERSION, &[(9, &vec![1]), (STATE, &state)])).unwrap();
-        assert_eq!(read.handover, Handover { generation: 3, ..Handover::default() });
-        assert_eq!(
-            read.dropped,
-            ["section of the unknown kind 9", "journal: damaged or missing", "history: damaged or missing"]
-        );
+    fn fields_of_the_state_may_come_and_go() {
+        let state: State = serde_json::from_slice(br#"{"bytes":["a"],"colour":"green"}"#).unwrap();
+        assert_eq!(state, State { bytes: vec!["a".to_owned()], ..State::default() });
     }
 
     #[test]
@@ -366,7 +309,7 @@ mod tests {
         assert_eq!(read(socket.as_fd()).unwrap_err().0, "its descriptor is no sealed memory");
         let open = rustix::fs::memfd_create(c"open", MemfdFlags::ALLOW_SEALING).unwrap();
         assert_eq!(read(open.as_fd()).unwrap_err().0, "its memory is not sealed");
-        let mut other = encode(&sample()).unwrap();
+        let mut other = encoded();
         other[12..16].copy_from_slice(&1_u32.to_le_bytes());
         let crc = crc32fast::hash(&other[..28]).to_le_bytes();
         other[28..32].copy_from_slice(&crc);
@@ -378,7 +321,8 @@ mod tests {
 
     #[test]
     fn too_much_is_refused_when_it_is_written() {
-        let error = Handover { history: vec![0; LARGEST], ..sample() }.write().unwrap_err().to_string();
-        assert!(error.ends_with("expected at most 67108864; keep less history"), "{error}");
+        let error =
+            write(&State::default(), &[("history".to_owned(), vec![0; LARGEST])]).unwrap_err().to_string();
+        assert!(error.ends_with("expected at most 67108864; hand over less"), "{error}");
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,17 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-use crate::exec;
-use crate::handover::{ENV_HANDOVER, ENV_ROLLED_BACK, Handover};
+use crate::blob::Rejected;
+use crate::exec::{self, Image};
+use crate::handover::{State, latin1};
+use crate::inherited::{ENV_HANDOVER, ENV_ROLLED_BACK};
+use crate::stage::Staged;
 use crate::terminal::Terminal;
 
-/// How the process was started, recorded before anything changes it.
+/// How the process was started, recorded by [`boot`](crate::boot()) before anything changes it.
 #[derive(Debug)]
 pub struct Boot {
+    refused: Option<Rejected>,
     argv: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     image: OwnedFd,
@@ -29,23 +33,22 @@ pub struct Boot {
 /// The part of [`Boot`] that a new image can't find out for itself, because the way to it has changed it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct BootRecord {
+pub(crate) struct BootRecord {
     /// The blocked signals at the first start; signal `n` is bit `n - 1`, as in `/proc/self/status`.
-    pub signal_mask: u64,
+    signal_mask: u64,
     /// The ignored signals at the first start, same bits. `nohup` ignores SIGHUP.
-    pub ignored: u64,
+    ignored: u64,
     /// The process has a terminal that ends it when it hangs up.
-    pub terminal: bool,
+    terminal: bool,
     /// The executable that is running. `None` when its file was gone already.
-    pub executable: Option<Executable>,
+    executable: Option<Executable>,
 }
 
-/// What a child begins with: what the agent began with itself, whatever it has changed since.
+/// What a child begins with: what the process began with itself, whatever it has changed since.
 #[derive(Clone, Copy)]
 pub struct Origin<'a> {
-    /// Without relink's own variables.
-    pub environment: &'a [(OsString, OsString)],
-    pub(super) limits: &'a [exec::Limit],
+    environment: &'a [(OsString, OsString)],
+    limits: &'a [exec::Limit],
 }
 
 impl<'a> Origin<'a> {
@@ -65,7 +68,7 @@ impl<'a> Origin<'a> {
 /// A file on disk as it was when it was last looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Executable {
-    #[serde(with = "crate::handover::latin1")]
+    #[serde(with = "latin1")]
     path: Vec<u8>,
     device: u64,
     inode: u64,
@@ -75,7 +78,7 @@ pub struct Executable {
 
 impl Executable {
     /// The open file `file`, which was found at `path`.
-    pub(super) fn of(path: &Path, file: &File) -> io::Result<Self> {
+    pub(crate) fn of(path: &Path, file: &File) -> io::Result<Self> {
         Ok(Executable::from_metadata(path, &file.metadata()?))
     }
 
@@ -102,11 +105,8 @@ impl Executable {
 }
 
 impl Boot {
-    /// Records how this process was started. To be called first thing in `main`, after
-    /// [`take_from_env`](crate::handover::take_from_env).
-    ///
-    /// Fails where `/proc` is missing or the executable can't be read; then there is no way back from a reload.
-    pub fn record() -> io::Result<Self> {
+    /// Records how this process was started, and which hand-over it was given and has `refused`.
+    pub(crate) fn record(refused: Option<Rejected>) -> io::Result<Self> {
         let image = File::open("/proc/self/exe")?;
         let path = std::fs::read_link("/proc/self/exe")?;
         // A path that has been replaced since reads "… (deleted)", a staged image "/memfd:…": no file has that name.
@@ -115,6 +115,7 @@ impl Boot {
         });
         let executable = if on_disk { Some(Executable::of(&path, &image)?) } else { None };
         Ok(Boot {
+            refused,
             argv: std::env::args_os().collect(),
             env: std::env::vars_os()
                 .filter(|(key, _)| key != ENV_HANDOVER && key != ENV_ROLLED_BACK)
@@ -134,23 +135,22 @@ impl Boot {
     /// Takes over what the image before us recorded, and the process's name, which after an exec by descriptor
     /// would be a number. The image that was rolled back to is the one that wrote the hand-over; any other is the
     /// one it was written for.
-    pub fn inherit(&mut self, from: &Handover, rolled_back: bool) {
+    pub(crate) fn inherit(&mut self, from: &State, rolled_back: bool) {
         self.record = from.boot.clone();
         self.terminal = Terminal::that_binds(from.boot.terminal);
         if !rolled_back && from.executable.is_some() {
             self.record.executable.clone_from(&from.executable);
         }
         let path = self.record.executable.as_ref().map(Executable::path);
-        let name = path.as_deref().and_then(Path::file_name).unwrap_or("relink".as_ref());
-        if let Ok(name) = CString::new(name.as_bytes()) {
+        let path = path.or_else(|| self.argv.first().map(PathBuf::from)).unwrap_or_default();
+        if let Some(Ok(name)) = path.file_name().map(|name| CString::new(name.as_bytes())) {
             exec::set_name(&name);
         }
     }
 
     /// Lets signals in again, as they were at the first start, and ignores those that were ignored then, as `nohup`
-    /// does with SIGHUP and a shell with SIGINT of what it starts in the background. To be called once the handlers are
-    /// in place: until then, all but the fatal ones have been kept waiting.
-    pub fn unblock_signals(&self) {
+    /// does with SIGHUP and a shell with SIGINT of what it starts in the background.
+    pub(crate) fn unblock_signals(&self) {
         for signal in (1..=64).filter(|&signal| self.record.ignored & exec::bit(signal) != 0) {
             exec::ignore(signal);
         }
@@ -159,9 +159,23 @@ impl Boot {
         exec::set_mask(&exec::set_of(|signal| self.record.signal_mask & exec::bit(signal) != 0));
     }
 
-    /// The running image, open for reading.
-    pub fn image(&self) -> BorrowedFd<'_> {
-        self.image.as_fd()
+    /// The running image: to run it once more.
+    pub fn image(&self) -> Image<'_> {
+        Image { fd: self.image.as_fd(), executable: self.executable() }
+    }
+
+    /// Stages what is on disk now where the running image came from: the newest version.
+    pub fn stage(&self) -> io::Result<Staged> {
+        let file = self.executable().ok_or_else(|| {
+            let words = "the file of the running executable was gone before it could be looked at";
+            io::Error::new(io::ErrorKind::NotFound, words)
+        })?;
+        Staged::new(&file.path())
+    }
+
+    /// Why a hand-over that the environment spoke of was none, so that this is a fresh start.
+    pub fn refused(&self) -> Option<&Rejected> {
+        self.refused.as_ref()
     }
 
     /// Whether `signal` was ignored at the first start, as `nohup` does with SIGHUP.
@@ -175,7 +189,7 @@ impl Boot {
     }
 
     /// What goes into the hand-over.
-    pub fn to_record(&self) -> BootRecord {
+    pub(crate) fn to_record(&self) -> BootRecord {
         BootRecord { terminal: self.terminal.binds(), ..self.record.clone() }
     }
 
@@ -189,17 +203,17 @@ impl Boot {
         self.record.executable.as_ref()
     }
 
-    pub(super) fn c_argv(&self) -> io::Result<exec::CStrings> {
+    pub(crate) fn c_argv(&self) -> io::Result<exec::CStrings> {
         exec::CStrings::new(self.argv.iter().map(|arg| arg.as_bytes().to_vec()))
     }
 
-    pub(super) fn c_env(&self, more: &[(&str, &str)]) -> io::Result<exec::CStrings> {
+    pub(crate) fn c_env(&self, more: &[(&str, &str)]) -> io::Result<exec::CStrings> {
         let own = self.env.iter().map(|(key, value)| [key.as_bytes(), b"=", value.as_bytes()].concat());
         exec::CStrings::new(own.chain(more.iter().map(|(key, value)| format!("{key}={value}").into_bytes())))
     }
 
     /// Puts the limits back to what they were. Async-signal-safe.
-    pub(super) fn restore_limits(&self) {
+    pub(crate) fn restore_limits(&self) {
         exec::set_limits(&self.limits);
     }
 }

@@ -9,22 +9,23 @@
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use crate::boot::{Boot, BootRecord, Executable};
-use crate::handover::ENV_HANDOVER;
+use crate::boot::{Boot, Executable};
+use crate::handover::Handover;
+use crate::inherited::ENV_HANDOVER;
 
 /// The signals by which the kernel, or `abort`, says that the code itself is broken. They are never blocked: a
 /// blocked one ends the process without its handler being asked.
-pub(super) const FAULTS: [c_int; 7] =
+pub(crate) const FAULTS: [c_int; 7] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT, libc::SIGSYS, libc::SIGTRAP];
 
-/// Limits that an agent may raise for itself, and that its successor must not find raised.
-pub(super) const LIMITS: [Resource; 8] = [
+/// Limits that a program may raise for itself, and that its successor must not find raised.
+pub(crate) const LIMITS: [Resource; 8] = [
     libc::RLIMIT_NOFILE,
     libc::RLIMIT_CORE,
     libc::RLIMIT_STACK,
@@ -36,31 +37,50 @@ pub(super) const LIMITS: [Resource; 8] = [
 ];
 
 #[cfg(target_env = "gnu")]
-pub(super) type Resource = libc::__rlimit_resource_t;
+pub(crate) type Resource = libc::__rlimit_resource_t;
 #[cfg(not(target_env = "gnu"))]
-pub(super) type Resource = c_int;
+pub(crate) type Resource = c_int;
 /// A resource and its soft and hard limit.
-pub(super) type Limit = (Resource, libc::rlimit);
+pub(crate) type Limit = (Resource, libc::rlimit);
 
-/// Replaces this process by `image`, with the arguments, environment and limits of the start.
-///
-/// `blob` is the hand-over ([`Handover::write`]); it, the running image and `keep` stay open, every other descriptor
-/// above 2 is closed. Unless the new image stops the timer within `deadline`, SIGALRM arrives: its
-/// [`Trap`](crate::trap::Trap) returns to the running image then; before the trap is in place, the process ends.
-///
-/// No signal to end is lost: after [`note_the_end`], one that came before the last moment stops this, and one that
-/// comes later waits for the new image.
-///
-/// Returns only if that failed; then all is as it was, except that descriptors outside `keep` which a child would
-/// have inherited are close-on-exec now.
-pub fn exec_into(
+/// An image that a process can become.
+#[derive(Debug, Clone, Copy)]
+pub struct Image<'a> {
+    /// It, open for reading.
+    pub fd: BorrowedFd<'a>,
+    /// The file that it is a copy of. The new image tells by it whether there is a newer one.
+    pub executable: Option<&'a Executable>,
+}
+
+impl Boot {
+    /// Replaces this process by `image`, with the arguments, environment and limits of the start, and hands over.
+    ///
+    /// What `handover` keeps stays open, every other descriptor above 2 is closed. An image that is not
+    /// [ready](Boot::ready) within `deadline` is replaced by this one again; where it has not even come to
+    /// [`boot`](crate::boot()) by then, the process ends.
+    ///
+    /// No signal to end is lost: after [`note_the_end`], one that came before the last moment stops this, and one that
+    /// comes later waits for the new image.
+    ///
+    /// Returns only if that failed; then all is as it was, except that descriptors which are not kept, and which a child
+    /// would have inherited, are close-on-exec now.
+    pub fn exec(&self, image: Image<'_>, handover: &Handover<'_>, deadline: Duration) -> io::Error {
+        match handover.write(self, image.executable) {
+            Ok(blob) => exec_into(image.fd, self, blob.as_fd(), &handover.descriptors(), deadline),
+            Err(error) => error,
+        }
+    }
+}
+
+/// The same with a hand-over that is written already.
+fn exec_into(
     image: BorrowedFd<'_>,
     boot: &Boot,
     blob: BorrowedFd<'_>,
     keep: &[RawFd],
     deadline: Duration,
 ) -> io::Error {
-    let own = boot.image().as_raw_fd();
+    let own = boot.image().fd.as_raw_fd();
     let handover = format!("{},{own}", blob.as_raw_fd());
     // All memory is allocated before the first change, so that nothing between here and the exec can fail.
     let (argv, env) = match (boot.c_argv(), boot.c_env(&[(ENV_HANDOVER, &handover)])) {
@@ -82,7 +102,7 @@ pub fn exec_into(
     if ENDING.load(Ordering::SeqCst) {
         release_ends(handlers);
         set_mask(&mask);
-        return io::Error::new(io::ErrorKind::Interrupted, "the agent ends");
+        return io::Error::new(io::ErrorKind::Interrupted, "the process ends");
     }
     mark_all_close_on_exec();
     for &(fd, flags) in &kept {
@@ -170,14 +190,14 @@ fn handle(signal: c_int, handler: extern "C" fn(c_int)) -> libc::sigaction {
 
 /// An array of C strings with the null pointer at its end that `execve` wants.
 #[derive(Debug)]
-pub(super) struct CStrings {
+pub(crate) struct CStrings {
     /// Owns what `pointers` points to.
     _strings: Vec<CString>,
     pointers: Vec<*const c_char>,
 }
 
 impl CStrings {
-    pub(super) fn new(strings: impl Iterator<Item = Vec<u8>>) -> io::Result<Self> {
+    pub(crate) fn new(strings: impl Iterator<Item = Vec<u8>>) -> io::Result<Self> {
         let strings = strings.map(CString::new).collect::<Result<Vec<_>, _>>()?;
         let pointers = strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect();
         Ok(CStrings { _strings: strings, pointers })
@@ -188,7 +208,7 @@ impl CStrings {
     }
 
     /// Gives the array away for good, with room for one more string before the final null pointer.
-    pub(super) fn leak_with_slot(mut self) -> &'static mut [*const c_char] {
+    pub(crate) fn leak_with_slot(mut self) -> &'static mut [*const c_char] {
         std::mem::forget(self._strings);
         self.pointers.push(std::ptr::null());
         self.pointers.leak()
@@ -198,14 +218,14 @@ impl CStrings {
 // What follows makes system calls and touches no memory but its arguments: it may run in a signal handler.
 
 /// Runs the image behind `fd`; returns only the error. `argv` and `env` end with a null pointer.
-pub(super) fn execveat(fd: RawFd, argv: *const *const c_char, env: *const *const c_char) -> io::Error {
+pub(crate) fn execveat(fd: RawFd, argv: *const *const c_char, env: *const *const c_char) -> io::Error {
     // SAFETY: the arrays are made by `CStrings`: live, null-terminated, of C strings.
     unsafe { libc::syscall(libc::SYS_execveat, fd, c"".as_ptr(), argv, env, libc::AT_EMPTY_PATH) };
     io::Error::last_os_error()
 }
 
 /// Has every descriptor above 2 closed by the next exec.
-pub(super) fn mark_all_close_on_exec() {
+pub(crate) fn mark_all_close_on_exec() {
     // SAFETY: takes three integers and changes flags of descriptors only.
     let done =
         unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) } == 0;
@@ -225,7 +245,7 @@ fn mark_each_close_on_exec() {
 }
 
 /// The descriptor's flags (`F_GETFD`); an error says that it isn't open.
-pub(super) fn descriptor_flags(fd: RawFd) -> io::Result<c_int> {
+pub(crate) fn descriptor_flags(fd: RawFd) -> io::Result<c_int> {
     // SAFETY: reads a flag; a number that is not open gives an error.
     match unsafe { libc::fcntl(fd, libc::F_GETFD) } {
         -1 => Err(io::Error::last_os_error()),
@@ -234,13 +254,13 @@ pub(super) fn descriptor_flags(fd: RawFd) -> io::Result<c_int> {
 }
 
 /// Sets the descriptor's flags (`F_SETFD`). It can't fail for one that is open.
-pub(super) fn set_descriptor_flags(fd: RawFd, flags: c_int) {
+pub(crate) fn set_descriptor_flags(fd: RawFd, flags: c_int) {
     // SAFETY: changes a flag of a descriptor only.
     unsafe { libc::fcntl(fd, libc::F_SETFD, flags) };
 }
 
 /// Has SIGALRM sent after `after`, by a timer that survives exec; zero stops it.
-pub(super) fn set_alarm(after: Duration) {
+pub(crate) fn set_alarm(after: Duration) {
     let zero = libc::timeval { tv_sec: 0, tv_usec: 0 };
     let value = libc::timeval {
         tv_sec: after.as_secs().try_into().unwrap_or(libc::time_t::MAX),
@@ -252,18 +272,18 @@ pub(super) fn set_alarm(after: Duration) {
 }
 
 /// All signals but those that tell of a broken image: what waits until there are handlers.
-pub(super) fn waiting() -> libc::sigset_t {
+pub(crate) fn waiting() -> libc::sigset_t {
     set_of(|signal| signal != libc::SIGALRM && !FAULTS.contains(&signal))
 }
 
 /// Sets the calling thread's signal mask.
-pub(super) fn set_mask(mask: &libc::sigset_t) {
+pub(crate) fn set_mask(mask: &libc::sigset_t) {
     // SAFETY: reads a set that lives, and is told not to write the old one.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
 }
 
 /// The calling thread's signal mask.
-pub(super) fn mask_now() -> libc::sigset_t {
+pub(crate) fn mask_now() -> libc::sigset_t {
     let mut mask = set_of(|_| false);
     // SAFETY: reads nothing, and writes a set that lives.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::null(), &mut mask) };
@@ -271,7 +291,7 @@ pub(super) fn mask_now() -> libc::sigset_t {
 }
 
 /// The signals for which `member` holds.
-pub(super) fn set_of(member: impl Fn(c_int) -> bool) -> libc::sigset_t {
+pub(crate) fn set_of(member: impl Fn(c_int) -> bool) -> libc::sigset_t {
     let mut set = MaybeUninit::uninit();
     // SAFETY: `sigemptyset` initialises the whole set; `sigaddset` refuses numbers that are no signal.
     unsafe {
@@ -284,18 +304,18 @@ pub(super) fn set_of(member: impl Fn(c_int) -> bool) -> libc::sigset_t {
 }
 
 /// The set as `/proc/self/status` shows it: signal `n` is bit `n - 1`.
-pub(super) fn bits(set: &libc::sigset_t) -> u64 {
+pub(crate) fn bits(set: &libc::sigset_t) -> u64 {
     // SAFETY: reads a set that lives.
     (1..=64).filter(|&signal| unsafe { libc::sigismember(set, signal) } == 1).map(bit).sum()
 }
 
 /// The signal's bit in [`bits`].
-pub(super) fn bit(signal: c_int) -> u64 {
+pub(crate) fn bit(signal: c_int) -> u64 {
     1 << (signal - 1)
 }
 
 /// Whether the process ignores the signal.
-pub(super) fn is_ignored(signal: c_int) -> bool {
+pub(crate) fn is_ignored(signal: c_int) -> bool {
     let mut action = MaybeUninit::uninit();
     // SAFETY: asks only; the action is read only after it was written.
     unsafe {
@@ -305,14 +325,14 @@ pub(super) fn is_ignored(signal: c_int) -> bool {
 }
 
 /// The resource's limit; `None` where the kernel does not know the resource.
-pub(super) fn limit(resource: Resource) -> Option<Limit> {
+pub(crate) fn limit(resource: Resource) -> Option<Limit> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: writes a value that lives.
     (unsafe { libc::getrlimit(resource, &mut limit) } == 0).then_some((resource, limit))
 }
 
 /// Sets limits. One that may not be raised again stays as it is: a lower hard limit can't be undone without privilege.
-pub(super) fn set_limits(limits: &[Limit]) {
+pub(crate) fn set_limits(limits: &[Limit]) {
     for (resource, limit) in limits {
         // SAFETY: reads a value that lives.
         unsafe { libc::setrlimit(*resource, limit) };
@@ -321,7 +341,7 @@ pub(super) fn set_limits(limits: &[Limit]) {
 
 /// Raises the soft limit of open files to the hard one. The soft one is 1,024 by default because select(2) can't count
 /// further, and a machine with hundreds of CPUs has more files than that; the hard one is what the operator allows.
-/// To be called after [`Boot::record`]: children and the next image get the limits of the start.
+/// To be called after [`boot`](crate::boot()): children and the next image get the limits of the start.
 pub fn raise_open_files() {
     if let Some((resource, mut limit)) = limit(libc::RLIMIT_NOFILE) {
         limit.rlim_cur = limit.rlim_max;
@@ -330,7 +350,7 @@ pub fn raise_open_files() {
 }
 
 /// Has the command's process begin with these limits.
-pub(super) fn begin_with(command: &mut Command, limits: &[Limit]) {
+pub(crate) fn begin_with(command: &mut Command, limits: &[Limit]) {
     let limits = limits.to_vec();
     // SAFETY: between fork and exec only setrlimit(2) is called, which needs neither a lock nor memory.
     unsafe {
@@ -342,13 +362,13 @@ pub(super) fn begin_with(command: &mut Command, limits: &[Limit]) {
 }
 
 /// Has the process ignore the signal.
-pub(super) fn ignore(signal: c_int) {
+pub(crate) fn ignore(signal: c_int) {
     // SAFETY: ignoring a signal runs no code of ours.
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
 /// Has the process ignore the signal no longer, if it does.
-pub(super) fn heed(signal: c_int) {
+pub(crate) fn heed(signal: c_int) {
     if is_ignored(signal) {
         // SAFETY: the default action runs no code of ours.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
@@ -356,13 +376,13 @@ pub(super) fn heed(signal: c_int) {
 }
 
 /// Names the process, as `ps` shows it; the kernel takes the first 15 bytes.
-pub(super) fn set_name(name: &CStr) {
+pub(crate) fn set_name(name: &CStr) {
     // SAFETY: `name` lives for the call.
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
 /// Says something on stderr without taking a lock or memory.
-pub(super) fn say(words: &CStr) {
+pub(crate) fn say(words: &CStr) {
     let bytes = words.to_bytes();
     // SAFETY: `bytes` lives and has this length.
     unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
@@ -371,11 +391,10 @@ pub(super) fn say(words: &CStr) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd;
 
     #[test]
     fn an_exec_that_fails_leaves_everything_as_it_was() {
-        let boot = Boot::record().unwrap();
+        let boot = Boot::record(None).unwrap();
         let not_an_image = tempfile::tempfile().unwrap();
         let blob = tempfile::tempfile().unwrap();
         let kept = tempfile::tempfile().unwrap();
@@ -402,9 +421,9 @@ mod tests {
 
     #[test]
     fn a_closed_descriptor_is_refused_before_anything_changes() {
-        let boot = Boot::record().unwrap();
+        let boot = Boot::record(None).unwrap();
         let mask = bits(&mask_now());
-        let error = exec_into(boot.image(), &boot, boot.image(), &[1_000_000], Duration::from_secs(30));
+        let error = exec_into(boot.image().fd, &boot, boot.image().fd, &[1_000_000], Duration::from_secs(30));
         assert!(error.to_string().starts_with("descriptor 1000000 to keep: "), "{error}");
         assert_eq!(bits(&mask_now()), mask);
     }

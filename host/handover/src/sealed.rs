@@ -15,7 +15,7 @@ fn seals() -> SealFlags {
 /// Seals the memory. The kernel refuses (`EBUSY`) while it handles one of the pages itself, as when it moves pages together
 /// on a machine with much to do. It waits some 70 ms for that to end, which was seen not to be enough once in a
 /// thousand copies of 30 MB; so it is asked again, for as long as `patience` lasts.
-pub(super) fn seal(memory: &File, patience: Duration) -> io::Result<()> {
+pub(crate) fn seal(memory: &File, patience: Duration) -> io::Result<()> {
     let began = Instant::now();
     loop {
         match rustix::fs::fcntl_add_seals(memory, seals()) {
@@ -26,6 +26,6 @@ pub(super) fn seal(memory: &File, patience: Duration) -> io::Result<()> {
 }
 
 /// Whether the memory is sealed; an error if it is no memory that could be.
-pub(super) fn is_sealed(fd: BorrowedFd<'_>) -> io::Result<bool> {
+pub(crate) fn is_sealed(fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(rustix::fs::fcntl_get_seals(fd)?.contains(seals()))
 }

@@ -9,13 +9,14 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::{Access, AtFlags, MemfdFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use crate::exec::Executable;
+use crate::boot::Executable;
+use crate::exec::Image;
 use crate::sealed;
 
 /// More than any executable; it keeps a wrong path (a disk image) out of memory.
@@ -31,7 +32,6 @@ pub struct Staged {
     hash: String,
     source: Executable,
     size: u64,
-    took: Duration,
     in_memory: bool,
 }
 
@@ -55,9 +55,9 @@ impl Staged {
         }
     }
 
-    /// The copy, open for reading.
-    pub fn image(&self) -> BorrowedFd<'_> {
-        self.image.as_fd()
+    /// The copy, to become it.
+    pub fn image(&self) -> Image<'_> {
+        Image { fd: self.image.as_fd(), executable: Some(&self.source) }
     }
 
     /// SHA-256 of the content, in hexadecimal digits.
@@ -73,11 +73,6 @@ impl Staged {
     /// Bytes.
     pub fn size(&self) -> u64 {
         self.size
-    }
-
-    /// How long hashing and copying took.
-    pub fn took(&self) -> Duration {
-        self.took
     }
 
     /// Whether the copy is in memory; otherwise it is on disk.
@@ -178,7 +173,6 @@ fn random() -> u64 {
 }
 
 fn copy(path: &Path, mut source: File, mut target: File, in_memory: bool) -> io::Result<Staged> {
-    let started = Instant::now();
     let reading = format_args!("reading {}", path.display());
     let seen = Executable::of(path, &source).doing(reading)?;
     let mut hash = Sha256::new();
@@ -214,7 +208,6 @@ fn copy(path: &Path, mut source: File, mut target: File, in_memory: bool) -> io:
         hash: hexadecimal(&hash.finalize()),
         source: seen,
         size,
-        took: started.elapsed(),
         in_memory,
     })
 }
@@ -273,14 +266,14 @@ mod tests {
         let (_folder, path) = sample();
         let staged = Staged::new(&path).unwrap();
         std::fs::write(&path, b"something else").unwrap();
-        assert_eq!(content(staged.image()), b"\x7fELF and so on");
+        assert_eq!(content(staged.image().fd), b"\x7fELF and so on");
         // printf '\x7fELF and so on' | sha256sum
         assert_eq!(staged.hash(), "f10dcfc38df641ffd9013f9834e069b55f9c2213e1d9fedc3414fd106aa8e5d3");
-        assert_eq!(hash(staged.image()).unwrap(), staged.hash());
+        assert_eq!(hash(staged.image().fd).unwrap(), staged.hash());
         assert_eq!(staged.size(), 14);
         assert!(staged.source().changed().unwrap());
         assert!(staged.in_memory());
-        let mut file = File::from(staged.image().try_clone_to_owned().unwrap());
+        let mut file = File::from(staged.image().fd.try_clone_to_owned().unwrap());
         assert_eq!(file.write(b"x").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
         assert_eq!(file.set_len(1).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
     }
@@ -291,11 +284,11 @@ mod tests {
         let kept = tempfile::tempdir().unwrap();
         let target = file(&[folder.path().join("missing"), kept.path().to_owned()]).unwrap();
         let staged = copy(&path, open(&path).unwrap(), target, false).unwrap();
-        assert_eq!(content(staged.image()), b"\x7fELF and so on");
+        assert_eq!(content(staged.image().fd), b"\x7fELF and so on");
         assert_eq!(std::fs::read_dir(kept.path()).unwrap().count(), 0, "no file stays behind");
-        let meta = File::from(staged.image().try_clone_to_owned().unwrap()).metadata().unwrap();
+        let meta = File::from(staged.image().fd.try_clone_to_owned().unwrap()).metadata().unwrap();
         assert_eq!(meta.permissions().mode() & 0o777, 0o500);
-        let mut file = File::from(staged.image().try_clone_to_owned().unwrap());
+        let mut file = File::from(staged.image().fd.try_clone_to_owned().unwrap());
         assert_eq!(file.write(b"x").unwrap_err().raw_os_error(), Some(libc::EBADF), "open for reading only");
     }
 
@@ -304,7 +297,7 @@ mod tests {
         let program = std::env::current_exe().unwrap();
         let on_disk = copy(&program, open(&program).unwrap(), file(&places()).unwrap(), false).unwrap();
         for staged in [on_disk, Staged::new(&program).unwrap()] {
-            let image = format!("/proc/self/fd/{}", staged.image().as_raw_fd());
+            let image = format!("/proc/self/fd/{}", staged.image().fd.as_raw_fd());
             let output = loop {
                 // A child that another test forks may have the file open for writing, until it execs.
                 match std::process::Command::new(&image).arg("--list").output() {

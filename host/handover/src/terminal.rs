@@ -26,12 +26,12 @@ pub struct Terminal {
 
 impl Terminal {
     /// The one that this process has now, if it has one.
-    pub(super) fn of_now() -> Self {
+    pub(crate) fn of_now() -> Self {
         Self::that_binds(open().is_some())
     }
 
     /// As the image before has handed it over.
-    pub(super) fn that_binds(binds: bool) -> Self {
+    pub(crate) fn that_binds(binds: bool) -> Self {
         Terminal { binds: AtomicBool::new(binds) }
     }
 

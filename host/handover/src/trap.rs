@@ -2,8 +2,8 @@
 //!
 //! Caught: the signals of broken code on any thread that Rust started, `abort`, `exit` and a return from `main`
 //! (a panic ends in one of those), an exhausted stack, and a hang, by the timer that
-//! [`exec_into`](crate::exec::exec_into) set. Not caught: SIGKILL (the kernel's memory killer) and `_exit`, which
-//! nobody can catch; a crash in a constructor, before `main`, which the preflight has run already; an exhausted stack
+//! [`Boot::exec`] set. Not caught: SIGKILL (the kernel's memory killer) and `_exit`, which
+//! nobody can catch; a crash in a constructor, before `main`; an exhausted stack
 //! of a thread that is not Rust's. Then the process ends and its supervisor has to start it again.
 
 #![allow(unsafe_code)]
@@ -16,8 +16,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use std::time::Duration;
 
-use crate::exec::{self, Boot, FAULTS};
-use crate::handover::{ENV_HANDOVER, ENV_ROLLED_BACK, Inherited};
+use crate::boot::Boot;
+use crate::exec::{self, FAULTS};
+use crate::inherited::{ENV_HANDOVER, ENV_ROLLED_BACK, Inherited};
 
 /// The exit status when not even the old image can be run: `EX_SOFTWARE` of `sysexits.h`.
 const GIVEN_UP: c_int = 70;
@@ -41,24 +42,29 @@ static PLAN: AtomicPtr<Plan> = AtomicPtr::new(ptr::null_mut());
 static RETURNING: AtomicI32 = AtomicI32::new(0);
 
 /// A set trap. It stays set when this is dropped; only [`Trap::disarm`] takes it away.
+#[derive(Debug)]
 #[must_use = "a trap stays set until it is disarmed"]
-pub struct Trap {
+pub(crate) struct Trap {
     before: Vec<(c_int, libc::sigaction)>,
     spares: Vec<RawFd>,
 }
 
 impl Trap {
-    /// Sets the trap. To be called first thing in `main` after [`Boot::record`], before any thread is started.
+    /// Sets the trap. To be called before any thread is started.
     ///
     /// The old image that was rolled back to must not set one: it has nothing to return to.
-    pub fn arm(inherited: &Inherited, boot: &'static Boot) -> io::Result<Trap> {
+    pub(crate) fn arm(inherited: &Inherited, boot: &'static Boot) -> io::Result<Trap> {
         if !PLAN.load(Ordering::Acquire).is_null() {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the trap is set already"));
         }
         let handover = format!("{},{}", inherited.blob().as_raw_fd(), inherited.old_image().as_raw_fd());
         let env = boot.c_env(&[(ENV_HANDOVER, &handover)])?.leak_with_slot();
         let argv = boot.c_argv()?.leak_with_slot();
+        // As many again as there are, which the limit of the start may not allow.
+        let limit = exec::limit(libc::RLIMIT_NOFILE);
+        exec::raise_open_files();
         let kept: Vec<_> = inherited.descriptors().map(|fd| (fd, spare(fd))).collect();
+        exec::set_limits(limit.as_slice());
         let spares = kept.iter().filter(|(fd, spare)| fd != spare).map(|&(_, spare)| spare).collect();
         let plan = Plan {
             argv: argv.as_ptr(),
@@ -80,7 +86,7 @@ impl Trap {
     }
 
     /// Takes the trap away and stops the timer: this image is ready, and there is no way back any more.
-    pub fn disarm(self) {
+    pub(crate) fn disarm(self) {
         // An alarm may be on its way to another thread at this moment. So its handler stays, and does nothing any more;
         // the default action would end the process.
         exec::set_alarm(Duration::ZERO);
@@ -96,11 +102,11 @@ impl Trap {
     }
 
     /// Returns to the old image now, which learns `reason`: this image has found out itself that it can't serve.
-    pub fn roll_back(self, reason: &str) -> ! {
+    pub(crate) fn roll_back(self, reason: &str) -> ! {
         let reason: String = reason.chars().filter(|&c| c != '\0').take(1000).collect();
         let variable = CString::new(format!("{ENV_ROLLED_BACK}={reason}")).unwrap_or_default();
         return_to_old_image(variable.into_raw(), false);
-        give_up(c"relink: the way back to the old image is closed\n")
+        give_up(c"relink-handover: the way back to the old image is closed\n")
     }
 }
 
@@ -225,7 +231,7 @@ fn return_to_old_image(reason: *const c_char, alarm: bool) {
             if alarm {
                 return;
             }
-            give_up(c"relink: a fault on the way back to the old image\n");
+            give_up(c"relink-handover: a fault on the way back to the old image\n");
         }
         // Another thread came first; its exec ends this one.
         loop {
@@ -260,9 +266,9 @@ fn return_to_old_image(reason: *const c_char, alarm: bool) {
     let error = exec::execveat(plan.old_image, plan.argv, plan.env);
     // `io::Error` of a system call holds a number, so that this is safe here as well.
     give_up(match error.raw_os_error() {
-        Some(libc::ENOMEM) => c"relink: no memory to run the old image again\n",
-        Some(libc::EACCES) => c"relink: not allowed to run the old image again\n",
-        _ => c"relink: the old image does not run again\n",
+        Some(libc::ENOMEM) => c"relink-handover: no memory to run the old image again\n",
+        Some(libc::EACCES) => c"relink-handover: not allowed to run the old image again\n",
+        _ => c"relink-handover: the old image does not run again\n",
     })
 }
 

@@ -25,7 +25,7 @@ use crate::settings::cli::{Command, Settings};
 use crate::settings::flags::Flags;
 use crate::settings::{Config, DEFAULT_TOML, Print, cli};
 use crate::telemetry::say;
-use relink_handover::exec::Boot;
+use relink_handover::Boot;
 
 pub(crate) use check::check;
 use remote::Remote;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use relink_core::{Context, Error};
-use relink_handover::exec::Boot;
+use relink_handover::Boot;
 
 use crate::agent::Agent;
 use crate::failure::runtime;

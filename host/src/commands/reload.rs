@@ -9,7 +9,7 @@ use relink_core::Error;
 use serde_json::Value;
 
 use super::remote::{Answer, Remote, harmless};
-use crate::journal::{Journal, Outcome, Step};
+use crate::journal::{Entry, Journal, Outcome};
 use crate::telemetry::{colour, say, tell, width};
 
 /// How often the agent is asked for its steps while the answer is on its way.
@@ -162,7 +162,7 @@ fn put(text: &str) {
 }
 
 /// `build 1204 ms, 3 crates`
-fn line(step: &Step) -> String {
+fn line(step: &Entry) -> String {
     let detail = if step.detail.is_empty() { String::new() } else { format!(", {}", step.detail) };
     harmless(&format!("{} {}{detail}", step.step, milliseconds(step.ms)))
 }

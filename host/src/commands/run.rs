@@ -22,7 +22,7 @@ use crate::serve::{self, HostPolicy, Quiesce, Server};
 use crate::settings::Config;
 use crate::store::history::History;
 use crate::systemd;
-use relink_handover::exec::{self, Boot};
+use relink_handover::Boot;
 
 /// How long requests in flight may take to end when the agent does.
 const GRACE: Duration = Duration::from_millis(500);
@@ -69,8 +69,13 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
         agent.counters.set_web(web.clone());
         let server = Server::new(listeners, client, agent.config.limits.clone(), hosts, web, quiesce)?;
         reloader.attach(Arc::clone(&server));
-        let finished = start.arrival.take().and_then(|arrival| arrival.complete(&server, &reloader));
-        start.boot.unblock_signals();
+        let finished = match start.arrival.take() {
+            Some(arrival) => arrival.complete(start.boot, &server, &reloader),
+            None => {
+                start.boot.ready(relink_handover::Start::Fresh);
+                None
+            }
+        };
         tokio::spawn(Arc::clone(&server).run());
         let addresses = server.listeners().map(|one| one.local_addr()).collect::<Result<Vec<_>, _>>()?;
         log_start(&agent, &addresses);
@@ -205,7 +210,7 @@ struct Signals {
 
 impl Signals {
     fn new() -> Result<Self, Error> {
-        exec::note_the_end();
+        relink_handover::note_the_end();
         let on = |kind| signal(kind).context("installing signal handlers");
         Ok(Signals {
             terminate: on(SignalKind::terminate())?,

@@ -25,7 +25,7 @@ use crate::journal::Journals;
 use crate::reload::transaction::Reloader;
 use crate::serve::Quiesce;
 use crate::settings::{Config, METRICS};
-use relink_handover::exec::Boot;
+use relink_handover::Boot;
 
 /// What the routes speak for.
 pub(crate) struct Site {

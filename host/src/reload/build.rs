@@ -9,7 +9,7 @@ use tokio::process::Command;
 use tokio::sync::watch;
 
 use super::child;
-use relink_handover::boot::Origin;
+use relink_handover::Origin;
 
 /// What a successful build made.
 #[derive(Debug, PartialEq)]

@@ -3,7 +3,8 @@
 pub(crate) mod build;
 mod child;
 mod commit;
+pub(crate) mod handed;
 mod libraries;
 pub(crate) mod preflight;
-mod record;
+mod run;
 pub(crate) mod transaction;

@@ -17,7 +17,7 @@ use crate::agent::Agent;
 use crate::journal::{FamilyChanges, PluginChanges};
 use crate::plugins::status::State;
 use crate::settings::environment;
-use relink_handover::boot::Origin;
+use relink_handover::Origin;
 
 /// What an image says of itself: the preflight's answer on stdout, and what the running image compares it with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,30 +1,26 @@
 //! The reload: one owner, one at a time, each step with a deadline and a way back.
 //!
 //! build → stage → preflight → quiesce → hand-over → exec. Up to the quiesce nothing has changed and serving goes on;
-//! a quiesce that fails is undone; after the exec the new image is watched by its [`trap`](relink_handover::trap) until it is
-//! ready. The answer to whoever asked is written by the image that survives.
+//! a quiesce that fails is undone; after the exec a new image that fails before it is
+//! [ready](relink_handover::Boot::ready) is replaced by this one again. The answer to whoever asked is written by the image that survives.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::StatusCode;
 use relink_core::{Context, Error};
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::build::{self, Artifact};
 use super::preflight::{self, Report, Verdict};
-use crate::access::Remembered;
+use super::run::{Account, Run};
 use crate::agent::Agent;
-use crate::journal::{Journal, Journals, Outcome, RefusedPlugin};
-use crate::own::counters::Counted;
-use crate::plugins::dylib::Generations;
+use crate::journal::{Journal, Journals, Outcome, RefusedPlugin, Step};
 use crate::serve::Server;
 use crate::systemd;
-use relink_handover::exec::{Boot, Executable};
-use relink_handover::stage::{self, Staged};
+use relink_handover::{Boot, Executable, Image, Staged, stage};
 
 /// What a caller may ask for.
 #[derive(Clone, Debug, Default)]
@@ -39,33 +35,7 @@ pub(crate) struct Request {
 #[derive(Debug)]
 pub(crate) struct Busy {
     pub(crate) id: String,
-    pub(crate) step: String,
-}
-
-/// What the next image needs to go on as this one, beside sockets and history.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Carry {
-    pub(crate) journals: Journals,
-    pub(crate) counted: Counted,
-    /// The plugins that a reload chose.
-    pub(crate) chosen: Option<Vec<String>>,
-    /// How often each library was loaded.
-    pub(crate) library_generations: Generations,
-    /// The passwords that were right, so that no client waits for a hash again.
-    pub(crate) passwords: Remembered,
-    /// The hash of the image that is handed over to.
-    pub(crate) hash: String,
-    /// The same two of the image that hands over, for when it comes back.
-    pub(super) before: (Option<Vec<String>>, String),
-}
-
-impl Carry {
-    /// What the image that handed over goes on with, when it has come back.
-    pub(crate) fn taken_back(self) -> Self {
-        let (chosen, hash) = self.before.clone();
-        Carry { chosen, hash, ..self }
-    }
+    pub(crate) step: Step,
 }
 
 /// Carries reloads out.
@@ -80,9 +50,8 @@ pub(crate) struct Reloader {
 }
 
 pub(super) struct State {
-    pub(super) journals: Journals,
-    /// The id of the reload that runs, and when its present step began.
-    pub(super) running: Option<(String, Instant)>,
+    pub(super) ended: Journals,
+    pub(super) running: Option<Arc<Account>>,
 }
 
 /// Why a reload ends without a new image.
@@ -105,6 +74,12 @@ pub(super) struct Candidate {
     pub(super) source: Option<Executable>,
 }
 
+impl Candidate {
+    pub(super) fn image(&self) -> Image<'_> {
+        Image { fd: self.image.as_fd(), executable: self.source.as_ref() }
+    }
+}
+
 impl Reloader {
     pub(crate) fn new(agent: Arc<Agent>, boot: &'static Boot, journals: Journals, hash: String) -> Arc<Self> {
         let known = OnceLock::new();
@@ -115,7 +90,7 @@ impl Reloader {
             agent,
             boot,
             server: OnceLock::new(),
-            state: Mutex::new(State { journals, running: None }),
+            state: Mutex::new(State { ended: journals, running: None }),
             hash: known,
             stop: watch::Sender::new(false),
         })
@@ -135,86 +110,110 @@ impl Reloader {
 
     /// Begins a reload and returns its id. Its answer goes to the connections that are owed it.
     pub(crate) fn start(self: &Arc<Self>, request: Request) -> Result<String, Busy> {
-        let id = {
+        let account = {
             let mut state = self.lock();
-            if let Some((id, _)) = &state.running {
-                let step = state.journals.get(id).and_then(|journal| journal.steps.last());
-                let step = step.map_or_else(String::new, |step| step.step.clone());
-                return Err(Busy { id: id.clone(), step });
+            if let Some(running) = &state.running {
+                return Err(Busy { id: running.id.clone(), step: running.at() });
             }
-            let id = state.journals.begin(self.agent.counters.generation());
-            state.running = Some((id.clone(), Instant::now()));
-            // So that whoever is told that a reload runs is told its step.
-            state.enter(&id, "build");
-            id
+            // With its first step, so that whoever is told that a reload runs is told its step.
+            let journal = state.ended.begin(self.agent.counters.generation(), Step::Build);
+            Arc::clone(state.running.insert(Arc::new(Account::new(journal))))
         };
+        let id = account.id.clone();
         tracing::info!(reload = id, plugins = ?request.plugins, force = request.force, "reload begins");
         let reloader = Arc::clone(self);
-        let own_id = id.clone();
         tokio::spawn(async move {
             systemd::reloading();
+            let run = Run { reloader: &reloader, account: &account };
             // On success this process is another image by now.
-            let stop = match reloader.attempt(&own_id, &request).await {
+            let stop = match run.attempt(&request).await {
                 Ok(outcome) => Stop { outcome, error: None, refused: Vec::new() },
                 Err(stop) => stop,
             };
-            reloader.end(&own_id, stop).await;
+            run.end(stop).await;
         });
         Ok(id)
     }
 
+    async fn staged(&self, artifact: Artifact) -> Result<Candidate, Error> {
+        let staged = tokio::task::spawn_blocking(move || Staged::new(&artifact.executable)).await??;
+        let image = staged.image().fd.try_clone_to_owned().context("keeping the staged executable open")?;
+        Ok(Candidate { image, hash: staged.hash().to_owned(), source: Some(staged.source().clone()) })
+    }
+
+    pub(super) async fn running_image(&self) -> Result<Candidate, Error> {
+        let image = self.boot.image().fd.try_clone_to_owned().context("opening the running image again")?;
+        Ok(Candidate { image, hash: self.own_hash().await?, source: self.boot.executable().cloned() })
+    }
+
+    async fn own_hash(&self) -> Result<String, Error> {
+        if let Some(hash) = self.hash.get() {
+            return Ok(hash.clone());
+        }
+        let image = self.boot.image().fd.try_clone_to_owned()?;
+        let hash = tokio::task::spawn_blocking(move || stage::hash(image.as_fd())).await??;
+        Ok(self.hash.get_or_init(|| hash).clone())
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Run<'_> {
     /// Returns how it ended in this image; after a commit by exec this process is another image.
-    async fn attempt(self: &Arc<Self>, id: &str, request: &Request) -> Result<Outcome, Stop> {
-        let chosen = request.plugins.clone().or_else(|| self.agent.chosen.clone());
-        let restart = request.force || chosen != self.agent.chosen || self.agent.config.changed_on_disk();
+    async fn attempt(&self, request: &Request) -> Result<Outcome, Stop> {
+        let chosen = request.plugins.clone().or_else(|| self.reloader.agent.chosen.clone());
+        let restart = request.force
+            || chosen != self.reloader.agent.chosen
+            || self.reloader.agent.config.changed_on_disk();
         let refused = |error| Stop::with(Outcome::Refused, error);
 
-        if self.agent.config.reload.builder.is_some() {
+        if self.reloader.agent.config.reload.builder.is_some() {
             // It will be wanted after the build, which leaves a core idle at its end.
-            let early = Arc::clone(self);
+            let early = Arc::clone(self.reloader);
             tokio::spawn(async move { early.own_hash().await });
         }
-        let artifact = self.built(id, chosen.as_deref()).await.map_err(refused)?;
+        let artifact = self.built(chosen.as_deref()).await.map_err(refused)?;
         let said = match &artifact {
             Some(Artifact { fresh: true, .. }) => "nothing to compile",
             Some(_) => "built",
             None => "no builder, and the executable on disk is the running one",
         };
-        self.detail(id, said);
+        self.detail(said);
 
         if let Some(artifact) = artifact {
-            self.step(id, "stage");
-            let candidate = self.staged(artifact).await.map_err(refused)?;
-            let same_code = candidate.hash == self.own_hash().await.map_err(refused)?;
-            self.detail(id, format!("sha256 {}", &candidate.hash[..12.min(candidate.hash.len())]));
+            self.step(Step::Stage);
+            let candidate = self.reloader.staged(artifact).await.map_err(refused)?;
+            let same_code = candidate.hash == self.reloader.own_hash().await.map_err(refused)?;
+            self.detail(format!("sha256 {}", &candidate.hash[..12.min(candidate.hash.len())]));
             if restart || !same_code {
-                return self.replace_image(id, candidate, chosen).await;
+                return self.replace_image(candidate, chosen).await;
             }
         } else if restart {
-            let candidate = self.running_image().await.map_err(refused)?;
-            return self.replace_image(id, candidate, chosen).await;
+            let candidate = self.reloader.running_image().await.map_err(refused)?;
+            return self.replace_image(candidate, chosen).await;
         }
-        self.replace_libraries(id, chosen).await
+        self.replace_libraries(chosen).await
     }
 
     /// Another image, or this one anew: it proves itself and takes over.
     async fn replace_image(
         &self,
-        id: &str,
         candidate: Candidate,
         chosen: Option<Vec<String>>,
     ) -> Result<Outcome, Stop> {
-        self.step(id, "preflight");
-        let now = Report::of(&self.agent);
+        self.step(Step::Preflight);
+        let now = Report::of(&self.reloader.agent);
         let argv: Vec<_> = std::env::args_os().collect();
         let verdict = preflight::preflight(
             candidate.image.as_fd(),
             &argv,
-            self.boot.origin(),
+            self.reloader.boot.origin(),
             chosen.as_deref(),
             &now,
-            *self.agent.config.reload.preflight_timeout,
-            self.stop.subscribe(),
+            *self.reloader.agent.config.reload.preflight_timeout,
+            self.reloader.stop.subscribe(),
         );
         let report = match verdict.await.map_err(|error| Stop::with(Outcome::Refused, error))? {
             Verdict::Proven(report) => report,
@@ -228,17 +227,17 @@ impl Reloader {
             }
         };
         let (plugins, families) = now.changes_to(&report);
-        self.note(id, |journal| (journal.plugins, journal.families) = (plugins, families));
-        self.detail(id, format!("{} plugins proven", report.plugins.len()));
-        Err(self.take_the_leap(id, candidate, chosen).await)
+        self.note(|journal| (journal.plugins, journal.families) = (plugins, families));
+        self.detail(format!("{} plugins proven", report.plugins.len()));
+        Err(self.take_the_leap(candidate, chosen).await)
     }
 
     /// The artifact of the builder, or the executable on disk if it is another; nothing when the running image is
     /// the newest there is.
-    async fn built(&self, id: &str, chosen: Option<&[String]>) -> Result<Option<Artifact>, Error> {
-        let config = &self.agent.config;
+    async fn built(&self, chosen: Option<&[String]>) -> Result<Option<Artifact>, Error> {
+        let config = &self.reloader.agent.config;
         let Some(builder) = &config.reload.builder else {
-            let on_disk = self.boot.executable();
+            let on_disk = self.reloader.boot.executable();
             // A file that is gone is a package upgrade half done, or a build that is linking.
             let changed = on_disk.map(Executable::changed).transpose().map_err(|error| {
                 let path = on_disk.map(Executable::path).unwrap_or_default();
@@ -249,58 +248,40 @@ impl Reloader {
         };
         let plugins = chosen.or(config.plugins.enabled.as_deref());
         let limit = *config.reload.build_timeout;
-        let progress = |words: String| self.detail(id, words);
-        build::build(builder, plugins, self.boot.origin(), limit, self.stop.subscribe(), progress)
-            .await
-            .map(Some)
+        let progress = |words: String| self.detail(words);
+        build::build(
+            builder,
+            plugins,
+            self.reloader.boot.origin(),
+            limit,
+            self.reloader.stop.subscribe(),
+            progress,
+        )
+        .await
+        .map(Some)
     }
 
-    async fn staged(&self, artifact: Artifact) -> Result<Candidate, Error> {
-        let staged = tokio::task::spawn_blocking(move || Staged::new(&artifact.executable)).await??;
-        let image = staged.image().try_clone_to_owned().context("keeping the staged executable open")?;
-        Ok(Candidate { image, hash: staged.hash().to_owned(), source: Some(staged.source().clone()) })
-    }
-
-    pub(super) async fn running_image(&self) -> Result<Candidate, Error> {
-        let image = self.boot.image().try_clone_to_owned().context("opening the running image again")?;
-        Ok(Candidate { image, hash: self.own_hash().await?, source: self.boot.executable().cloned() })
-    }
-
-    async fn own_hash(&self) -> Result<String, Error> {
-        if let Some(hash) = self.hash.get() {
-            return Ok(hash.clone());
+    async fn end(&self, stop: Stop) {
+        let Run { reloader, account } = *self;
+        reloader.agent.counters.reload_ended(stop.outcome);
+        let mut journal = account.journal();
+        journal.outcome = Some(stop.outcome);
+        journal.generation = reloader.agent.counters.generation();
+        journal.error = stop.error.as_ref().map(ToString::to_string);
+        if !stop.refused.is_empty() {
+            journal.plugins.refused = stop.refused;
         }
-        let image = self.boot.image().try_clone_to_owned()?;
-        let hash = tokio::task::spawn_blocking(move || stage::hash(image.as_fd())).await??;
-        Ok(self.hash.get_or_init(|| hash).clone())
-    }
-
-    async fn end(&self, id: &str, stop: Stop) {
-        let generation = self.agent.counters.generation();
-        self.agent.counters.reload_ended(stop.outcome);
-        let journal = {
-            let mut state = self.lock();
-            state.touch();
+        {
+            let mut state = reloader.lock();
+            state.ended.keep(journal.clone());
             state.running = None;
-            let Some(journal) = state.journals.get_mut(id) else { return };
-            journal.outcome = Some(stop.outcome);
-            journal.generation = generation;
-            journal.error = stop.error.as_ref().map(ToString::to_string);
-            if !stop.refused.is_empty() {
-                journal.plugins.refused = stop.refused;
-            }
-            journal.clone()
-        };
-        super::record::log(&journal);
+        }
+        super::run::log(&journal);
         systemd::ready();
-        self.agent.events.reload(&journal);
-        if let Some(server) = self.server.get() {
+        reloader.agent.events.reload(&journal);
+        if let Some(server) = reloader.server.get() {
             answer(server, &journal).await;
         }
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

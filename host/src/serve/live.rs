@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::lock::lock;
@@ -49,7 +50,7 @@ pub(super) enum Wish {
 }
 
 /// The answer of a reload that a connection waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Owed {
     /// The reload's id.
     pub(crate) id: String,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, CommandFactory};
 use relink_core::Error;
-use relink_handover::handover::{ENV_HANDOVER, ENV_ROLLED_BACK};
+use relink_handover::{ENV_HANDOVER, ENV_ROLLED_BACK};
 
 use super::cli::Cli;
 

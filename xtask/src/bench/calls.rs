@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::http::Connection;
 use super::median;
 use super::process::Server;
 use super::reload::{reload, words};
 use super::scratch::Scratch;
 use super::table::{Bar, Row};
-use crate::build::{self, AGENT};
+use crate::build::AGENT;
 use crate::cargo;
 use crate::failure::{Doing, Failure, Result};
-use crate::http::{Connection, Url};
 use crate::plugin::library;
 use crate::workspace::PLUGIN_PREFIX;
 
@@ -29,14 +29,14 @@ struct Collected {
 
 /// Measures the plugin as a library of the running agent that loads from `folder`, then linked into an agent of the same
 /// profile. To be called last: that agent takes the place of the loading one on disk.
-pub(super) fn measure(scratch: &Scratch, loading: &Url, folder: &Path) -> Result<(Row, String)> {
+pub(super) fn measure(scratch: &Scratch, loading: &str, folder: &Path) -> Result<(Row, String)> {
     let package = format!("{PLUGIN_PREFIX}{CALLED}");
-    let built = build::run_watched(&mut scratch.here(library::command(&package, true)))?;
+    let built = cargo::build(&mut scratch.here(library::command(&package, true)))?;
     library::install(&built.file, folder)?;
     reload(loading, "", "committed")?;
     let server =
         Server::start(&linked(scratch)?, |address| words(&["run", "--listen", address, "--print", "none"]))?;
-    let [loaded, linked] = collections([loading, &server.url])?;
+    let [loaded, linked] = collections([loading, &server.address])?;
     if loaded.samples != linked.samples {
         return Err(Failure::new(format!(
             "{CALLED} gives {} samples as a library and {} linked in, expected the same",
@@ -62,14 +62,14 @@ pub(super) fn measure(scratch: &Scratch, loading: &Url, folder: &Path) -> Result
 /// A release that has the plugin linked in.
 fn linked(scratch: &Scratch) -> Result<PathBuf> {
     let words = ["build", "--release", "--package", AGENT, "--no-default-features", "--features", CALLED];
-    build::run_watched(&mut scratch.here(cargo::command(&words))).map(|built| built.file)
+    cargo::build(&mut scratch.here(cargo::command(&words))).map(|built| built.file)
 }
 
 /// Asks the agents in turn, so that what the machine does meanwhile meets both.
-fn collections(urls: [&Url; 2]) -> Result<[Collected; 2]> {
+fn collections(addresses: [&str; 2]) -> Result<[Collected; 2]> {
     let mut agents = Vec::new();
-    for url in urls {
-        agents.push((Connection::open(url, None)?, Vec::new(), 0.0));
+    for address in addresses {
+        agents.push((Connection::open(address, None)?, Vec::new(), 0.0));
     }
     for _ in 0..COLLECTIONS {
         for (connection, times, samples) in &mut agents {

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::http::Connection;
 use super::process::Server;
 use super::reload::{EDITS, expect_help, reload, reload_over, words};
 use super::scratch::{PLUGIN, Scratch, timed};
 use super::table::{Bar, Row};
 use super::{calls, median, milliseconds};
-use crate::build::{self, AGENT};
+use crate::build::AGENT;
 use crate::cargo;
 use crate::failure::{Doing, Result};
-use crate::http::{Connection, Url};
 use crate::plugin::library;
 
 const LOADS: usize = 20;
@@ -36,14 +36,14 @@ pub(super) fn measure(scratch: &mut Scratch) -> Result<(Vec<Row>, String)> {
     let loading = Loading { server: start(&agent, &folder)?, folder };
     let load = loads(&loading, &versions[0])?;
     let swap = swaps(&loading, &versions)?;
-    let quiet = quiet(&loading.server.url)?;
+    let quiet = quiet(&loading.server.address)?;
     let mut rows = vec![
         row("reload of a loading agent, nothing changed", quiet, Bar::Below(0.35)),
         row("load of a new library until it answers", load, Bar::Below(3.0)),
         row("swap of a library for another", swap, Bar::None),
     ];
     rows.extend(edits(scratch, &loading)?);
-    let (call, note) = calls::measure(scratch, &loading.server.url, &loading.folder)?;
+    let (call, note) = calls::measure(scratch, &loading.server.address, &loading.folder)?;
     rows.push(call);
     Ok((rows, note))
 }
@@ -63,20 +63,20 @@ fn start(agent: &Path, folder: &Path) -> Result<Server> {
 /// A release without plugins.
 fn agent(scratch: &Scratch) -> Result<PathBuf> {
     let command = cargo::command(&["build", "--release", "--package", AGENT, "--no-default-features"]);
-    build::run_watched(&mut scratch.here(command)).map(|built| built.file)
+    cargo::build(&mut scratch.here(command)).map(|built| built.file)
 }
 
 /// A release of the library after another edit, kept in a folder of its own.
 fn version(scratch: &mut Scratch, folder: &str) -> Result<PathBuf> {
     scratch.edit()?;
     let mut command = scratch.here(library::command(&Scratch::package(), true));
-    let built = build::run_watched(&mut command)?;
+    let built = cargo::build(&mut command)?;
     library::install(&built.file, &scratch.target().join(folder))
 }
 
 /// The time from a library in the folder to its first answer.
 fn loads(loading: &Loading, library: &Path) -> Result<f64> {
-    let mut connection = Connection::open(&loading.server.url, None)?;
+    let mut connection = Connection::open(&loading.server.address, None)?;
     let mut times = Vec::new();
     for _ in 0..LOADS {
         let installed = library::install(library, &loading.folder)?;
@@ -89,7 +89,7 @@ fn loads(loading: &Loading, library: &Path) -> Result<f64> {
 
 fn swaps(loading: &Loading, versions: &[PathBuf; 2]) -> Result<f64> {
     library::install(&versions[1], &loading.folder)?;
-    let mut connection = Connection::open(&loading.server.url, None)?;
+    let mut connection = Connection::open(&loading.server.address, None)?;
     reload_over(&mut connection, "", "committed")?;
     let mut times = Vec::new();
     for version in versions.iter().cycle().take(SWAPS) {
@@ -99,8 +99,8 @@ fn swaps(loading: &Loading, versions: &[PathBuf; 2]) -> Result<f64> {
     Ok(median(&mut times))
 }
 
-fn quiet(url: &Url) -> Result<f64> {
-    let mut connection = Connection::open(url, None)?;
+fn quiet(address: &str) -> Result<f64> {
+    let mut connection = Connection::open(address, None)?;
     let times: Result<Vec<f64>> =
         (0..QUIET_RELOADS).map(|_| Ok(milliseconds(timed_reload(&mut connection, "unchanged")?))).collect();
     Ok(median(&mut times?))
@@ -115,23 +115,23 @@ fn timed_reload(connection: &mut Connection, outcome: &str) -> Result<Duration> 
 /// From an edit to the answer of the agent that has loaded it, beside the bare build of the library.
 fn edits(scratch: &mut Scratch, loading: &Loading) -> Result<[Row; 2]> {
     let bare = |scratch: &Scratch| -> Command { scratch.here(library::command(&Scratch::package(), false)) };
-    let built = build::run_watched(&mut bare(scratch))?.file;
+    let built = cargo::build(&mut bare(scratch))?.file;
     let (mut by_hand, mut by_xtask, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..=EDITS {
         let help = scratch.edit()?;
         let start = Instant::now();
         timed(bare(scratch))?;
         library::install(&built, &loading.folder)?;
-        reload(&loading.server.url, "", "committed")?;
+        reload(&loading.server.address, "", "committed")?;
         by_hand.push(milliseconds(start.elapsed()));
-        expect_help(&loading.server.url, &help)?;
+        expect_help(&loading.server.address, &help)?;
 
         let help = scratch.edit()?;
         let start = Instant::now();
         timed(scratch.xtask(&["plugin", "build", PLUGIN]))?;
-        reload(&loading.server.url, "", "committed")?;
+        reload(&loading.server.address, "", "committed")?;
         by_xtask.push(milliseconds(start.elapsed()));
-        expect_help(&loading.server.url, &help)?;
+        expect_help(&loading.server.address, &help)?;
 
         scratch.edit()?;
         alone.push(milliseconds(timed(bare(scratch))?));

@@ -3,43 +3,35 @@
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
+use super::http::Connection;
 use crate::failure::{Failure, Result};
-use crate::http::{Connection, Url};
 
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
 
-/// One client with one connection.
-pub(super) struct Client {
-    connection: Connection,
+/// A connection for scrapes.
+pub(super) fn client(address: &str) -> Result<Connection> {
+    Connection::open(address, PATIENCE)
 }
 
-impl Client {
-    pub(super) fn new(url: &Url) -> Result<Self> {
-        Ok(Client { connection: Connection::open(url, PATIENCE)? })
-    }
-
-    /// One scrape, and how long it took. Another status than 200 is an error: it would be cheaper than the real work.
-    pub(super) fn scrape(&mut self, headers: &str) -> Result<Duration> {
-        let start = Instant::now();
-        let answer = self.connection.request("GET", "/metrics", headers)?;
-        let took = start.elapsed();
-        match answer.status {
-            200 if !answer.body.is_empty() => Ok(took),
-            status => {
-                Err(Failure::new(format!("/metrics answered {status} with {} bytes", answer.body.len())))
-            }
-        }
+/// One scrape, and how long it took. Another status than 200 is an error: it would be cheaper than the real work.
+pub(super) fn scrape(client: &mut Connection, headers: &str) -> Result<Duration> {
+    let start = Instant::now();
+    let answer = client.request("GET", "/metrics", headers)?;
+    let took = start.elapsed();
+    match answer.status {
+        200 if !answer.body.is_empty() => Ok(took),
+        status => Err(Failure::new(format!("/metrics answered {status} with {} bytes", answer.body.len()))),
     }
 }
 
 /// Requests a second that so many connections get done together.
-pub(super) fn rate(url: &Url, connections: usize, lasting: Duration) -> Result<f64> {
+pub(super) fn rate(address: &str, connections: usize, lasting: Duration) -> Result<f64> {
     let barrier = Barrier::new(connections);
     let done: Result<Vec<u32>> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..connections)
             .map(|_| {
                 scope.spawn(|| {
-                    let client = Client::new(url);
+                    let client = client(address);
                     // Also one that could not connect comes here, or the others would wait for ever.
                     barrier.wait();
                     scrape_until(client?, Instant::now() + lasting)
@@ -51,10 +43,10 @@ pub(super) fn rate(url: &Url, connections: usize, lasting: Duration) -> Result<f
     Ok(f64::from(done?.iter().sum::<u32>()) / lasting.as_secs_f64())
 }
 
-fn scrape_until(mut client: Client, end: Instant) -> Result<u32> {
+fn scrape_until(mut client: Connection, end: Instant) -> Result<u32> {
     let mut done = 0;
     while Instant::now() < end {
-        client.scrape("")?;
+        scrape(&mut client, "")?;
         done += 1;
     }
     Ok(done)

@@ -6,15 +6,16 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::http::Connection;
 use crate::failure::{Doing, Failure, Result};
-use crate::http::{Connection, Url};
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// One running server.
 pub(super) struct Server {
     child: Child,
-    pub url: Url,
+    /// `127.0.0.1:PORT`
+    pub address: String,
     /// From just before the fork to the first answer with status 200.
     pub started_in: Duration,
 }
@@ -25,10 +26,9 @@ impl Server {
         let address = free_address()?;
         let mut command = Command::new(program);
         command.args(args(&address)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let url = Url::parse(&format!("http://{address}"))?;
         let start = Instant::now();
         let child = command.spawn().doing(format_args!("starting {}", program.display()))?;
-        let mut server = Server { child, url, started_in: Duration::ZERO };
+        let mut server = Server { child, address, started_in: Duration::ZERO };
         server.await_answer(start)?;
         server.started_in = start.elapsed();
         Ok(server)
@@ -36,19 +36,16 @@ impl Server {
 
     fn await_answer(&mut self, start: Instant) -> Result<()> {
         loop {
-            let answer = Connection::open(&self.url, Some(START_LIMIT))
+            let answer = Connection::open(&self.address, Some(START_LIMIT))
                 .and_then(|mut connection| connection.request("GET", "/metrics", ""));
             if answer.is_ok_and(|answer| answer.status == 200) {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait().doing("waiting for the server")? {
-                return Err(Failure::new(format!(
-                    "the server on {} ended with {status}",
-                    self.url.authority
-                )));
+                return Err(Failure::new(format!("the server on {} ended with {status}", self.address)));
             }
             if start.elapsed() > START_LIMIT {
-                return Err(Failure::new(format!("no answer from {} in 10 s", self.url.authority)));
+                return Err(Failure::new(format!("no answer from {} in 10 s", self.address)));
             }
             // sleep: the peers tell of no event that says that they listen; both sides are polled alike, a tenth of a
             // millisecond apart, so that what is compared is found in the same way.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::http::Connection;
 use super::process::Server;
 use super::scratch::{PLUGIN, Scratch, timed};
 use super::table::{Bar, Row, Table};
@@ -13,8 +14,6 @@ use super::{libraries, median, milliseconds, percentile, today};
 use crate::args::Selection;
 use crate::build;
 use crate::failure::{Doing, Failure, Result};
-use crate::http::{Connection, Url};
-use crate::journal::Journal;
 use crate::workspace::Workspace;
 
 /// Edits that are measured; one more before them warms up what cargo keeps.
@@ -74,9 +73,9 @@ fn linked(scratch: &mut Scratch) -> Result<(Row, String)> {
     for _ in 0..=EDITS {
         let help = scratch.edit()?;
         let start = Instant::now();
-        let journal = reload(&server.url, "", "committed")?;
+        let journal = reload(&server.address, "", "committed")?;
         own.push(milliseconds(start.elapsed()));
-        expect_help(&server.url, &help)?;
+        expect_help(&server.address, &help)?;
         steps.push(journal);
         scratch.edit()?;
         peer.push(milliseconds(timed(bare(scratch)?)?));
@@ -88,8 +87,8 @@ fn linked(scratch: &mut Scratch) -> Result<(Row, String)> {
 }
 
 /// `build 700, preflight 20`: the steps of the first reload, each with the median of all.
-fn median_steps(journals: &[Journal]) -> String {
-    let steps = |journal: &Journal| journal.0["steps"].as_array().cloned().unwrap_or_default();
+fn median_steps(journals: &[Value]) -> String {
+    let steps = |journal: &Value| journal["steps"].as_array().cloned().unwrap_or_default();
     let Some(first) = journals.first() else { return String::new() };
     let of = |name: &Value| {
         let mut times: Vec<f64> = journals
@@ -108,8 +107,8 @@ fn pauses(agent: &Path) -> Result<(Vec<Row>, usize)> {
     let server = Server::start(agent, |address| words(&["run", "--listen", address, "--print", "none"]))?;
     let over = AtomicBool::new(false);
     let (restarts, requests) = std::thread::scope(|scope| {
-        let client = scope.spawn(|| ask_until(&server.url, &over));
-        let restarts = restarts(&server.url);
+        let client = scope.spawn(|| ask_until(&server.address, &over));
+        let restarts = restarts(&server.address);
         over.store(true, Ordering::Relaxed);
         let requests = client.join().expect("the client does not panic");
         Ok::<_, Failure>((restarts?, requests?))
@@ -136,19 +135,19 @@ struct Restart {
     pause: Option<f64>,
 }
 
-fn restarts(url: &Url) -> Result<Vec<Restart>> {
+fn restarts(address: &str) -> Result<Vec<Restart>> {
     (0..RESTARTS)
         .map(|_| {
             let start = Instant::now();
-            let journal = reload(url, "?force=true", "committed")?;
-            Ok(Restart { span: (start, Instant::now()), pause: journal.0["pause_ms"].as_f64() })
+            let journal = reload(address, "?force=true", "committed")?;
+            Ok(Restart { span: (start, Instant::now()), pause: journal["pause_ms"].as_f64() })
         })
         .collect()
 }
 
 /// Begin and end of each request. One that fails is the end of the benchmark.
-fn ask_until(url: &Url, over: &AtomicBool) -> Result<Vec<(Instant, Instant)>> {
-    let mut connection = Connection::open(url, PATIENCE)?;
+fn ask_until(address: &str, over: &AtomicBool) -> Result<Vec<(Instant, Instant)>> {
+    let mut connection = Connection::open(address, PATIENCE)?;
     let mut requests = Vec::new();
     while !over.load(Ordering::Relaxed) {
         let start = Instant::now();
@@ -168,25 +167,25 @@ fn longest_within(requests: &[(Instant, Instant)], span: (Instant, Instant)) -> 
 }
 
 /// One reload, which has to have this outcome.
-pub(super) fn reload(url: &Url, query: &str, outcome: &str) -> Result<Journal> {
-    reload_over(&mut Connection::open(url, PATIENCE)?, query, outcome)
+pub(super) fn reload(address: &str, query: &str, outcome: &str) -> Result<Value> {
+    reload_over(&mut Connection::open(address, PATIENCE)?, query, outcome)
 }
 
 /// The same over a connection that is there already.
-pub(super) fn reload_over(connection: &mut Connection, query: &str, outcome: &str) -> Result<Journal> {
+pub(super) fn reload_over(connection: &mut Connection, query: &str, outcome: &str) -> Result<Value> {
     let headers = "Content-Type: application/json\r\nContent-Length: 0\r\n";
     let answer = connection.request("PUT", &format!("/plugins/reload{query}"), headers)?;
-    let journal = Journal(serde_json::from_slice(&answer.body).doing("the answer of a reload")?);
-    if journal.outcome() == outcome {
+    let journal: Value = serde_json::from_slice(&answer.body).doing("the answer of a reload")?;
+    if journal["outcome"] == outcome {
         Ok(journal)
     } else {
-        Err(Failure::new(format!("a reload answered {}, expected {outcome}: {}", answer.status, journal.0)))
+        Err(Failure::new(format!("a reload answered {}, expected {outcome}: {journal}", answer.status)))
     }
 }
 
 /// Whether the code that runs is that of the last edit.
-pub(super) fn expect_help(url: &Url, begin: &str) -> Result<()> {
-    let answer = Connection::open(url, PATIENCE)?.request("GET", &format!("/plugins/{PLUGIN}"), "")?;
+pub(super) fn expect_help(address: &str, begin: &str) -> Result<()> {
+    let answer = Connection::open(address, PATIENCE)?.request("GET", &format!("/plugins/{PLUGIN}"), "")?;
     let plugin: Value = serde_json::from_slice(&answer.body).doing("the answer about the plugin")?;
     match plugin["help"].as_str() {
         Some(help) if help.starts_with(begin) => Ok(()),
@@ -214,9 +213,8 @@ mod tests {
 
     #[test]
     fn steps_are_told_with_their_medians() {
-        let journal = |build: f64| {
-            Journal(json!({"steps": [{"step": "build", "ms": build}, {"step": "exec", "ms": 2}]}))
-        };
+        let journal =
+            |build: f64| json!({"steps": [{"step": "build", "ms": build}, {"step": "exec", "ms": 2}]});
         assert_eq!(median_steps(&[journal(5.0), journal(9.0), journal(7.0)]), "build 7.0, exec 2.0");
     }
 }

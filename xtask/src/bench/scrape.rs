@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::load::{Client, rate};
+use super::http::Connection;
+use super::load::{client, rate, scrape};
 use super::process::Server;
 use super::table::{Bar, Row, Table};
 use super::{median, milliseconds, percentile, today};
@@ -137,13 +138,17 @@ fn starts(sides: &[Side]) -> Result<Figures> {
     Ok(times.iter_mut().map(|times| median(times)).collect())
 }
 
+fn clients(servers: &[Server]) -> Result<Vec<Connection>> {
+    servers.iter().map(|server| client(&server.address)).collect()
+}
+
 fn memory(servers: &[Server]) -> Result<Figures> {
     servers
         .iter()
         .map(|server| {
-            let mut client = Client::new(&server.url)?;
+            let mut client = client(&server.address)?;
             for _ in 0..1000 {
-                client.scrape("")?;
+                scrape(&mut client, "")?;
             }
             server.resident()
         })
@@ -152,15 +157,14 @@ fn memory(servers: &[Server]) -> Result<Figures> {
 
 /// CPU a scrape, and the latency's p50 and p99, over one connection.
 fn back_to_back(servers: &[Server]) -> Result<[Figures; 3]> {
-    let mut clients: Vec<Client> =
-        servers.iter().map(|server| Client::new(&server.url)).collect::<Result<_>>()?;
+    let mut clients = clients(servers)?;
     let mut cpu = vec![Vec::new(); servers.len()];
     let mut latency = vec![Vec::new(); servers.len()];
     for _ in 0..ROUNDS {
         for (side, (server, client)) in servers.iter().zip(&mut clients).enumerate() {
             let before = server.cpu()?;
             for _ in 0..SCRAPES_A_ROUND {
-                latency[side].push(milliseconds(client.scrape("")?));
+                latency[side].push(milliseconds(scrape(client, "")?));
             }
             cpu[side].push(milliseconds(server.cpu()? - before) / f64::from(SCRAPES_A_ROUND));
         }
@@ -174,14 +178,13 @@ fn back_to_back(servers: &[Server]) -> Result<[Figures; 3]> {
 
 /// CPU a scrape when the caches are cold: what a real Prometheus sees. The sides take turns within each second.
 fn one_a_second(servers: &[Server]) -> Result<Figures> {
-    let mut clients: Vec<Client> =
-        servers.iter().map(|server| Client::new(&server.url)).collect::<Result<_>>()?;
+    let mut clients = clients(servers)?;
     let before: Vec<Duration> = servers.iter().map(Server::cpu).collect::<Result<_>>()?;
     let pause = Duration::from_secs(1) / u32::try_from(servers.len()).unwrap_or(1);
     let mut next = Instant::now();
     for _ in 0..SECONDS_AT_ONE_A_SECOND {
         for client in &mut clients {
-            client.scrape("Accept-Encoding: gzip\r\n")?;
+            scrape(client, "Accept-Encoding: gzip\r\n")?;
             next += pause;
             // sleep: the pace is what is measured.
             std::thread::sleep(next.saturating_duration_since(Instant::now()));
@@ -204,7 +207,7 @@ fn rates(servers: &[Server], connections: usize) -> Result<Figures> {
     let mut rates = vec![Vec::new(); servers.len()];
     for _ in 0..3 {
         for (server, rates) in servers.iter().zip(&mut rates) {
-            rates.push(rate(&server.url, connections, PHASE)?);
+            rates.push(rate(&server.address, connections, PHASE)?);
         }
     }
     Ok(rates.iter_mut().map(|rates| median(rates)).collect())

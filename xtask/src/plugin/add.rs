@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use serde_json::Value;
-use toml_edit::Value as Toml;
 
 use super::edit::{self, Change};
 use super::{names, scaffold};
@@ -13,16 +12,15 @@ use crate::failure::{Doing, Failure, Result};
 use crate::workspace::{self, PLUGIN_PREFIX, Workspace};
 
 /// Links the crate, and takes everything back if cargo can't find it or it is no plugin of this contract.
-pub(super) fn perform(package: &str, origin: &Origin) -> Result<()> {
+pub(crate) fn perform(package: &str, origin: &Origin) -> Result<()> {
     let workspace = Workspace::load()?;
     let name = plugin_name(package);
     names::check(name)?;
     names::check_free(&workspace, name)?;
-    let keys = [key(origin)?];
+    let keys = key(origin)?;
     let manifest = workspace.root.join("Cargo.toml");
     let mut changes = vec![Change::new(manifest, |text| edit::with_shared(text, package, &keys))?];
-    let inherited = [("workspace", true.into()), ("optional", true.into())];
-    changes.extend(scaffold::linked(&workspace, name, package, &inherited)?);
+    changes.extend(scaffold::linked(&workspace, name, package, "workspace = true, optional = true")?);
     edit::write(&changes)?;
     // A manifest that cargo can't resolve would stop every command, this one included.
     let resolved = workspace::metadata(&["--all-features"]);
@@ -46,17 +44,17 @@ fn plugin_name(package: &str) -> &str {
 }
 
 /// The key of the manifest that says where the crate comes from.
-fn key(origin: &Origin) -> Result<(&'static str, Toml)> {
+fn key(origin: &Origin) -> Result<String> {
     Ok(match origin {
         Origin::Path(path) => {
             let folder = path.canonicalize().doing(format_args!("--path {}", path.display()))?;
             let folder = folder
                 .to_str()
                 .ok_or_else(|| Failure::usage(format!("--path {folder:?} is not UTF-8; move the crate")))?;
-            ("path", folder.into())
+            format!("path = {folder:?}")
         }
-        Origin::Git(url) => ("git", url.into()),
-        Origin::Registry(version) => ("version", version.as_deref().unwrap_or("*").into()),
+        Origin::Git(url) => format!("git = {url:?}"),
+        Origin::Registry(version) => format!("version = {:?}", version.as_deref().unwrap_or("*")),
     })
 }
 
@@ -114,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_origin_becomes_a_key() {
-        let key = |origin| key(&origin).map(|(name, value)| format!("{name} = {value}"));
+        let key = |origin| key(&origin);
         assert_eq!(key(Origin::Git("file:///x".into())).unwrap(), "git = \"file:///x\"");
         assert_eq!(key(Origin::Registry(Some("1.2".into()))).unwrap(), "version = \"1.2\"");
         assert_eq!(key(Origin::Registry(None)).unwrap(), "version = \"*\"");

@@ -4,8 +4,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, Table, Value};
-
 use crate::failure::{Doing, Failure, Result};
 use crate::tidy;
 
@@ -45,165 +43,129 @@ pub(super) fn take_back(changes: &[Change]) -> Result<()> {
     })
 }
 
-/// What a dependency's line says behind its `=`.
-pub(super) type Keys<'a> = &'a [(&'a str, Value)];
-
-/// The agent's manifest with the feature `name`, on by default, that turns on `package`.
-pub(super) fn with_feature(manifest: &str, name: &str, package: &str, keys: Keys<'_>) -> Result<String> {
-    let mut document = parse(manifest)?;
-    let dependencies = table(&mut document, &["dependencies"])?;
-    insert_sorted(dependencies, package, inline(keys));
-    let features = table(&mut document, &["features"])?;
-    insert_feature(features, name, &format!("dep:{package}"));
-    if let Some(default) = features.get_mut("default").and_then(Item::as_array_mut) {
-        insert_word(default, name);
-    }
-    Ok(document.to_string())
+/// The agent's manifest with the feature `name`, on by default, that turns on the dependency `package`, which says
+/// `keys`, such as `path = "../gpu"`.
+pub(super) fn with_feature(manifest: &str, name: &str, package: &str, keys: &str) -> Result<String> {
+    let mut text = Manifest::of(manifest);
+    let dependencies = text.keys("dependencies")?;
+    text.insert_sorted(&dependencies, format!("{package} = {{ {keys} }}"));
+    // Among the features of plugins, which stand together. A comment above the first of them is about all of them.
+    let mut features = text.keys("features")?;
+    features.retain(|&at| text.lines[at].contains("[\"dep:"));
+    text.insert_sorted(&features, format!("{name} = [\"dep:{package}\"]"));
+    text.change_default(name, true)?;
+    Ok(text.whole())
 }
 
 /// The agent's manifest without them.
 pub(super) fn without_feature(manifest: &str, name: &str, package: &str) -> Result<String> {
-    let mut document = parse(manifest)?;
-    table(&mut document, &["dependencies"])?.remove(package);
-    let features = table(&mut document, &["features"])?;
-    remove_feature(features, name);
-    if let Some(default) = features.get_mut("default").and_then(Item::as_array_mut) {
-        remove_word(default, name);
-    }
-    Ok(document.to_string())
+    let mut text = Manifest::of(manifest);
+    text.remove("dependencies", package)?;
+    text.remove("features", name)?;
+    text.change_default(name, false)?;
+    Ok(text.whole())
 }
 
 /// The workspace's manifest with a crate from outside.
-pub(super) fn with_shared(manifest: &str, package: &str, keys: Keys<'_>) -> Result<String> {
-    let mut document = parse(manifest)?;
+pub(super) fn with_shared(manifest: &str, package: &str, keys: &str) -> Result<String> {
+    let mut text = Manifest::of(manifest);
     // At the end, as the list is in groups that this command knows nothing of.
-    table(&mut document, &["workspace", "dependencies"])?.insert(package, inline(keys));
-    Ok(document.to_string())
+    let last = text.keys("workspace.dependencies")?.pop();
+    text.lines.insert(last.map_or(0, |last| last + 1), format!("{package} = {{ {keys} }}"));
+    Ok(text.whole())
 }
 
 /// The workspace's manifest without it.
 pub(super) fn without_shared(manifest: &str, package: &str) -> Result<String> {
-    let mut document = parse(manifest)?;
-    table(&mut document, &["workspace", "dependencies"])?.remove(package);
-    Ok(document.to_string())
+    let mut text = Manifest::of(manifest);
+    text.remove("workspace.dependencies", package)?;
+    Ok(text.whole())
 }
 
-fn parse(manifest: &str) -> Result<DocumentMut> {
-    manifest.parse().doing("reading it as TOML")
+/// The lines of a manifest, in which a dependency and a feature have one each, as the rules of this project want it.
+struct Manifest {
+    lines: Vec<String>,
 }
 
-fn table<'a>(document: &'a mut DocumentMut, path: &[&str]) -> Result<&'a mut Table> {
-    let mut table = document.as_table_mut();
-    for key in path {
-        table = table
-            .get_mut(key)
-            .and_then(Item::as_table_mut)
-            .ok_or_else(|| Failure::new(format!("there is no [{}], expected one", path.join("."))))?;
+impl Manifest {
+    fn of(text: &str) -> Self {
+        Manifest { lines: text.lines().map(str::to_owned).collect() }
     }
-    Ok(table)
-}
 
-fn inline(keys: Keys<'_>) -> Item {
-    Item::Value(keys.iter().cloned().collect::<InlineTable>().into())
-}
-
-/// Before the first key that comes after it in the alphabet.
-fn insert_sorted(table: &mut Table, key: &str, item: Item) {
-    let at = keys(table).iter().position(|other| other.as_str() > key);
-    insert_at(table, key, item, at);
-}
-
-/// `at` counts the keys that are there already; absent: the end.
-fn insert_at(table: &mut Table, key: &str, item: Item, at: Option<usize>) {
-    let mut order = keys(table);
-    order.insert(at.unwrap_or(order.len()), key.to_owned());
-    table.insert(key, item);
-    let place = |key: &str| order.iter().position(|other| other == key);
-    table.sort_values_by(|a, _, b, _| place(a.get()).cmp(&place(b.get())));
-}
-
-fn keys(table: &Table) -> Vec<String> {
-    table.iter().map(|(key, _)| key.to_owned()).collect()
-}
-
-/// Among the features of plugins, which stand together. A comment above the first of them is about all of them.
-fn insert_feature(features: &mut Table, name: &str, enables: &str) {
-    let plugins = plugin_features(features);
-    let keys = keys(features);
-    let place = |key: &String| keys.iter().position(|other| other == key);
-    let next = plugins.iter().find(|plugin| plugin.as_str() > name);
-    let at = match next {
-        Some(next) => place(next),
-        None => plugins.last().and_then(place).map(|last| last + 1),
-    };
-    let is_first = next.is_some() && next == plugins.first();
-    insert_at(features, name, Item::Value(Array::from_iter([enables]).into()), at);
-    if is_first && let Some(next) = next {
-        let above = take_prefix(features, next);
-        add_prefix(features, name, &above);
+    fn whole(self) -> String {
+        self.lines.join("\n") + "\n"
     }
-}
 
-fn remove_feature(features: &mut Table, name: &str) {
-    let plugins = plugin_features(features);
-    if let [first, next, ..] = &plugins[..]
-        && first == name
-    {
-        let above = take_prefix(features, name);
-        add_prefix(features, next, &above);
+    /// The key of a line; empty for one without, such as a comment.
+    fn key(&self, at: usize) -> &str {
+        let key = self.lines[at].split_once('=').map_or("", |(key, _)| key.trim_end());
+        if key.starts_with(['#', ' ', '\t']) { "" } else { key }
     }
-    features.remove(name);
-}
 
-fn plugin_features(features: &Table) -> Vec<String> {
-    let enables_crate = |item: &Item| {
-        let words = item.as_array().into_iter().flatten().filter_map(Value::as_str);
-        words.into_iter().any(|word| word.starts_with("dep:"))
-    };
-    features.iter().filter(|(_, item)| enables_crate(item)).map(|(key, _)| key.to_owned()).collect()
-}
+    /// The lines of a table that have a key; of a table without one, its head.
+    fn keys(&self, table: &str) -> Result<Vec<usize>> {
+        let head = format!("[{table}]");
+        let head = self.lines.iter().position(|line| line.trim_end() == head);
+        let head = head.ok_or_else(|| Failure::new(format!("there is no [{table}], expected one")))?;
+        let end = (head + 1..self.lines.len()).find(|&at| self.lines[at].starts_with('['));
+        let mut keys: Vec<usize> = (head + 1..end.unwrap_or(self.lines.len())).collect();
+        keys.retain(|&at| !self.key(at).is_empty());
+        Ok(if keys.is_empty() { vec![head] } else { keys })
+    }
 
-/// The comments and empty lines above a key.
-fn take_prefix(table: &mut Table, key: &str) -> String {
-    let Some(mut key) = table.key_mut(key) else { return String::new() };
-    let decor = key.leaf_decor_mut();
-    let above = decor.prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned();
-    decor.set_prefix("");
-    above
-}
+    /// Before the first of these lines whose key comes after it in the alphabet.
+    fn insert_sorted(&mut self, among: &[usize], line: String) {
+        let end = among.last().map_or(self.lines.len(), |last| last + 1);
+        self.lines.insert(end, line);
+        let next = among.iter().find(|&&at| self.key(at) > self.key(end));
+        self.lines[*next.unwrap_or(&end)..=end].rotate_right(1);
+    }
 
-fn add_prefix(table: &mut Table, key: &str, above: &str) {
-    let Some(mut key) = table.key_mut(key) else { return };
-    let decor = key.leaf_decor_mut();
-    let own = decor.prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
-    let both = format!("{above}{own}");
-    decor.set_prefix(both);
-}
+    /// Takes a key out that has one line. One that is not there needs nothing.
+    fn remove(&mut self, table: &str, key: &str) -> Result<()> {
+        if let Some(at) = self.keys(table)?.into_iter().find(|&at| self.key(at) == key) {
+            let line = self.lines.remove(at);
+            if line.matches(['[', '{']).count() != line.matches([']', '}']).count() {
+                return Err(Failure::new(format!("{key} takes several lines under [{table}], expected one")));
+            }
+        }
+        Ok(())
+    }
 
-/// Into a list of words, spaced as its neighbours are.
-fn insert_word(list: &mut Array, word: &str) {
-    let at = list.iter().position(|other| other.as_str() > Some(word)).unwrap_or(list.len());
-    let decor_of = |list: &Array, at: usize| list.get(at).map(|value| value.decor().clone());
-    let spaced = decor_of(list, 1).unwrap_or_else(|| Decor::new(" ", ""));
-    let first = decor_of(list, 0).unwrap_or_else(|| Decor::new("", ""));
-    let mut value = Value::from(word);
-    *value.decor_mut() = if at == 0 { first } else { spaced.clone() };
-    list.insert_formatted(at, value);
-    if at == 0
-        && let Some(second) = list.get_mut(1)
-    {
-        *second.decor_mut() = spaced;
+    /// Puts a word into the list `default`, or takes it out. Over several lines the list has a word a line.
+    fn change_default(&mut self, name: &str, on: bool) -> Result<()> {
+        let Some(at) = self.keys("features")?.into_iter().find(|&at| self.key(at) == "default") else {
+            return Ok(());
+        };
+        let word = format!("{name:?}");
+        let change = |words: &mut Vec<String>, word: String| {
+            let at = words.iter().position(|other| *other >= word);
+            match at.filter(|&at| words[at] == word) {
+                Some(at) if !on => drop(words.remove(at)),
+                None if on => words.insert(at.unwrap_or(words.len()), word),
+                _ => {}
+            }
+        };
+        let Some((begin, list, end)) = one_line(&self.lines[at]) else {
+            let end = (at..self.lines.len()).find(|&at| self.lines[at].starts_with(']')).unwrap_or(at + 1);
+            let mut words: Vec<String> = self.lines.drain(at + 1..end).collect();
+            change(&mut words, format!("    {word},"));
+            self.lines.splice(at + 1..at + 1, words);
+            return Ok(());
+        };
+        let mut words: Vec<String> =
+            list.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect();
+        change(&mut words, word);
+        self.lines[at] = format!("{begin}[{}]{end}", words.join(", "));
+        Ok(())
     }
 }
 
-fn remove_word(list: &mut Array, word: &str) {
-    let Some(at) = list.iter().position(|other| other.as_str() == Some(word)) else { return };
-    let removed = list.remove(at);
-    if at == 0
-        && let Some(first) = list.get_mut(0)
-    {
-        *first.decor_mut() = removed.decor().clone();
-    }
+/// What stands before, in and behind the brackets of a list.
+fn one_line(line: &str) -> Option<(&str, &str, &str)> {
+    let (begin, rest) = line.split_once('[')?;
+    let (list, end) = rest.split_once(']')?;
+    Some((begin, list, end))
 }
 
 /// The agent's list of plugins with the two lines of one, sorted by crate as rustfmt wants it.
@@ -262,7 +224,7 @@ tempfile.workspace = true
 
     fn added(name: &str) -> String {
         let package = format!("metrics-{name}");
-        let keys = [("path", format!("../{package}").into()), ("optional", true.into())];
+        let keys = format!("path = \"../{package}\", optional = true");
         with_feature(MANIFEST, name, &package, &keys).unwrap()
     }
 
@@ -297,23 +259,23 @@ tempfile.workspace = true
         }
         let several = MANIFEST.replace(r#"["cpu", "disk"]"#, "[\n    \"cpu\",\n    \"disk\",\n]");
         for name in ["abc", "cpx", "swap"] {
-            let added = with_feature(&several, name, "x", &[("workspace", true.into())]).unwrap();
+            let added = with_feature(&several, name, "x", "workspace = true").unwrap();
             assert!(added.contains(&format!("\n    \"{name}\",\n")), "{added}");
             assert_eq!(without_feature(&added, name, "x").unwrap(), several);
         }
+        let long = MANIFEST.replace(r#"["dep:metrics-disk"]"#, "[\n    \"dep:metrics-disk\",\n]");
+        let refused = without_feature(&long, "disk", "metrics-disk").unwrap_err();
+        assert!(refused.message().contains("disk takes several lines"), "{refused:?}");
     }
 
     #[test]
     fn a_crate_from_outside_stands_at_the_end_of_the_workspaces_list() {
         let manifest = "[workspace.dependencies]\n# A group.\nb = \"1\" # why\n\na = \"2\"\n\n[profile.dev]\ndebug = 1\n";
-        let added = with_shared(manifest, "gpu", &[("git", "file:///x".into())]).unwrap();
+        let added = with_shared(manifest, "gpu", "git = \"file:///x\"").unwrap();
         assert_eq!(added, manifest.replace("a = \"2\"\n", "a = \"2\"\ngpu = { git = \"file:///x\" }\n"));
         assert_eq!(without_shared(&added, "gpu").unwrap(), manifest);
         assert!(
-            with_shared("[package]\n", "gpu", &[])
-                .unwrap_err()
-                .message()
-                .contains("[workspace.dependencies]")
+            with_shared("[package]\n", "gpu", "").unwrap_err().message().contains("[workspace.dependencies]")
         );
     }
 

@@ -5,19 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::args::Names;
 use crate::failure::{Doing, Result};
 use crate::workspace::Workspace;
 use crate::{build, cargo};
 
 /// `cargo xtask plugin build`: prints where each library is, and what to do next.
-pub(super) fn perform(names: &Names, release: bool) -> Result<()> {
+pub(crate) fn perform(names: Option<&[String]>, release: bool) -> Result<()> {
     let workspace = Workspace::load()?;
-    let wanted = match names {
-        Names::All => None,
-        Names::These(names) => Some(&names[..]),
-    };
-    for name in build::chosen(&workspace, wanted)? {
+    for name in build::chosen(&workspace, names)? {
         println!("{}", build(&workspace, &name, release)?.display());
     }
     eprintln!("an agent that loads from this folder takes it with: cargo xtask reload");
@@ -31,7 +26,7 @@ pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
 
 /// Builds one plugin and puts its library into the folder.
 pub(crate) fn build(workspace: &Workspace, name: &str, release: bool) -> Result<PathBuf> {
-    let built = build::run_watched(&mut command(&package(workspace, name), release))?;
+    let built = cargo::build(&mut command(&package(workspace, name), release))?;
     install(&built.file, &folder(workspace))
 }
 

@@ -1,30 +1,19 @@
 //! `cargo xtask plugin`: the plugins of the workspace and those added to it. A file a command.
 
-mod add;
+pub(crate) mod add;
 mod edit;
 pub(crate) mod library;
 mod names;
-mod remove;
-mod scaffold;
+pub(crate) mod remove;
+pub(crate) mod scaffold;
 
-use crate::args::PluginTask;
 use crate::build::AGENT;
 use crate::failure::{Doing, Result};
 use crate::tidy;
 use crate::workspace::Workspace;
 
-pub(crate) fn perform(task: PluginTask) -> Result<()> {
-    match task {
-        PluginTask::List => list(),
-        PluginTask::New { name } => scaffold::perform(&name),
-        PluginTask::Build { names, release } => library::perform(&names, release),
-        PluginTask::Add { package, origin } => add::perform(&package, &origin),
-        PluginTask::Remove { name, force } => remove::perform(&name, force),
-    }
-}
-
 /// Prints a table: what there is, and whether the agent links it.
-fn list() -> Result<()> {
+pub(crate) fn list() -> Result<()> {
     let workspace = Workspace::load()?;
     let agent = workspace.package(AGENT)?;
     let file = workspace.root.join(tidy::PLUGIN_LIST);

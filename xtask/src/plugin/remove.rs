@@ -13,7 +13,7 @@ use crate::workspace::{self, Workspace};
 use crate::{cargo, shell};
 
 /// Takes the plugin out of the agent, and its crate out of the workspace.
-pub(super) fn perform(name: &str, force: bool) -> Result<()> {
+pub(crate) fn perform(name: &str, force: bool) -> Result<()> {
     let workspace = Workspace::load()?;
     let known = workspace.known();
     let Some((_, package)) = known.iter().find(|(plugin, _)| *plugin == name) else {

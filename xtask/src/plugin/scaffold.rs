@@ -19,12 +19,12 @@ const TEMPLATES: [(&str, &str); 4] = [
 ];
 
 /// Makes the crate and links it into the agent.
-pub(super) fn perform(name: &str) -> Result<()> {
+pub(crate) fn perform(name: &str) -> Result<()> {
     let workspace = Workspace::load()?;
     names::check(name)?;
     names::check_free(&workspace, name)?;
     let package = format!("{PLUGIN_PREFIX}{name}");
-    let keys = [("path", format!("../{package}").into()), ("optional", true.into())];
+    let keys = format!("path = \"../{package}\", optional = true");
     let changes = linked(&workspace, name, &package, &keys)?;
     write(&workspace.root.join(&package), name)?;
     edit::write(&changes)?;
@@ -34,12 +34,7 @@ pub(super) fn perform(name: &str) -> Result<()> {
 }
 
 /// The changes to the agent that link a plugin.
-pub(super) fn linked(
-    workspace: &Workspace,
-    name: &str,
-    package: &str,
-    keys: edit::Keys<'_>,
-) -> Result<Vec<Change>> {
+pub(super) fn linked(workspace: &Workspace, name: &str, package: &str, keys: &str) -> Result<Vec<Change>> {
     let agent = workspace.package(AGENT)?;
     Ok(vec![
         Change::new(agent.folder.join("Cargo.toml"), |text| edit::with_feature(text, name, package, keys))?,

@@ -3,12 +3,14 @@
 //!
 //! The table of rooms in ARCHITECTURE.md says the same; this is what it is checked against.
 
+use proc_macro2::{TokenStream, TokenTree};
+
 use super::File;
-use super::source::code;
 
 /// The rooms, from the ground up.
-const FLOORS: [&[&str]; 9] = [
-    &["duration", "journal", "lock", "memory", "names", "store", "systemd", "telemetry"],
+const FLOORS: [&[&str]; 10] = [
+    &["lock"],
+    &["duration", "journal", "memory", "names", "store", "systemd", "telemetry"],
     &["access", "expose", "failure"],
     &["settings"],
     &["plugins", "serve"],
@@ -65,50 +67,54 @@ pub(super) fn problems(file: &File) -> Vec<String> {
     imports(&file.text).into_iter().filter_map(problem).collect()
 }
 
-/// The rooms that a file names, with their lines, counted from 1. Its unit tests, at the end, may name any.
+/// The rooms that a file names, with their lines, counted from 1. Its unit tests may name any.
 fn imports(text: &str) -> Vec<(usize, String)> {
-    let code = code(text);
-    let tests = code.find("#[cfg(test)]\nmod tests {").unwrap_or(code.len());
     let mut found = Vec::new();
-    for (at, path) in code[..tests].match_indices("crate::") {
-        // `relink_crate::` is another path.
-        if code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_') {
-            continue;
-        }
-        let line = code[..at].matches('\n').count() + 1;
-        let rest = &code[at + path.len()..];
-        match rest.strip_prefix('{') {
-            Some(group) => found.extend(members(group).into_iter().map(|room| (line, room))),
-            None => found.extend(first_word(rest).map(|room| (line, room))),
-        }
-    }
+    // What is no Rust does not compile either.
+    of_tokens(text.parse().unwrap_or_default(), &mut found);
     found
 }
 
-/// The first segments of the paths in a group, up to its closing brace.
-fn members(group: &str) -> Vec<String> {
-    let mut depth = 0;
-    let mut rooms = Vec::new();
-    let mut begins = true;
-    for (at, c) in group.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 0 => break,
-            '}' => depth -= 1,
-            ',' if depth == 0 => begins = true,
-            c if begins && depth == 0 && !c.is_whitespace() => {
-                rooms.extend(first_word(&group[at..]));
-                begins = false;
+fn of_tokens(tokens: TokenStream, found: &mut Vec<(usize, String)>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut rest = &tokens[..];
+    while let [first, after @ ..] = rest {
+        rest = after;
+        match first {
+            _ if is_tests(first, after) => rest = &after[4..],
+            TokenTree::Group(group) => of_tokens(group.stream(), found),
+            TokenTree::Ident(word) if word == "crate" => {
+                let line = word.span().start().line;
+                if let [TokenTree::Punct(a), TokenTree::Punct(b), path, ..] = after
+                    && (a.as_char(), b.as_char()) == (':', ':')
+                {
+                    found.extend(rooms(path).into_iter().map(|room| (line, room)));
+                }
             }
             _ => {}
         }
     }
-    rooms
 }
 
-fn first_word(text: &str) -> Option<String> {
-    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
-    (end > 0).then(|| text[..end].to_owned())
+/// `#[cfg(test)] mod tests { … }`
+fn is_tests(first: &TokenTree, after: &[TokenTree]) -> bool {
+    let words = [first].into_iter().chain(after.iter().take(3)).map(TokenTree::to_string);
+    let words: String = words.collect::<String>().replace(' ', "");
+    words == "#[cfg(test)]modtests" && matches!(after.get(3), Some(TokenTree::Group(_)))
+}
+
+/// The first segments of the paths behind `crate::`, of which a group has several.
+fn rooms(path: &TokenTree) -> Vec<String> {
+    let TokenTree::Group(group) = path else { return vec![path.to_string()] };
+    let mut rooms = Vec::new();
+    let mut begins = true;
+    for token in group.stream() {
+        if begins {
+            rooms.push(token.to_string());
+        }
+        begins = matches!(token, TokenTree::Punct(comma) if comma.as_char() == ',');
+    }
+    rooms
 }
 
 /// The table of floors in the document has each room once, on its floor: rows such as ``| 3 | `own/`, `serve/` | … |``.

@@ -1,4 +1,4 @@
-//! Versions stand once, in the manifest of the workspace.
+//! Versions stand once, in the manifest of the workspace, and so do the lints.
 
 use super::File;
 
@@ -27,6 +27,10 @@ pub(super) fn problems(file: &File) -> Vec<String> {
             );
         }
     }
+    // Lints are cargo's and clippy's part of the rules. What stands below templates is the beginning of another project.
+    if !file.path.contains("templates/") && !file.text.contains("[lints]\nworkspace = true\n") {
+        problems.push(format!("{}: add these two lines: [lints] workspace = true", file.path));
+    }
     problems
 }
 
@@ -45,13 +49,13 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<String> {
-        problems(&File { path: "core/Cargo.toml".into(), text: text.into() })
+        problems(&File { path: "core/Cargo.toml".into(), text: format!("{text}[lints]\nworkspace = true\n") })
     }
 
     #[test]
     fn versions_stand_in_the_workspace() {
         let good = "[package]\nversion = \"1\"\n[dependencies]\na.workspace = true # why\n\
-            b = { workspace = true, features = [\"x\"] }\nc = { path = \"../c\", optional = true }\n\n[lints]\nx = \"y\"\n";
+            b = { workspace = true, features = [\"x\"] }\nc = { path = \"../c\", optional = true }\n\n";
         assert_eq!(found(good), [""; 0]);
         for bad in [
             "[dependencies]\nserde = \"1\"\n",
@@ -63,6 +67,16 @@ mod tests {
             assert_eq!(found(bad).len(), 1, "{bad}");
         }
         assert!(found("[dependencies]\nserde = \"1\"\n")[0].starts_with("core/Cargo.toml:2: a version here"));
+    }
+
+    #[test]
+    fn lints_are_the_workspaces() {
+        let problems = |path: &str| problems(&File { path: path.into(), text: "[lints.rust]\n".into() });
+        assert_eq!(
+            problems("core/Cargo.toml"),
+            ["core/Cargo.toml: add these two lines: [lints] workspace = true"]
+        );
+        assert_eq!(problems("xtask/templates/agent/Cargo.toml"), [""; 0]);
     }
 
     #[test]

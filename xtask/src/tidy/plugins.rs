@@ -31,8 +31,18 @@ pub(super) fn problems(workspace: &Workspace, files: &[File]) -> Vec<String> {
             let [condition, line] = lines(name, package);
             problems.push(format!("{PLUGIN_LIST}: add these two lines: {condition} {line}"));
         }
+        problems.extend(thread(&workspace.shown(&plugin.package.folder), files));
     }
     problems
+}
+
+/// A thread of a plugin runs on behind the back of the schedule, so its README has to say what it is for.
+fn thread(folder: &str, files: &[File]) -> Option<String> {
+    let (source, readme) = (format!("{folder}/src/"), format!("{folder}/README.md"));
+    let starts = |line: &str| ["thread::spawn(", "thread::Builder"].iter().any(|start| line.contains(start));
+    let file = files.iter().find(|file| file.path.starts_with(&source) && file.text.lines().any(starts))?;
+    let told = files.iter().any(|file| file.path == readme && file.text.contains("thread"));
+    (!told).then(|| format!("{}: starts a thread; {readme} has to say why", file.path))
 }
 
 /// Whether the list of plugins has this one, under its feature.
@@ -77,5 +87,15 @@ mod tests {
         assert_eq!(of_cpu("// #[cfg(feature = \"cpu\")]\n// use metrics_cpu as _;\n"), 1);
         assert_eq!(of_cpu("#[cfg(feature = \"disk\")]\nuse metrics_cpu as _;\n"), 1);
         assert_eq!(of_cpu("\n#[cfg(feature = \"cpu\")]\nuse metrics_cpu as _;"), 0);
+    }
+
+    #[test]
+    fn a_thread_needs_a_reason() {
+        let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
+        let mut files = vec![file("metrics-cpu/src/lib.rs", "fn f() {\n    thread::spawn(f);\n}\n")];
+        let told = "metrics-cpu/src/lib.rs: starts a thread; metrics-cpu/README.md has to say why";
+        assert!(problems(&example(), &files).contains(&told.to_owned()));
+        files.push(file("metrics-cpu/README.md", "It has a thread, because reading may take long.\n"));
+        assert!(!problems(&example(), &files).contains(&told.to_owned()));
     }
 }

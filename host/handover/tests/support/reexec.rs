@@ -8,14 +8,10 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd};
-use std::path::PathBuf;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
-use relink_handover::exec::{Boot, exec_into};
-use relink_handover::handover::{self, Connection, Handover, Inherited, Listener};
-use relink_handover::stage::Staged;
-use relink_handover::trap::Trap;
+use relink_handover::{Boot, ENV_HANDOVER, Handover, Image, Staged, Start};
 
 const DEADLINE: Duration = Duration::from_millis(400);
 
@@ -33,65 +29,29 @@ struct Agent {
 
 fn main() -> io::Result<()> {
     let blocked_at_start = status("SigBlk")?;
-    let inherited = handover::take_from_env().unwrap_or_else(|error| {
-        eprintln!("{error}");
-        None
-    });
-    if inherited.is_none() {
+    let handed_over = std::env::var(ENV_HANDOVER).ok();
+    if handed_over.is_none() {
         // What a test runner left open would be gone after the first exec, and look like a difference.
         // SAFETY: nothing has been opened yet.
         unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
     }
-    let mut boot = Boot::record()?;
-    let (mut agent, askers) = match inherited {
-        None => {
-            let listener = TcpListener::bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:0"))?;
-            println!("{}", listener.local_addr()?);
-            boot.unblock_signals();
-            let boot = Box::leak(Box::new(boot));
-            let agent = Agent {
-                boot,
-                listener,
-                generation: 0,
-                rolled_back: None,
-                history: vec![],
-                dropped: vec![],
-                blocked_at_start: None,
-            };
-            (agent, vec![])
-        }
-        Some(inherited) if inherited.rolled_back().is_some() => {
-            let read = handover::read(inherited.blob());
-            if let Ok(read) = &read {
-                boot.inherit(&read.handover, true);
-            }
-            come_up(inherited, Box::leak(Box::new(boot)), read)?
-        }
-        Some(inherited) => {
-            let read = handover::read(inherited.blob());
-            if let Ok(read) = &read {
-                boot.inherit(&read.handover, false);
-            }
-            let boot = Box::leak(Box::new(boot));
-            let trap = Trap::arm(&inherited, boot)?;
-            let way = match &read {
-                Ok(read) => String::from_utf8_lossy(&read.handover.journal).into_owned(),
-                Err(rejected) => trap.roll_back(&rejected.to_string()),
-            };
-            if way != "late exit" {
-                misbehave(&way)?;
-            }
-            let up = come_up(inherited, boot, read)?;
-            if way == "late exit" {
-                // Its own descriptors are closed on the way out; the old image must have them all the same.
-                drop(up);
-                let _other = [std::fs::File::open("/dev/null")?, std::fs::File::open("/dev/null")?];
-                return Err(io::Error::other("changed my mind"));
-            }
-            trap.disarm();
-            up
-        }
-    };
+    if is_open(SPOILER) {
+        spoil(&handed_over.unwrap_or_default());
+    }
+    let (boot, start) = relink_handover::boot()?;
+    let way = start.bytes("way").ok().flatten().map(|way| String::from_utf8_lossy(way).into_owned());
+    let way = way.filter(|_| matches!(start, Start::TakenOver(_))).unwrap_or_default();
+    if way != "late exit" {
+        misbehave(&way)?;
+    }
+    let (mut agent, askers, start) = come_up(boot, start)?;
+    if way == "late exit" {
+        // Its own descriptors are closed on the way out; the old image must have them all the same.
+        drop((agent, askers, start));
+        let _other = [std::fs::File::open("/dev/null")?, std::fs::File::open("/dev/null")?];
+        return Err(io::Error::other("changed my mind"));
+    }
+    boot.ready(start);
     agent.blocked_at_start = blocked_at_start;
     for asker in askers {
         agent.answer(asker)?;
@@ -100,62 +60,45 @@ fn main() -> io::Result<()> {
 }
 
 /// Takes the sockets over; returns those that wait for the reload's answer as well.
-fn come_up(
-    mut inherited: Inherited,
-    boot: &'static Boot,
-    read: Result<handover::Read, handover::Rejected>,
-) -> io::Result<(Agent, Vec<TcpStream>)> {
-    let rolled_back = inherited.rolled_back().map(str::to_owned);
-    let read = match read {
-        Ok(read) => read,
-        Err(rejected) => {
-            let listener = inherited.salvage_listeners().pop();
-            let listener = listener.ok_or_else(|| io::Error::other("no listener"))?;
-            boot.unblock_signals();
-            let dropped = vec![rejected.to_string()];
-            listener.set_nonblocking(false)?;
-            return Ok((
-                Agent {
-                    boot,
-                    listener,
-                    generation: 0,
-                    rolled_back,
-                    history: vec![],
-                    dropped,
-                    blocked_at_start: None,
-                },
-                vec![],
-            ));
+fn come_up(boot: &'static Boot, mut start: Start) -> io::Result<(Agent, Vec<TcpStream>, Start)> {
+    let unreadable = start.unreadable().map(ToString::to_string);
+    let listener = match (&start, &unreadable) {
+        (Start::Fresh, _) => {
+            let listener = TcpListener::bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:0"))?;
+            println!("{}", listener.local_addr()?);
+            Some(listener)
         }
+        (_, Some(_)) => start.salvage_listeners().pop(),
+        _ => start.listeners("listener")?.pop(),
     };
-    let kept = read
-        .handover
-        .listeners
-        .first()
-        .cloned()
-        .ok_or_else(|| io::Error::other("no listener in the hand-over"))?;
-    let listener = inherited.adopt_listener(kept.fd, kept.address)?;
-    listener.set_nonblocking(false)?;
-    let generation = read.handover.generation - u64::from(rolled_back.is_some());
+    let bytes = |name| start.bytes(name).ok().flatten().unwrap_or_default();
+    let before = bytes("generation").first().copied().unwrap_or_default();
     let agent = Agent {
         boot,
-        listener,
-        generation,
-        rolled_back,
-        history: read.handover.history,
-        dropped: read.dropped,
+        listener: listener.ok_or_else(|| io::Error::other("no listener"))?,
+        generation: u64::from(before) + u64::from(matches!(start, Start::TakenOver(_))),
+        rolled_back: if let Start::RolledBack(_, reason) = &start { Some(reason.clone()) } else { None },
+        history: bytes("history").to_vec(),
+        dropped: unreadable.into_iter().collect(),
         blocked_at_start: None,
     };
-    boot.unblock_signals();
-    let mut askers = vec![];
-    for connection in read.handover.connections {
-        let stream = inherited.adopt_stream(connection.fd)?;
-        stream.set_nonblocking(false)?;
-        if connection.owed.is_some() {
-            askers.push(stream);
-        }
-    }
-    Ok((agent, askers))
+    let askers = start.connections("asker").into_iter().map(|(asker, _)| asker).collect();
+    Ok((agent, askers, start))
+}
+
+/// Left open for an image that shall find its hand-over spoilt.
+const SPOILER: RawFd = 200;
+
+fn is_open(fd: RawFd) -> bool {
+    // SAFETY: reads a flag; a number that is not open gives an error.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
+}
+
+/// Puts another file in the place of the hand-over.
+fn spoil(handed_over: &str) {
+    let blob = handed_over.split_once(',').and_then(|(blob, _)| blob.parse().ok());
+    // SAFETY: nothing has taken either of the two descriptors.
+    blob.into_iter().for_each(|blob| _ = unsafe { libc::dup2(SPOILER, blob) });
 }
 
 impl Agent {
@@ -183,35 +126,23 @@ impl Agent {
     fn try_reload(&mut self, way: &str, asker: &TcpStream) -> io::Result<io::Error> {
         let staged = match way {
             "not executable" => None,
-            _ => Some(
-                Staged::new(&executable(self.boot)?).map_err(|error| io::Error::other(error.to_string()))?,
-            ),
+            _ => Some(self.boot.stage()?),
         };
-        let handover = Handover {
-            generation: self.generation + 1,
-            reload_id: "r".into(),
-            listeners: vec![Listener { fd: self.listener.as_raw_fd(), address: self.listener.local_addr()? }],
-            connections: vec![Connection {
-                fd: asker.as_raw_fd(),
-                peer: asker.peer_addr()?,
-                opened: false,
-                unread: vec![],
-                owed: Some("r".into()),
-                keep_alive: false,
-            }],
-            boot: self.boot.to_record(),
-            executable: staged.as_ref().map(|staged| staged.source().clone()),
-            journal: way.into(),
-            history: b"history".to_vec(),
-            ..Handover::default()
-        };
-        let blob = match way {
-            "no hand-over" => std::fs::File::open("/dev/null")?.into(),
-            _ => handover.write()?,
-        };
+        let mut handover = Handover::new();
+        handover.keep("listener", &self.listener, []);
+        handover.keep("asker", asker, []);
+        handover.bytes("generation", [self.generation as u8]);
+        handover.bytes("way", way);
+        handover.bytes("history", "history");
         let file = std::fs::File::open("/dev/null")?;
-        let image = staged.as_ref().map_or(file.as_fd(), Staged::image);
-        Ok(exec_into(image, self.boot, blob.as_fd(), &handover.descriptors(), DEADLINE))
+        // SAFETY: the number is free, and nothing else knows the new descriptor.
+        let spoiler = (way == "no hand-over").then(|| unsafe { libc::dup2(file.as_raw_fd(), SPOILER) });
+        // SAFETY: it is open.
+        let spoiler = spoiler.map(|fd| unsafe { BorrowedFd::borrow_raw(fd) });
+        spoiler.iter().for_each(|spoiler| handover.keep("spoiler", spoiler, []));
+        let nothing = Image { fd: file.as_fd(), executable: None };
+        let image = staged.as_ref().map_or(nothing, Staged::image);
+        Ok(self.boot.exec(image, &handover, DEADLINE))
     }
 
     fn answer(&self, stream: TcpStream) -> io::Result<()> {
@@ -263,12 +194,6 @@ fn alarm_left() -> i64 {
     // SAFETY: writes a value that lives.
     unsafe { libc::getitimer(libc::ITIMER_REAL, &mut timer) };
     timer.it_value.tv_sec * 1_000_000 + timer.it_value.tv_usec
-}
-
-fn executable(boot: &Boot) -> io::Result<PathBuf> {
-    boot.executable()
-        .map(|file| file.path())
-        .ok_or_else(|| io::Error::other("the executable's path is unknown"))
 }
 
 fn inode(socket: &impl AsRawFd) -> u64 {

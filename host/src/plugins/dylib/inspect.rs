@@ -5,14 +5,14 @@ use std::fs::File;
 use object::{Architecture, Object, ObjectKind, ObjectSection, ObjectSymbol, ReadCache, ReadRef};
 use relink_core::{Context, Error, abi};
 
-use relink_handover::stage::Staged;
+use relink_handover::Staged;
 
 /// Prefixes of entry symbols of any version, for a refusal that says which.
 const ANY_ENTRY: &str = "relink_plugin_v";
 
 /// The name of the entry function of a library that may be loaded.
 pub(super) fn entry(staged: &Staged) -> Result<String, Error> {
-    let image = staged.image().try_clone_to_owned().context("reading the private copy")?;
+    let image = staged.image().fd.try_clone_to_owned().context("reading the private copy")?;
     // Reads the tables and not the code, which is most of it.
     let bytes = ReadCache::new(File::from(image));
     let file = object::File::parse(&bytes).map_err(|error| {

@@ -14,7 +14,7 @@ use relink_core::{Context, Error};
 use crate::plugins::set::{Factory, Plugin};
 use crate::plugins::status::Placement;
 use crate::settings::Config;
-use relink_handover::stage::Staged;
+use relink_handover::Staged;
 
 /// A library that was loaded and described itself. It stays mapped for good: nothing can unload Rust code soundly, as
 /// a thread may have destructors of thread-local values registered in it.
@@ -23,7 +23,7 @@ pub(super) struct Library(Imported);
 impl Library {
     /// Loads the private copy and reads the table of its one entry. `path` is for messages.
     pub(super) fn load(staged: &Staged, entry: &str, path: &Path) -> Result<Self, Error> {
-        let name = unique_name(staged.image().as_raw_fd());
+        let name = unique_name(staged.image().fd.as_raw_fd());
         let loading = || format!("loading {}", path.display());
         // SAFETY: this runs the constructors of code whose owner was checked and which names itself a relink plugin.
         // Trusting it is what loading a plugin means.

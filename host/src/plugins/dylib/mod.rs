@@ -15,7 +15,7 @@ use super::set::{Idle, Plugin};
 use super::status::{Placement, State};
 use crate::settings::Config;
 use find::Seen;
-use relink_handover::stage::Staged;
+use relink_handover::Staged;
 
 /// The libraries of an agent: what each file was when it was last looked at, and which plugin came of it.
 pub(crate) struct Libraries {

@@ -1,7 +1,8 @@
-//! An HTTP/1.1 client for the loopback: one connection that is kept alive, one request at a time.
+//! An HTTP/1.1 client for the loopback: one connection that is kept alive, one request at a time. Written by hand, as
+//! what the client itself takes is part of each figure.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::failure::{Doing, Failure, Result};
@@ -9,75 +10,33 @@ use crate::failure::{Doing, Failure, Result};
 /// Answers beyond this are refused: nothing that is asked for here comes near.
 const BODY_LIMIT: usize = 64 << 20;
 
-/// Where an agent is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Url {
-    /// Host and port, as in the `Host` header.
-    pub authority: String,
-    host: String,
-    port: u16,
-}
-
-impl Url {
-    /// Reads `http://127.0.0.1:8000`, with or without a `/` at the end.
-    pub(crate) fn parse(url: &str) -> Result<Self> {
-        let wrong = || {
-            Failure::usage(format!(
-                "--url {url:?} is not understood; expected http://HOST:PORT without a path"
-            ))
-        };
-        if url.starts_with("https://") {
-            return Err(Failure::usage(format!(
-                "--url {url:?}: cargo xtask speaks no TLS; say relink reload --address {url} --ca-file CA.crt"
-            )));
-        }
-        let authority = url.strip_prefix("http://").ok_or_else(wrong)?;
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => (host, port.parse().map_err(|_| wrong())?),
-            _ => (authority, 80),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        if host.is_empty() || host.contains(['/', '?', '@', '#']) || host.contains(char::is_whitespace) {
-            return Err(wrong());
-        }
-        Ok(Url { authority: authority.to_owned(), host: host.to_owned(), port })
-    }
-}
-
 /// One keep-alive connection.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    authority: String,
+pub(super) struct Connection {
+    address: String,
     stream: BufReader<TcpStream>,
 }
 
 /// An answer, its body whole.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(super) struct Answer {
     pub status: u16,
     pub body: Vec<u8>,
 }
 
 impl Connection {
     /// Connects; `patience` is how long each read may take, `None` for ever.
-    pub(crate) fn open(url: &Url, patience: Option<Duration>) -> Result<Self> {
-        let address = (url.host.as_str(), url.port)
-            .to_socket_addrs()
-            .doing(format_args!("looking up {}", url.authority))?
-            .next()
-            .ok_or_else(|| Failure::new(format!("{} has no address", url.authority)))?;
-        let stream = TcpStream::connect(address).doing(format_args!("connecting to {}", url.authority))?;
+    pub(super) fn open(address: &str, patience: Option<Duration>) -> Result<Self> {
+        let stream = TcpStream::connect(address).doing(format_args!("connecting to {address}"))?;
         stream
             .set_nodelay(true)
             .and_then(|()| stream.set_read_timeout(patience))
             .doing("setting up the connection")?;
-        Ok(Connection { authority: url.authority.clone(), stream: BufReader::new(stream) })
+        Ok(Connection { address: address.to_owned(), stream: BufReader::new(stream) })
     }
 
     /// Sends a request without a body and reads the answer. `headers` are whole lines, each with its `\r\n`.
-    pub(crate) fn request(&mut self, method: &str, path: &str, headers: &str) -> Result<Answer> {
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", self.authority);
+    pub(super) fn request(&mut self, method: &str, path: &str, headers: &str) -> Result<Answer> {
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", self.address);
         self.stream.get_mut().write_all(head.as_bytes()).doing("sending the request")?;
         read_answer(&mut self.stream)
     }
@@ -184,20 +143,6 @@ mod tests {
         ] {
             let failure = answer(bytes).unwrap_err();
             assert!(failure.message().contains(expected), "{bytes:?}: {failure:?}");
-        }
-    }
-
-    #[test]
-    fn a_url_is_a_host_and_a_port() {
-        let parts = |url: &str| Url::parse(url).map(|url| (url.authority, url.host, url.port));
-        let at = |authority: &str, host: &str, port| Ok((authority.to_owned(), host.to_owned(), port));
-        assert_eq!(parts("http://127.0.0.1:8000"), at("127.0.0.1:8000", "127.0.0.1", 8000));
-        assert_eq!(parts("http://localhost/"), at("localhost", "localhost", 80));
-        assert_eq!(parts("http://[::1]:9"), at("[::1]:9", "::1", 9));
-        for url in
-            ["https://localhost", "localhost:1", "http://", "http://a:b", "http://a/metrics", "http://a b"]
-        {
-            assert_eq!(Url::parse(url).unwrap_err().code(), 2, "{url}");
         }
     }
 }

@@ -1,0 +1,429 @@
+//! The command line: a table of the commands, each with what it takes. What is not known is refused with what is.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use lexopt::{Arg, Parser, ValueExt};
+
+use crate::failure::{Failure, Result};
+
+/// What `cargo xtask` and `cargo xtask --help` print.
+pub(crate) const HELP: &str = include_str!("help.txt");
+
+/// What a command takes: flags, of which those with a `=` have a value; words, which stand for themselves or, in
+/// capitals, for a value; and what may follow `--`.
+type Takes = &'static [&'static str];
+
+/// What is handed on as it is, to a program that knows it.
+const ANYTHING: Takes = &["..."];
+
+const COMMANDS: [(&str, Takes); 13] = [
+    ("run", &["--plugins=", "--release", "--registry=", "--dylib", "-- relink arguments"]),
+    ("build", &["--plugins=", "--release", "--registry=", "--message-format="]),
+    ("plugin list", &[]),
+    ("plugin new", &["NAME"]),
+    ("plugin build", &["NAME...", "--all", "--release"]),
+    ("plugin add", &["CRATE", "--path=", "--git=", "--version="]),
+    ("plugin remove", &["NAME", "--force"]),
+    ("reload", ANYTHING),
+    ("watch", ANYTHING),
+    ("test", &["TEST...", "-- arguments of the tests"]),
+    ("tidy", &[]),
+    ("ci", &[]),
+    ("bench", &["scrape", "reload"]),
+];
+
+/// Whether a command begins with this word.
+pub(crate) fn is_command(word: &str) -> bool {
+    COMMANDS.iter().any(|(command, _)| command.split(' ').next() == Some(word))
+}
+
+/// One command with its arguments.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    Help,
+    Run { selection: Selection, dylib: bool, agent_args: Vec<OsString> },
+    Build { selection: Selection, format: Format },
+    PluginList,
+    PluginNew { name: String },
+    PluginBuild { names: Option<Vec<String>>, release: bool },
+    PluginAdd { package: String, origin: Origin },
+    PluginRemove { name: String, force: bool },
+    Reload { args: Vec<OsString> },
+    Watch { args: Vec<OsString> },
+    Test { filter: Vec<OsString> },
+    Tidy,
+    Ci,
+    Bench(Vec<Section>),
+}
+
+/// Which agent to build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Selection {
+    /// `--plugins`; absent: all of the workspace.
+    pub plugins: Option<Vec<String>>,
+    /// `--release`.
+    pub release: bool,
+    /// `--registry`.
+    pub registry: Registry,
+}
+
+/// How the agent gathers its plugins at link time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Registry {
+    #[default]
+    Inventory,
+    Linkme,
+}
+
+/// Who reads what `build` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Human,
+    Json,
+}
+
+/// Where a crate comes from.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// `--path`, as it was given.
+    Path(PathBuf),
+    /// `--git`
+    Git(String),
+    /// `--version`; absent: any version of the registry.
+    Registry(Option<String>),
+}
+
+/// A part of the benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    Scrape,
+    Reload,
+}
+
+/// Reads the arguments after the program's name.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task> {
+    let mut parser = Parser::from_args(args);
+    let mut command = match parser.next().map_err(usage)? {
+        None | Some(Arg::Long("help") | Arg::Short('h')) => return Ok(Task::Help),
+        Some(Arg::Value(word)) => word.to_string_lossy().into_owned(),
+        Some(flag) => return Err(unknown("flag", &shown(&flag), ["--help"])),
+    };
+    if command == "help" {
+        return Ok(Task::Help);
+    }
+    let is_plugin = command == "plugin";
+    let plugin = || COMMANDS.iter().filter_map(|(command, _)| command.strip_prefix("plugin "));
+    if is_plugin {
+        match parser.next().map_err(usage)? {
+            None => {
+                let known: Vec<&str> = plugin().collect();
+                return Err(Failure::usage(format!("which plugin command? {}", known.join(", "))));
+            }
+            Some(Arg::Long("help") | Arg::Short('h')) => return Ok(Task::Help),
+            Some(word) => command = format!("plugin {}", shown(&word)),
+        }
+    }
+    let Some((name, takes)) = COMMANDS.iter().find(|(name, _)| *name == command) else {
+        return Err(match command.strip_prefix("plugin ") {
+            Some(word) => unknown("plugin command", word, plugin()),
+            None => unknown("command", &command, COMMANDS.iter().map(|(name, _)| *name)),
+        });
+    };
+    Given::read(&mut parser, takes)?.map_or(Ok(Task::Help), |given| task(name, given))
+}
+
+fn task(command: &str, given: Given) -> Result<Task> {
+    Ok(match command {
+        "run" => {
+            Task::Run { selection: given.selection()?, dylib: given.has("--dylib"), agent_args: given.rest }
+        }
+        "build" => Task::Build {
+            selection: given.selection()?,
+            format: given.one_of("--message-format", &[("human", Format::Human), ("json", Format::Json)])?,
+        },
+        "plugin list" => Task::PluginList,
+        "plugin new" => Task::PluginNew { name: given.words.concat() },
+        "plugin build" => {
+            let (all, release) = (given.has("--all"), given.has("--release"));
+            if all != given.words.is_empty() {
+                return Err(Failure::usage("expected names of plugins, or --all"));
+            }
+            Task::PluginBuild { names: (!all).then_some(given.words), release }
+        }
+        "plugin add" => Task::PluginAdd { origin: given.origin()?, package: given.words.concat() },
+        "plugin remove" => Task::PluginRemove { force: given.has("--force"), name: given.words.concat() },
+        "reload" => Task::Reload { args: given.rest },
+        "watch" => Task::Watch { args: given.rest },
+        "test" => {
+            let mut filter: Vec<OsString> = given.words.into_iter().map(OsString::from).collect();
+            if !given.rest.is_empty() {
+                filter.push("--".into());
+            }
+            filter.extend(given.rest);
+            Task::Test { filter }
+        }
+        "tidy" => Task::Tidy,
+        "ci" => Task::Ci,
+        _ => {
+            let asked = |name: &str| given.words.is_empty() || given.words.iter().any(|word| word == name);
+            let sections = [("scrape", Section::Scrape), ("reload", Section::Reload)];
+            Task::Bench(
+                sections.iter().filter(|(name, _)| asked(name)).map(|(_, section)| *section).collect(),
+            )
+        }
+    })
+}
+
+/// The arguments of a command, each of them one that it takes.
+#[derive(Default)]
+struct Given {
+    /// In order. Where a flag stands twice the last one counts.
+    flags: Vec<(&'static str, OsString)>,
+    words: Vec<String>,
+    /// What follows `--`.
+    rest: Vec<OsString>,
+}
+
+impl Given {
+    /// `None`: it is the help that is asked for.
+    fn read(parser: &mut Parser, takes: Takes) -> Result<Option<Self>> {
+        let mut given = Given::default();
+        if takes == ANYTHING {
+            given.rest.extend(parser.raw_args().map_err(usage)?);
+            return Ok(Some(given));
+        }
+        let (values, words): (Vec<&str>, Vec<&str>) = takes
+            .iter()
+            .filter(|takes| !takes.starts_with('-'))
+            .partition(|takes| takes.starts_with(char::is_uppercase));
+        let takes_rest = takes.iter().any(|takes| takes.starts_with("-- "));
+        let most = if values.iter().any(|value| value.ends_with("...")) { usize::MAX } else { values.len() };
+        loop {
+            if takes_rest
+                && let Some(mut raw) = parser.try_raw_args()
+                && raw.next_if(|arg| arg == "--").is_some()
+            {
+                given.rest.extend(raw);
+                break;
+            }
+            let Some(arg) = parser.next().map_err(usage)? else { break };
+            let (text, is_word) = (shown(&arg), matches!(arg, Arg::Value(_)));
+            let flag = takes.iter().find(|takes| !is_word && takes.trim_end_matches('=') == text);
+            match flag.map(|flag| (*flag, flag.strip_suffix('='))) {
+                Some((_, Some(name))) => given.flags.push((name, parser.value().map_err(usage)?)),
+                Some((name, None)) => given.flags.push((name, OsString::new())),
+                None if matches!(text.as_str(), "-h" | "--help") && !is_word => return Ok(None),
+                None if is_word && (words.contains(&&*text) || given.words.len() < most) => {
+                    given.words.push(text)
+                }
+                None => {
+                    return Err(unknown(
+                        "argument",
+                        &text,
+                        takes.iter().map(|takes| takes.trim_end_matches('=')),
+                    ));
+                }
+            }
+        }
+        match values.get(given.words.len()) {
+            Some(missing) if !missing.ends_with("...") => {
+                Err(Failure::usage(format!("{missing} is missing; see cargo xtask --help")))
+            }
+            _ => Ok(Some(given)),
+        }
+    }
+
+    fn has(&self, flag: &str) -> bool {
+        self.flags.iter().any(|(name, _)| *name == flag)
+    }
+
+    fn value(&self, flag: &str) -> Result<Option<String>> {
+        let last = self.flags.iter().rev().find(|(name, _)| *name == flag);
+        last.map(|(_, value)| value.clone().string().map_err(usage)).transpose()
+    }
+
+    /// The meaning of a flag's value; without the flag that of the first.
+    fn one_of<T: Copy>(&self, flag: &str, known: &[(&str, T)]) -> Result<T> {
+        let Some(value) = self.value(flag)? else { return Ok(known[0].1) };
+        let found = known.iter().find(|(name, _)| *name == value);
+        found
+            .map(|(_, meaning)| *meaning)
+            .ok_or_else(|| unknown(&format!("value of {flag}"), &value, known.iter().map(|(name, _)| *name)))
+    }
+
+    fn selection(&self) -> Result<Selection> {
+        let registries = [("inventory", Registry::Inventory), ("linkme", Registry::Linkme)];
+        let registry = self.one_of("--registry", &registries)?;
+        // The agent puts its own set behind the one that the command has; the last one counts.
+        let plugins = self.value("--plugins")?.map(|value| names(&value)).transpose()?;
+        Ok(Selection { plugins, release: self.has("--release"), registry })
+    }
+
+    fn origin(&self) -> Result<Origin> {
+        let text = |value: &OsString| value.clone().string().map_err(usage);
+        match &self.flags[..] {
+            [] => Ok(Origin::Registry(None)),
+            [("--path", folder)] => Ok(Origin::Path(folder.into())),
+            [("--git", url)] => Ok(Origin::Git(text(url)?)),
+            [(_, version)] => Ok(Origin::Registry(Some(text(version)?))),
+            _ => Err(Failure::usage("of --path, --git and --version only one can be given")),
+        }
+    }
+}
+
+/// The names in `cpu,disk`, each once.
+fn names(list: &str) -> Result<Vec<String>> {
+    let mut names: Vec<String> =
+        list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    if names.is_empty() {
+        return Err(Failure::usage(
+            "--plugins names no plugin; give at least one, or leave the flag out for all",
+        ));
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+fn unknown<'a>(what: &str, value: &str, known: impl IntoIterator<Item = &'a str>) -> Failure {
+    let known: Vec<&str> = known.into_iter().collect();
+    Failure::usage(format!("unknown {what} {value:?}; known: {}", known.join(", ")))
+}
+
+fn usage(error: lexopt::Error) -> Failure {
+    Failure::usage(error.to_string())
+}
+
+/// An argument as it was typed, a flag without its value.
+fn shown(arg: &Arg<'_>) -> String {
+    match arg {
+        Arg::Short(letter) => format!("-{letter}"),
+        Arg::Long(name) => format!("--{name}"),
+        Arg::Value(value) => value.to_string_lossy().into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Task> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    fn refused(line: &str) -> String {
+        let failure = parsed(line).unwrap_err();
+        assert_eq!(failure.code(), 2, "{line}: {failure:?}");
+        failure.message().to_owned()
+    }
+
+    #[test]
+    fn help_lists_every_command() {
+        for line in ["", "--help", "-h", "help", "run --help", "plugin -h", "plugin new x --help"] {
+            assert_eq!(parsed(line).unwrap(), Task::Help, "{line}");
+        }
+        for (command, takes) in COMMANDS {
+            assert!(HELP.contains(&format!("\n  {command}")), "{command} is not in the help");
+            for flag in takes.iter().filter(|takes| takes.starts_with('-')) {
+                assert!(HELP.contains(flag.trim_end_matches('=')), "{flag} is not in the help");
+            }
+        }
+    }
+
+    #[test]
+    fn run_takes_a_selection_and_leaves_the_rest_to_the_agent() {
+        assert_eq!(
+            parsed("run --plugins disk,cpu,disk --release --registry linkme -- --listen 127.0.0.1:0 -- x")
+                .unwrap(),
+            Task::Run {
+                selection: Selection {
+                    plugins: Some(vec!["cpu".into(), "disk".into()]),
+                    release: true,
+                    registry: Registry::Linkme
+                },
+                dylib: false,
+                agent_args: ["--listen", "127.0.0.1:0", "--", "x"].map(OsString::from).to_vec(),
+            }
+        );
+        assert_eq!(
+            parsed("run --plugins=disk --dylib --plugins=cpu").unwrap(),
+            Task::Run {
+                selection: Selection { plugins: Some(vec!["cpu".into()]), ..Selection::default() },
+                dylib: true,
+                agent_args: vec![],
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused_with_what_is_known() {
+        assert_eq!(
+            refused("rum"),
+            "unknown command \"rum\"; known: run, build, plugin list, plugin new, plugin build, plugin add, \
+             plugin remove, reload, watch, test, tidy, ci, bench"
+        );
+        assert_eq!(
+            refused("run --dylip"),
+            "unknown argument \"--dylip\"; known: --plugins, --release, --registry, --dylib, -- relink arguments"
+        );
+        assert_eq!(
+            refused("run --registry ctor"),
+            "unknown value of --registry \"ctor\"; known: inventory, linkme"
+        );
+        assert!(refused("build --force").contains("unknown argument \"--force\""));
+        assert!(refused("run --plugins ,").contains("names no plugin"));
+        assert!(refused("run --plugins").contains("--plugins"));
+        assert!(refused("build -- --release").contains("unknown argument"));
+        assert!(refused("bench everything").contains("known: scrape, reload"));
+        assert!(refused("ci now").contains("\"now\""));
+        assert!(refused("--quiet").contains("--help"));
+    }
+
+    #[test]
+    fn what_belongs_to_another_program_is_handed_on() {
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect();
+        let args = words(&["--plugins", "cpu", "--help", "--", "x"]);
+        assert_eq!(parsed("reload --plugins cpu --help -- x").unwrap(), Task::Reload { args });
+        assert_eq!(parsed("watch --force").unwrap(), Task::Watch { args: words(&["--force"]) });
+        let filter = words(&["metric", "--", "--ignored"]);
+        assert_eq!(parsed("test metric -- --ignored").unwrap(), Task::Test { filter });
+        assert_eq!(parsed("bench reload").unwrap(), Task::Bench(vec![Section::Reload]));
+        assert_eq!(parsed("bench").unwrap(), Task::Bench(vec![Section::Scrape, Section::Reload]));
+    }
+
+    #[test]
+    fn each_plugin_command_takes_its_arguments() {
+        let parsed = |line: &str| parsed(line).unwrap();
+        assert_eq!(parsed("plugin list"), Task::PluginList);
+        assert_eq!(parsed("plugin new swap"), Task::PluginNew { name: "swap".into() });
+        let names = Some(vec!["cpu".into(), "disk".into()]);
+        assert_eq!(parsed("plugin build cpu --release disk"), Task::PluginBuild { names, release: true });
+        assert_eq!(parsed("plugin build --all"), Task::PluginBuild { names: None, release: false });
+        let remove = |force| Task::PluginRemove { name: "swap".into(), force };
+        assert_eq!(parsed("plugin remove swap"), remove(false));
+        assert_eq!(parsed("plugin remove --force swap"), remove(true));
+        let add = |origin| Task::PluginAdd { package: "metrics-gpu".into(), origin };
+        assert_eq!(parsed("plugin add metrics-gpu"), add(Origin::Registry(None)));
+        assert_eq!(parsed("plugin add metrics-gpu --version 1.2"), add(Origin::Registry(Some("1.2".into()))));
+        assert_eq!(parsed("plugin add --path ../gpu metrics-gpu"), add(Origin::Path("../gpu".into())));
+        assert_eq!(parsed("plugin add metrics-gpu --git=file:///x"), add(Origin::Git("file:///x".into())));
+    }
+
+    #[test]
+    fn what_does_not_fit_a_plugin_command_is_refused() {
+        assert_eq!(
+            refused("plugin shift"),
+            "unknown plugin command \"shift\"; known: list, new, build, add, remove"
+        );
+        assert!(refused("plugin").contains("list, new, build"));
+        assert!(refused("plugin new").starts_with("NAME is missing"));
+        assert!(refused("plugin new a b").contains("unknown argument \"b\""));
+        assert!(refused("plugin list all").contains("unknown argument \"all\""));
+        assert!(refused("plugin build").contains("or --all"));
+        assert!(refused("plugin build cpu --all").contains("or --all"));
+        assert!(refused("plugin remove x --froce").contains("known: NAME, --force"));
+        assert!(refused("plugin add x --path a --git b").contains("only one"));
+        assert!(refused("plugin add x --path").contains("--path"));
+    }
+}
