@@ -220,10 +220,14 @@ fn the_dashboard_is_part_of_the_executable() {
 #[test]
 fn not_ready_says_why() {
     let folder = Folder::new(QUIET);
-    let nowhere = folder.path("nowhere").display().to_string();
-    let agent = folder.start(&["--path.procfs", &nowhere]);
+    for file in ["garbage/stat", "garbage/diskstats", "garbage/1/mountinfo"] {
+        std::fs::create_dir_all(folder.path(file).parent().unwrap()).unwrap();
+        folder.write(file, "garbage\n");
+    }
+    let garbage = folder.path("garbage").display().to_string();
+    let agent = folder.start(&["--path.procfs", &garbage, "--no-collector.cpufreq"]);
     assert_eq!(agent.get("/metrics").status, 200);
-    is_error(&agent.get("/-/ready"), 503, "plugin cpu: ");
+    is_error(&agent.get("/-/ready"), 503, "collector cpu: ");
     assert_eq!(agent.get("/-/healthy").status, 200, "it is alive, and a restart would not help");
 }
 

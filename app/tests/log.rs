@@ -201,5 +201,5 @@ fn at_debug_each_scrape_and_each_error_is_told() {
     assert_eq!(agent.get_with("/metrics", &[("Host", "evil.example")]).status, 421);
     line(&agent, &["DEBUG", "status=421", "GET /metrics", "evil.example"]);
     assert_eq!(agent.get("/metrics?collect[]=none").status, 400);
-    line(&agent, &["DEBUG", "status=400", "unknown plugin"]);
+    line(&agent, &["DEBUG", "status=400", "unknown collector"]);
 }

@@ -174,7 +174,7 @@ fn plugins_are_listed() {
     let text = folder.run(&["plugins"]).stdout;
     let collectors: usize = list.iter().map(|plugin| plugin["collectors"].as_array().unwrap().len()).sum();
     assert_eq!(text.lines().count(), list.len() + collectors, "{text}");
-    for line in ["disk       0.1.0  linked  ", "  filesystem  "] {
+    for line in ["disk ", "  filesystem "] {
         let line =
             text.lines().find(|text| text.starts_with(line)).unwrap_or_else(|| panic!("{line}: {text}"));
         assert!(line.contains("(switched off by [plugins] enabled in relink.toml"), "{line}");
@@ -231,7 +231,7 @@ fn what_is_set_wrongly_is_2_and_named() {
     for (toml, words) in [
         ("lisen = \"127.0.0.1:0\"", &["relink.toml", "`lisen`", "`listen`"][..]),
         ("[limits]\nmax_bdy = 1", &["`max_bdy`", "`max_body`"]),
-        ("[collect]\ntimeout = -1", &["[collect] timeout is -1"]),
+        ("[collect]\ntimeout = -1", &["relink.toml", "timeout = -1", "expected seconds from 0.001 to 86400"]),
         ("[plugins]\nenabled = [\"dsik\"]", &["\"dsik\"", "cpu, disk"]),
         ("[collectors.cpu]\ninof = true", &["[collectors.cpu]", "\"inof\"", "info"]),
         ("[collectors.filesystem]\nmount_points_exclude = \"(\"", &["mount_points_exclude", "\"(\""]),
@@ -310,8 +310,8 @@ fn facts_are_those_of_the_request() {
     std::fs::create_dir(folder.path("proc")).unwrap();
     let proc = folder.path("proc").display().to_string();
     let agent = folder.start(&["--path.procfs", &proc]);
-    for (available, used) in [(1024, "3.0 MiB of 4.0 MiB used"), (2048, "2.0 MiB of 4.0 MiB used")] {
-        folder.write("proc/meminfo", format!("MemTotal: 4096 kB\nMemAvailable: {available} kB\n"));
+    for (available, used) in [(1 << 20, "3.0 of 4.0 GiB used"), (2 << 20, "2.0 of 4.0 GiB used")] {
+        folder.write("proc/meminfo", format!("MemTotal: 4194304 kB\nMemAvailable: {available} kB\n"));
         let one = agent.get("/plugins/mem").json();
         let memory = one["collectors"][0]["facts"]["memory"].as_str().unwrap();
         assert!(memory.starts_with(used), "{one}");

@@ -312,9 +312,12 @@ fn series(text: &str) -> Vec<String> {
     text.lines().filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
 }
 
+/// Spoils the file at a path.
+type Spoil = Box<dyn Fn(&Path)>;
+
 /// The ways to spoil a file.
-fn spoilt(good: &[u8]) -> Vec<(&'static str, Box<dyn Fn(&Path)>)> {
-    let written = |content: Vec<u8>| -> Box<dyn Fn(&Path)> {
+fn spoilt(good: &[u8]) -> Vec<(&'static str, Spoil)> {
+    let written = |content: Vec<u8>| -> Spoil {
         Box::new(move |path| std::fs::write(path, &content).expect("a file of the tree can be changed"))
     };
     let removed = |path: &Path| std::fs::remove_file(path).expect("a file of the tree can be removed");

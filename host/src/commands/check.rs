@@ -174,8 +174,11 @@ impl CheckReport {
         let [procfs, sysfs, rootfs] = [&roots.procfs, &roots.sysfs, &roots.rootfs].map(|path| path.display());
         writeln!(out, "reads the machine at {procfs}, {sysfs} and {rootfs}")?;
         for status in &self.plugins {
-            if let (true, Some(error)) = (status.collectors.is_empty(), &status.error) {
+            // Of a plugin that does not run, one line is enough where all of it has the same reason.
+            let is_one = status.collectors.windows(2).all(|pair| pair[0].error == pair[1].error);
+            if let (false, true, Some(error)) = (status.state.runs(), is_one, &status.error) {
                 writeln!(out, "{}: {}: {error}", status.name, status.state.name())?;
+                continue;
             }
             for collector in &status.collectors {
                 self.write_collector(collector, &status.name, out)?;

@@ -27,7 +27,7 @@ pub(crate) struct Collectors {
 }
 
 /// The key of each table that says whether the collector runs.
-const ENABLED: &str = "enabled";
+pub(super) const ENABLED: &str = "enabled";
 
 /// The flag that leaves out all collectors but those that are switched on.
 pub(super) const DEFAULTS_OFF: &str = "collector.disable-defaults";

@@ -10,7 +10,7 @@ use relink_core::registry::{CollectorDescriptor, Descriptor, OptionKind};
 
 use super::{DropIn, Flag, Flags, Means, NONE, Takes};
 use crate::settings::Collectors;
-use crate::settings::collectors::{DEFAULTS_OFF, typed};
+use crate::settings::collectors::{DEFAULTS_OFF, ENABLED, typed};
 
 /// The flags of collectors on one command line.
 #[derive(Clone, Debug)]
@@ -253,6 +253,10 @@ impl Given {
         }
         for (name, on) in self.switched.iter().filter(|(name, _)| self.lacks(name).is_none()) {
             collectors.switch(name, *on);
+            // Where it is read of what was set; a library's collector has no table before it is there.
+            if self.linked(name).is_some() {
+                collectors.set(name, ENABLED, (*on).into());
+            }
         }
         collectors.defaults_off |= self.defaults_off;
         collectors.lacking = self.lacking().map(str::to_owned).collect();
