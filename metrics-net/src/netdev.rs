@@ -111,8 +111,8 @@ impl Collector for Netdev {
 
 /// The counters by sysfs, a file for each.
 fn read(folder: &Path, out: &mut Samples) -> Counts {
-    let mut files = Files::default();
-    let counts = STATISTICS.map(|file| files.count(&folder.join("statistics").join(file)));
+    let (mut files, folder) = (Files::default(), folder.join("statistics"));
+    let counts = STATISTICS.map(|file| files.count(&folder.join(file)));
     files.tell(out);
     counts
 }
