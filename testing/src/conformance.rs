@@ -86,7 +86,7 @@ macro_rules! conforms {
             let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
             let cases = [$($crate::Case {
                 collector: $collector,
-                options: concat!("", $($options,)?),
+                options: [$($options,)? "{}"][0],
                 cost: $crate::Cost { reads: $reads, allocations: $allocations },
             }),*];
             $crate::conforms($plugin, &$tree, &cases, readme);
@@ -131,8 +131,7 @@ struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     fn new(about: &'static CollectorDescriptor, tree: &'a Tree, case: &Case) -> Self {
-        let options = if case.options.is_empty() { "{}" } else { case.options };
-        let mut subject = Subject { about, tree, options, cost: case.cost, series: Vec::new() };
+        let mut subject = Subject { about, tree, options: case.options, cost: case.cost, series: Vec::new() };
         let name = about.name;
         match once(about, &mut *subject.make().expect("a collector on the good tree")) {
             Ok(text) if text.is_empty() => {
