@@ -246,6 +246,8 @@ pub struct Sink {
         unsafe extern "C" fn(context: *mut c_void, source: Text, text: Text, reason: *mut Text) -> i32,
     /// During `collect`. What was passed over, or could not be read while the rest could: shown to the operator.
     pub warning: unsafe extern "C" fn(context: *mut c_void, message: Text),
+    /// How many samples a collection may have; what is beyond is dropped.
+    pub series: usize,
 }
 
 // The layout is a promise. A change that moves one of these breaks every library that is out there.
@@ -266,7 +268,8 @@ const _: () = {
     assert!(FIRST_TABLE == 112 && FIRST_COLLECTOR == 120 && FIRST_FAMILY == 56 && FIRST_OPTION == 40);
     assert!(offset_of!(Settings, options) == 8 && size_of::<Settings>() == 72);
     assert!(offset_of!(Sink, sample) == 16 && offset_of!(Sink, error) == 32);
-    assert!(offset_of!(Sink, exposition) == 40 && offset_of!(Sink, warning) == 48 && size_of::<Sink>() == 56);
+    assert!(offset_of!(Sink, exposition) == 40 && offset_of!(Sink, warning) == 48);
+    assert!(offset_of!(Sink, series) == 56 && size_of::<Sink>() == 64);
 };
 
 impl Text {

@@ -195,7 +195,7 @@ impl Samples {
 
     /// How many samples there may be.
     pub fn limit(&self) -> usize {
-        self.limit
+        self.relay.as_ref().map_or(self.limit, crate::abi::Relay::series)
     }
 
     /// Who judges the texts that are pushed from now on.

@@ -138,6 +138,10 @@ impl Relay {
         unsafe { (sink.warning)(sink.context, Text::of(message)) }
     }
 
+    pub(crate) fn series(&self) -> usize {
+        self.sink().series
+    }
+
     pub(crate) fn text(&self, source: &str, text: &str) -> Result<(), Error> {
         let sink = self.sink();
         let (source, text) = (Text::of(source), Text::of(text));

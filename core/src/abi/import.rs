@@ -61,6 +61,11 @@ pub trait Receive {
 
     /// What could not be read while the rest could.
     fn warning(&mut self, _message: &str) {}
+
+    /// How many samples there may be.
+    fn series(&self) -> usize {
+        0
+    }
 }
 
 /// Checks a table and reads what it says of its plugin.
@@ -316,6 +321,10 @@ impl Receive for Samples {
     fn warning(&mut self, message: &str) {
         self.warn(message);
     }
+
+    fn series(&self) -> usize {
+        self.limit()
+    }
 }
 
 /// What the sink's functions work on.
@@ -328,9 +337,10 @@ struct Call<'a> {
 
 /// Enters a library with a sink, and tells the outcome in the words of [`guarded`](crate::guard::guarded).
 fn call(into: &mut dyn Receive, enter: impl FnOnce(&Sink) -> i32) -> Result<(), Failure> {
+    let series = into.series();
     let mut call = Call { into, error: None, reason: String::new() };
     let context = ptr::from_mut(&mut call).cast();
-    let sink = Sink { size: size_of::<Sink>(), context, sample, fact, error, exposition, warning };
+    let sink = Sink { size: size_of::<Sink>(), context, sample, fact, error, exposition, warning, series };
     let status = enter(&sink);
     let said = call.error.take().unwrap_or_else(|| Error::new(format!("returned {status} without a word")));
     match status {
