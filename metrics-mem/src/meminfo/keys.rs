@@ -3,10 +3,10 @@
 use relink_core::Family;
 
 /// A key, its family, and whether the kernel gives it in kB.
-pub(crate) struct Key {
-    pub(crate) key: &'static str,
-    pub(crate) family: Family,
-    pub(crate) in_kilobytes: bool,
+pub(super) struct Key {
+    pub(super) key: &'static str,
+    pub(super) family: Family,
+    pub(super) in_kilobytes: bool,
 }
 
 const fn bytes(key: &'static str, name: &'static str, help: &'static str) -> Key {
@@ -18,7 +18,7 @@ const fn pages(key: &'static str, name: &'static str, help: &'static str) -> Key
 }
 
 /// In the kernel's order, so that a line's key is found where the last one was, or soon after.
-pub(crate) const KEYS: [Key; COUNT] = [
+pub(super) const KEYS: [Key; COUNT] = [
     bytes("MemTotal", "node_memory_MemTotal_bytes", "Memory that the kernel can use."),
     bytes("MemFree", "node_memory_MemFree_bytes", "Memory that is used for nothing."),
     bytes(
