@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use relink_core::{Error, Samples, utf8};
 
-pub(crate) struct File {
+pub(super) struct File {
     path: PathBuf,
     /// The path as text: what is no UTF-8 in it is U+FFFD.
     label: String,
@@ -40,21 +40,21 @@ impl Seen {
 }
 
 impl File {
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf) -> Self {
         let label = path.to_string_lossy().into_owned();
         File { path, label, read: None, verdict: Ok(()) }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(crate) fn label(&self) -> &str {
+    pub(super) fn label(&self) -> &str {
         &self.label
     }
 
     /// Reads the file if it is not as it was. It may have so many bytes.
-    pub(crate) fn refresh(&mut self, most: u64) {
+    pub(super) fn refresh(&mut self, most: u64) {
         // Looked at first and not opened: to open a device may have an effect.
         let now = std::fs::metadata(&self.path).map(|metadata| (metadata.is_file(), Seen::of(&metadata)));
         let (is_file, seen) = match now {
@@ -69,8 +69,7 @@ impl File {
         }
         if seen.length > most {
             let why = Error::new(format!("has {} bytes, expected {most} at most", seen.length));
-            self.read = Some((seen, Err(why.hint("raise [collect] series"))));
-            return;
+            return self.refuse(why.hint("raise [collect] series"));
         }
         match self.content(most) {
             // It is not kept under a state that it may not have been read in.
@@ -91,18 +90,18 @@ impl File {
             return Err(io::Error::other("is no regular file"));
         }
         let mut bytes = Vec::new();
-        file.by_ref().take(most + 1).read_to_end(&mut bytes)?;
+        file.by_ref().take(most.saturating_add(1)).read_to_end(&mut bytes)?;
         Ok((Seen::of(&before), Seen::of(&file.metadata()?), bytes))
     }
 
     /// Leaves the file out, and looks at it anew in the next collection.
-    pub(crate) fn refuse(&mut self, why: Error) {
+    pub(super) fn refuse(&mut self, why: Error) {
         let seen = Seen { length: 0, modified: None, identity: (0, 0, 0, 0) };
         self.read = Some((seen, Err(why)));
     }
 
     /// Hands the file's text on, and keeps what the agent says of it.
-    pub(crate) fn hand_on(&mut self, out: &mut Samples) -> Result<(), Error> {
+    pub(super) fn hand_on(&mut self, out: &mut Samples) -> Result<(), Error> {
         self.verdict = match &self.read {
             Some((_, Ok(text))) => out.push_text(&self.label, text),
             Some((_, Err(why))) => Err(why.clone()),
@@ -112,14 +111,14 @@ impl File {
     }
 
     /// When it was written, in whole seconds as node_exporter has it, if its samples are shown.
-    pub(crate) fn shown_since(&self) -> Option<f64> {
+    pub(super) fn shown_since(&self) -> Option<f64> {
         let (seen, _) = self.read.as_ref().filter(|_| self.verdict.is_ok())?;
         let since = seen.modified?.duration_since(UNIX_EPOCH).unwrap_or_default();
         Some(since.as_secs() as f64)
     }
 
     /// What became of it, for people.
-    pub(crate) fn outcome(&self) -> String {
+    pub(super) fn outcome(&self) -> String {
         match (&self.verdict, &self.read) {
             (Err(why), _) => format!("left out: {why}"),
             (Ok(()), Some((_, Ok(text)))) => {

@@ -5,38 +5,36 @@ use std::path::{Path, PathBuf};
 
 use relink_core::Error;
 
-use crate::file::File;
+use super::file::File;
 
 /// More files than that in a folder are a mistake, of which the rest is left out.
 const MOST_FILES: usize = 1000;
 
-pub(crate) struct Folder {
+pub(super) struct Folder {
     path: PathBuf,
-    /// How many bytes a file may have.
-    most: u64,
     /// Sorted by name.
     files: Vec<File>,
 }
 
 impl Folder {
-    pub(crate) fn new(path: PathBuf, most: u64) -> Self {
-        Folder { path, most, files: Vec::new() }
+    pub(super) fn new(path: PathBuf) -> Self {
+        Folder { path, files: Vec::new() }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(crate) fn files(&self) -> &[File] {
+    pub(super) fn files(&self) -> &[File] {
         &self.files
     }
 
-    pub(crate) fn files_mut(&mut self) -> &mut [File] {
+    pub(super) fn files_mut(&mut self) -> &mut [File] {
         &mut self.files
     }
 
-    /// Lists the folder, and reads what is new or has changed.
-    pub(crate) fn look(&mut self) -> Result<(), Error> {
+    /// Lists the folder, and reads what is new or has changed. A file may have `most` bytes.
+    pub(super) fn look(&mut self, most: u64) -> Result<(), Error> {
         let listed = self.list();
         let paths = match &listed {
             Ok(paths) => &paths[..paths.len().min(MOST_FILES)],
@@ -52,7 +50,7 @@ impl Folder {
         // Bytes that are no UTF-8 are all shown alike, and one label can stand for one file only.
         let mut labels = HashSet::with_capacity(self.files.len());
         for file in &mut self.files {
-            file.refresh(self.most);
+            file.refresh(most);
             if !labels.insert(file.label().to_owned()) {
                 file.refuse(Error::new("another file's name looks the same"));
             }
