@@ -77,7 +77,7 @@ impl Collector for Simple {
             out.push(&TEXTS, [text], text.len() as f64);
         }
         if let Some(text) = &self.settings.exposition {
-            if let Err(why) = out.push_text("the option", text) {
+            if let Err(why) | Ok(Some(why)) = out.push_text("the option", text) {
                 out.warn(why.to_string());
             }
         }

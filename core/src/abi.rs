@@ -238,9 +238,10 @@ pub struct Sink {
     /// Why the call fails: what happened, and what to do about it (may be empty).
     pub error: unsafe extern "C" fn(context: *mut c_void, message: Text, hint: Text),
     /// During `collect`. Families that are known only now: a text in the Prometheus format, and where it comes
-    /// from. The agent judges it as a whole, beside the families of all plugins and the texts before. [`OK`]: its samples
-    /// are taken. [`FAILED`]: none of them is, and `reason`, which may be null, gets the words why; they stay valid until
-    /// the next call of a function of the sink. The same text at the same place of the next collection is not judged
+    /// from. The agent judges it beside the families of all plugins and the texts before. [`OK`]: its samples are taken,
+    /// but for families of which `reason` says why not, if anything is written there. [`FAILED`]: none of them is, and
+    /// `reason`, which may be null, gets the words why. They stay valid until the next call of a function of the sink. The
+    /// same text at the same place of the next collection is not judged
     /// again.
     pub exposition:
         unsafe extern "C" fn(context: *mut c_void, source: Text, text: Text, reason: *mut Text) -> i32,

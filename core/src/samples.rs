@@ -43,8 +43,9 @@ pub trait Judge: Any + Send {
     /// Begins another collection.
     fn clear(&mut self);
 
-    /// Takes a text of at most `room` series and returns how many it has, or says why it takes none of it.
-    fn text(&mut self, source: &str, text: &str, room: usize) -> Result<usize, Error>;
+    /// Takes a text of at most `room` series and returns how many it has and why families of it are left out, or says
+    /// why it takes none of it.
+    fn text(&mut self, source: &str, text: &str, room: usize) -> Result<(usize, Option<Error>), Error>;
 }
 
 /// One series: which family, and where its label values end in the shared buffer.
@@ -139,20 +140,23 @@ impl Samples {
     ///
     /// - an error says why this text is left out, and is no fault of the collection: its other samples are shown;
     /// - left out is a text that would break the page, or is not meant: syntax errors, a last line without its end
-    ///   (somebody still writes), timestamps, a series that stands there twice, a histogram whose buckets do not add up;
-    /// - and a text with a name that some plugin or the agent has declared, with another type or help for a family of a
-    ///   text pushed before, with a series that one of those has, or with more series than there is room for.
+    ///   (somebody still writes), timestamps, more series than there is room for;
+    /// - a family of it is left out, and the rest is shown, if it has a series twice, or a histogram whose buckets do not
+    ///   add up; if it has a name that some plugin or the agent has declared; or if it has another type or help than a
+    ///   family of a text pushed before, or a series that one of those has. `Some` says why; it is an error if no family
+    ///   is left.
     ///
     /// Push a text in each collection; while its words and its place among the texts are the same, it is not judged again.
     /// The samples are not kept in the history.
-    pub fn push_text(&mut self, source: &str, text: &str) -> Result<(), Error> {
+    pub fn push_text(&mut self, source: &str, text: &str) -> Result<Option<Error>, Error> {
         if let Some(relay) = &self.relay {
             return relay.text(source, text);
         }
         let room = self.limit.saturating_sub(self.len());
         let judge = self.judge.as_mut().ok_or_else(|| Error::new("nobody judges texts here"))?;
-        self.of_texts += judge.text(source, text, room)?;
-        Ok(())
+        let (series, left_out) = judge.text(source, text, room)?;
+        self.of_texts += series;
+        Ok(left_out)
     }
 
     /// Tells the operator of what was passed over, or could not be read while the rest could: shown with the collector in

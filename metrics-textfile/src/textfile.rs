@@ -76,7 +76,7 @@ impl Collector for Textfile {
             }
         }
         for file in self.folders.iter_mut().flat_map(Folder::files_mut) {
-            if let Err(why) = file.hand_on(out) {
+            if let Some(why) = file.hand_on(out).map(ToString::to_string) {
                 wrong = true;
                 out.warn(format!("{}: {why}", file.label()));
             }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use metrics_textfile as _;
 use relink_core::{Collector, Facts};
-use relink_testing::{Texts, Tree, collect, make, render, samples};
+use relink_testing::{Texts, Tree, collect, make, plugin, render, samples};
 
 const BACKUP: &str = "# HELP backup_ok B.\n# TYPE backup_ok gauge\nbackup_ok{job=\"home\"} 1\n";
 
@@ -37,6 +37,15 @@ fn tree() -> Tree {
 
 fn collector(tree: &Tree) -> Box<dyn Collector> {
     make(tree, "textfile", &options(tree)).unwrap()
+}
+
+/// The collector as it is behind the C interface.
+fn as_a_library(tree: &Tree) -> Box<dyn Collector> {
+    let plugin = relink_core::abi::Imported::linked(plugin("textfile")).unwrap();
+    let table = serde_json::from_str(&options(tree)).unwrap();
+    plugin.collectors()[0]
+        .make(&relink_core::registry::Options::new("textfile", tree.paths(), table))
+        .unwrap()
 }
 
 /// The lines, and what was warned of, without the folder's path.
@@ -122,6 +131,40 @@ backup_ok{job=\"mail\"} 0
             .any(|(name, value)| name.ends_with("c.prom") && value.starts_with("left out: line 2"))
     );
     assert!(facts.rows().iter().any(|(name, value)| name.ends_with("a.prom") && value == "1 series"));
+}
+
+#[test]
+fn of_a_file_only_the_family_that_can_not_be_shown_is_left_out() {
+    let tree = tree();
+    tree.write("texts/a.prom", BACKUP);
+    let disks = "# TYPE smart_ok gauge\nsmart_ok{disk=\"sda\"} 1\nsmart_ok{disk=\"sda\"} 1\n\
+        # TYPE smart_hours counter\nsmart_hours{disk=\"sda\"} 7\n";
+    tree.write("texts/disks.prom", disks);
+    tree.write("texts/untyped.prom", "backup_ok{job=\"x\"} 1\n# TYPE Bare\nb_x 1\n");
+    let mut textfile = collector(&tree);
+    for textfile in [&mut textfile, &mut as_a_library(&tree)] {
+        let text = collect(&mut **textfile, "textfile").unwrap();
+        assert_eq!(text.matches("node_textfile_mtime_seconds{").count(), 3, "{text}");
+        let (text, warnings) = shown(&mut **textfile, &tree);
+        assert_eq!(
+            text,
+            "node_textfile_scrape_error 1\nb_x 1\nbackup_ok{job=\"home\"} 1\nsmart_hours{disk=\"sda\"} 7"
+        );
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert_eq!(warnings[0], "disks.prom: the series smart_ok{disk=\"sda\"} twice");
+        assert!(warnings[1].starts_with("untyped.prom: has backup_ok as untyped, but "), "{warnings:?}");
+    }
+    let mut facts = Facts::default();
+    textfile.facts(&mut facts).unwrap();
+    let told = |(name, value): &(String, String)| {
+        name.ends_with("disks.prom") && value.starts_with("left out in part: the series")
+    };
+    assert!(facts.rows().iter().any(told), "{facts:?}");
+    tree.write("texts/disks.prom", disks.replacen("{disk=\"sda\"} 1", "{disk=\"sdb\"} 1", 1));
+    std::fs::remove_file(tree.path().join("texts/untyped.prom")).unwrap();
+    let (text, warnings) = shown(&mut *textfile, &tree);
+    assert!(text.starts_with("node_textfile_scrape_error 0\n") && text.contains("sdb"), "{text}");
+    assert!(warnings.is_empty(), "{warnings:?}");
 }
 
 #[test]

@@ -101,12 +101,12 @@ impl Receive for Answer {
     }
 
     /// Takes what has no family `taken`.
-    fn exposition(&mut self, source: &str, text: &str) -> Result<(), Error> {
+    fn exposition(&mut self, source: &str, text: &str) -> Result<Option<Error>, Error> {
         if text.contains("taken") {
             return Err(Error::new("taken is somebody else's"));
         }
         self.expositions.push((source.to_owned(), text.to_owned()));
-        Ok(())
+        Ok(None)
     }
 
     fn warning(&mut self, message: &str) {

@@ -142,17 +142,19 @@ impl Relay {
         self.sink().series
     }
 
-    pub(crate) fn text(&self, source: &str, text: &str) -> Result<(), Error> {
+    pub(crate) fn text(&self, source: &str, text: &str) -> Result<Option<Error>, Error> {
         let sink = self.sink();
         let (source, text) = (Text::of(source), Text::of(text));
         let mut reason = Text::of("");
         // SAFETY: the sink is valid for this call, and so are the texts; the reason is copied before the sink is used
         // again.
-        unsafe {
-            match (sink.exposition)(sink.context, source, text, &mut reason) {
-                OK => Ok(()),
-                _ => Err(Error::new(reason.lossy())),
-            }
+        let (status, reason) = unsafe {
+            let status = (sink.exposition)(sink.context, source, text, &mut reason);
+            (status, reason.lossy())
+        };
+        match status {
+            OK => Ok((!reason.is_empty()).then(|| Error::new(reason))),
+            _ => Err(Error::new(reason)),
         }
     }
 }

@@ -54,8 +54,9 @@ pub trait Receive {
     /// An error. That of the call is the last one.
     fn error(&mut self, _error: &Error) {}
 
-    /// A text in the Prometheus format and its source; an error says why none of it is taken.
-    fn exposition(&mut self, _source: &str, _text: &str) -> Result<(), Error> {
+    /// A text in the Prometheus format and its source. `Some` says why families of it are left out, an error why none of
+    /// it is taken.
+    fn exposition(&mut self, _source: &str, _text: &str) -> Result<Option<Error>, Error> {
         Err(Error::new("a text is taken during a collection only"))
     }
 
@@ -314,7 +315,7 @@ impl Receive for Samples {
         self.push_index(family, labels, value);
     }
 
-    fn exposition(&mut self, source: &str, text: &str) -> Result<(), Error> {
+    fn exposition(&mut self, source: &str, text: &str) -> Result<Option<Error>, Error> {
         self.push_text(source, text)
     }
 
@@ -397,13 +398,15 @@ unsafe extern "C" fn error(context: *mut c_void, message: Text, hint: Text) {
 unsafe extern "C" fn exposition(context: *mut c_void, source: Text, text: Text, reason: *mut Text) -> i32 {
     // SAFETY: as in `fact`.
     let (call, source, text) = unsafe { (of(context), source.lossy(), text.bytes()) };
-    let Err(why) = utf8(text).and_then(|text| call.into.exposition(&source, text)) else { return OK };
+    let judged = utf8(text).and_then(|text| call.into.exposition(&source, text));
+    let status = if judged.is_ok() { OK } else { FAILED };
+    let (Err(why) | Ok(Some(why))) = judged else { return status };
     call.reason = why.to_string();
     if !reason.is_null() {
         // SAFETY: the interface says that it is a place for a text.
         unsafe { reason.write(Text::of(&call.reason)) }
     }
-    FAILED
+    status
 }
 
 unsafe extern "C" fn warning(context: *mut c_void, message: Text) {

@@ -13,8 +13,8 @@ pub(super) struct File {
     label: String,
     /// How the file was when it was read, and its text. Nothing where it has to be read.
     read: Option<(Seen, Result<String, Error>)>,
-    /// Whether the last collection shows it.
-    verdict: Result<(), Error>,
+    /// Whether the last collection shows it, and what of it was left out.
+    verdict: Result<Option<Error>, Error>,
 }
 
 /// By what a change of a file is noticed.
@@ -42,7 +42,7 @@ impl Seen {
 impl File {
     pub(super) fn new(path: PathBuf) -> Self {
         let label = path.to_string_lossy().into_owned();
-        File { path, label, read: None, verdict: Ok(()) }
+        File { path, label, read: None, verdict: Ok(None) }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -100,14 +100,17 @@ impl File {
         self.read = Some((seen, Err(why)));
     }
 
-    /// Hands the file's text on, and keeps what the agent says of it.
-    pub(super) fn hand_on(&mut self, out: &mut Samples) -> Result<(), Error> {
+    /// Hands the file's text on, keeps what the agent says of it, and returns why not all of it is shown.
+    pub(super) fn hand_on(&mut self, out: &mut Samples) -> Option<&Error> {
         self.verdict = match &self.read {
             Some((_, Ok(text))) => out.push_text(&self.label, text),
             Some((_, Err(why))) => Err(why.clone()),
-            None => Ok(()),
+            None => Ok(None),
         };
-        self.verdict.clone()
+        match &self.verdict {
+            Ok(None) => None,
+            Ok(Some(why)) | Err(why) => Some(why),
+        }
     }
 
     /// When it was written, in whole seconds as node_exporter has it, if its samples are shown.
@@ -121,12 +124,13 @@ impl File {
     pub(super) fn outcome(&self) -> String {
         match (&self.verdict, &self.read) {
             (Err(why), _) => format!("left out: {why}"),
-            (Ok(()), Some((_, Ok(text)))) => {
+            (Ok(Some(why)), _) => format!("left out in part: {why}"),
+            (Ok(None), Some((_, Ok(text)))) => {
                 let is_sample =
                     |line: &&str| !line.trim_start().is_empty() && !line.trim_start().starts_with('#');
                 format!("{} series", text.lines().filter(is_sample).count())
             }
-            (Ok(()), _) => "not read yet".to_owned(),
+            (Ok(None), _) => "not read yet".to_owned(),
         }
     }
 }
