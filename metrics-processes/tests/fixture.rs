@@ -30,7 +30,7 @@ fn machine() -> Tree {
 // Allocations: those of the two listings, of /proc and of the threads of one process.
 relink_testing::conforms! {
     "processes", machine(),
-    "processes" => { reads: 10, allocations: 40 },
+    "processes" => { reads: 10, allocations: 24 },
     "schedstat" => { reads: 2, allocations: 0 },
 }
 

@@ -398,11 +398,9 @@ unsafe extern "C" fn error(context: *mut c_void, message: Text, hint: Text) {
 unsafe extern "C" fn exposition(context: *mut c_void, source: Text, text: Text, reason: *mut Text) -> i32 {
     // SAFETY: as in `fact`.
     let (call, source, text) = unsafe { (of(context), source.lossy(), text.bytes()) };
-    let (status, why) = match utf8(text).and_then(|text| call.into.exposition(&source, text)) {
-        Ok(None) => return OK,
-        Ok(Some(why)) => (OK, why),
-        Err(why) => (FAILED, why),
-    };
+    let judged = utf8(text).and_then(|text| call.into.exposition(&source, text));
+    let status = if judged.is_ok() { OK } else { FAILED };
+    let (Err(why) | Ok(Some(why))) = judged else { return status };
     call.reason = why.to_string();
     if !reason.is_null() {
         // SAFETY: the interface says that it is a place for a text.
