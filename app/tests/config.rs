@@ -75,9 +75,9 @@ fn check_tells_what_is_set_and_by_whom() {
         keys,
         [
             ("collect.timeout", "file"),
+            ("collectors.cpufreq.enabled", "flag"),
             ("listen", "flag"),
             ("log.level", "environment"),
-            ("plugins.cpu.cpufreq", "flag"),
             ("plugins.enabled", "file"),
             ("print", "file"),
         ]
