@@ -334,7 +334,7 @@ fn what_has_no_meaning_here_is_refused_by_name() {
             &["--collector.systemd.of-next-year", "\"ssh\"", "--collector.systemd.of-next-year=ssh"][..],
         ),
         ("--collector.systemd.unit-include", &["--collector.systemd.unit-include needs a value"]),
-        ("--collector.sytemd", &["there is no collector sytemd", "known are: cpu"]),
+        ("--collector.sytemd", &["there is no collector sytemd", "known are: arp"]),
         ("--collector.cpuu", &["there is no collector cpuu", "did you mean cpu?", "arp, conntrack, cpu"]),
         ("--collector.filesystem.exclude=x", &["--collector.filesystem.mount-points-exclude"]),
         ("--collector.hwmon.sensor-include=x", &["--collector.hwmon.sensor-include", "chip-exclude"]),

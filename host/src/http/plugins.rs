@@ -103,12 +103,12 @@ pub(super) async fn one(name: &str, site: &State<Site>) -> Result<Json<One>, Ref
         return Err(Refusal::new(Status::NotFound, format!("plugin {name:?} was just removed"), ""));
     };
     let one = |status: CollectorStatus| {
-        let code = running.iter().flat_map(|plugin| &plugin.collectors).find(|one| one.name == status.name);
+        let declared = running.as_ref().and_then(|plugin| plugin.declared_by(&status.name)).unwrap_or(&[]);
         let reading = snapshot.as_ref().and_then(|snapshot| snapshot.reading(&status.name));
         let frame = reading.and_then(|reading| reading.result.as_ref().ok());
         // Of one that does not answer, what it told some time ago may no longer be so.
         let facts = frame.map(|_| scheduler.facts_of(&status.name)).unwrap_or_default();
-        let families = code.map(|code| json::families(code.families, frame)).unwrap_or_default();
+        let families = json::families(declared, frame);
         let facts = facts.rows().iter().cloned().collect();
         serde_json::json!(OneCollector { status, facts, families: serde_json::json!(families) })
     };

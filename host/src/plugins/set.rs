@@ -43,6 +43,7 @@ pub(crate) struct Collector {
 pub(crate) struct Off {
     pub(crate) name: &'static str,
     pub(crate) help: &'static str,
+    pub(crate) families: &'static [Family],
     /// Who decided.
     pub(crate) why: Error,
 }
@@ -83,7 +84,7 @@ impl Plugin {
         for (at, collector) in about.collectors.iter().enumerate() {
             let &CollectorDescriptor { name, help, families, .. } = collector;
             match config.why_off(about.name, collector) {
-                Some(why) => off.push(Off { name, help, why }),
+                Some(why) => off.push(Off { name, help, families, why }),
                 None => {
                     let options = config.options_of(collector)?;
                     let (plugin, new) = (about.name, new(at));
@@ -100,6 +101,13 @@ impl Plugin {
     /// All families of the collectors that run.
     pub(crate) fn families(&self) -> impl Iterator<Item = &'static Family> + '_ {
         self.collectors.iter().flat_map(|collector| collector.families)
+    }
+
+    /// The families of one of its collectors, also of one that is off.
+    pub(crate) fn declared_by(&self, collector: &str) -> Option<&'static [Family]> {
+        let running = self.collectors.iter().map(|one| (one.name, one.families));
+        let mut all = running.chain(self.off.iter().map(|off| (off.name, off.families)));
+        all.find(|(name, _)| *name == collector).map(|(_, families)| families)
     }
 
     fn idle(self, state: State, error: Error) -> Idle {

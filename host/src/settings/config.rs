@@ -264,7 +264,9 @@ impl Config {
         // What a library brings is only known once it is loaded.
         if self.plugins.dir.is_empty() {
             self.check_plugins(known)?;
-            self.check_collectors(&collectors.iter().map(|collector| collector.name).collect::<Vec<_>>())?;
+            let mut names: Vec<_> = collectors.iter().map(|collector| collector.name).collect();
+            names.sort_unstable();
+            self.check_collectors(&names)?;
         }
         self.plugins.check_dirs()?;
         self.paths.check()?;
