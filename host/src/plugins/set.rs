@@ -81,9 +81,13 @@ impl Plugin {
         new: impl Fn(usize) -> Box<Factory>,
     ) -> Result<Self, Error> {
         let (mut collectors, mut off) = (Vec::new(), Vec::new());
+        // A reload that names a plugin wants it to run, also where a flag has switched all of it off.
+        let is_wanted = config.plugins.is_chosen_by_reload()
+            && config.plugins.enables(about.name)
+            && about.collectors.iter().all(|collector| config.why_off(about.name, collector).is_some());
         for (at, collector) in about.collectors.iter().enumerate() {
             let &CollectorDescriptor { name, help, families, .. } = collector;
-            match config.why_off(about.name, collector) {
+            match config.why_off(about.name, collector).filter(|_| !(is_wanted && collector.on)) {
                 Some(why) => off.push(Off { name, help, families, why }),
                 None => {
                     let options = config.options_of(collector)?;

@@ -72,11 +72,11 @@ impl Plugins {
         (self.enabled, self.decided_by) = (Some(enabled), Some(who));
     }
 
-    pub(super) fn is_chosen_by_reload(&self) -> bool {
+    pub(crate) fn is_chosen_by_reload(&self) -> bool {
         self.decided_by == Some(BY_RELOAD)
     }
 
-    pub(super) fn enables(&self, plugin: &str) -> bool {
+    pub(crate) fn enables(&self, plugin: &str) -> bool {
         let is_listed = |enabled: &Vec<String>| enabled.iter().any(|name| name == plugin);
         self.enabled.as_ref().is_none_or(is_listed)
     }
