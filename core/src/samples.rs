@@ -1,6 +1,7 @@
 //! What a collector writes into: the samples of one collection.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use crate::{Error, Family, Kind};
 
@@ -9,6 +10,9 @@ const END: u8 = 0xff;
 
 /// So many bytes of label values there is room for, times the limit of series: three times what they have on the average.
 const LABELS: usize = 100;
+
+/// So many families a collector's patterns may become: a kernel has some hundreds.
+const MOST_COMPLETED: usize = 10_000;
 
 /// So many warnings of a collection are kept, and so many bytes of each.
 const WARNINGS: usize = 20;
@@ -20,7 +24,12 @@ const WARNING: usize = 1000;
 /// labels, a counter that is no number) is kept and becomes the collector's error when the collection ends, and nothing of
 /// that collection is shown. What is beyond the limit, which no real machine meets, is dropped, and that is told.
 pub struct Samples {
-    families: &'static [Family],
+    declared: &'static [Family],
+    /// Those that were declared; behind them those that patterns were completed to, each with its pattern and hole.
+    families: Arc<Vec<Family>>,
+    completed: Vec<(usize, Box<str>)>,
+    /// The place among the completed where the next one is likely: they come in the same order each time.
+    next: usize,
     series: Vec<Series>,
     labels: Vec<u8>,
     values: Vec<f64>,
@@ -59,7 +68,10 @@ impl Samples {
     /// No samples yet of these families, and room for `limit` of them.
     pub fn new(families: &'static [Family], limit: usize) -> Self {
         Samples {
-            families,
+            declared: families,
+            families: Arc::new(families.to_vec()),
+            completed: Vec::new(),
+            next: 0,
             series: Vec::new(),
             labels: Vec::new(),
             values: Vec::new(),
@@ -95,17 +107,17 @@ impl Samples {
         if let Some(relay) = &self.relay {
             return relay.sample(index, labels, value);
         }
-        let Some(family) = self.families.get(index) else {
-            let count = self.families.len();
+        let Some(family) = self.declared.get(index) else {
+            let count = self.declared.len();
             return self
                 .fail(|| format!("a sample of family number {index}, but the collector declared {count}"));
         };
-        let names = family.label_names();
-        if names.len() != labels.len() {
+        if family.value_count() != labels.len() {
+            let (name, names) = (family.name(), family.label_names());
+            let rest = if family.is_pattern() { ", and for the name" } else { "" };
             return self.fail(|| {
                 format!(
-                    "a sample of {} with {} label values for the labels {names:?}",
-                    family.name(),
+                    "a sample of {name} with {} label values for the labels {names:?}{rest}",
                     labels.len()
                 )
             });
@@ -113,6 +125,16 @@ impl Samples {
         if family.kind() == Kind::Counter && (value.is_nan() || value < 0.0) {
             return self.fail(|| format!("a sample of the counter {} with the value {value}", family.name()));
         }
+        let (index, labels) = match labels {
+            [hole, labels @ ..] if family.is_pattern() => match self.completed(index, hole) {
+                Some(index) => (index, labels),
+                None => {
+                    self.dropped += 1;
+                    return;
+                }
+            },
+            _ => (index, labels),
+        };
         let label_bytes = labels.iter().map(|label| label.len() + 1).sum::<usize>();
         // A text takes the place of no declared sample: it can be told that there is no room, and they can't.
         if self.values.len() >= self.limit
@@ -128,6 +150,25 @@ impl Samples {
         let end = u32::try_from(self.labels.len()).unwrap_or(u32::MAX);
         self.series.push(Series { family: index as u32, end });
         self.values.push(value);
+    }
+
+    /// The place of the family that a pattern is for this value of its hole; none beyond what any source has.
+    fn completed(&mut self, pattern: usize, hole: &str) -> Option<usize> {
+        let is_it = |(known, name): &(usize, Box<str>)| *known == pattern && **name == *hole;
+        let count = self.completed.len();
+        let places = (0..count).map(|step| (self.next + step) % count);
+        let at = match places.into_iter().find(|&at| is_it(&self.completed[at])) {
+            Some(at) => at,
+            None if count >= MOST_COMPLETED => return None,
+            None => {
+                let family = self.declared[pattern].completed(hole);
+                Arc::make_mut(&mut self.families).push(family);
+                self.completed.push((pattern, hole.into()));
+                count
+            }
+        };
+        self.next = at + 1;
+        Some(self.declared.len() + at)
     }
 
     /// How many bytes a text may have for each series that there is room for.
@@ -270,7 +311,8 @@ impl Samples {
     /// The series of these samples, sorted by family; an error if one stands there twice.
     pub fn series_set(&self) -> Result<SeriesSet, Error> {
         let set = SeriesSet {
-            families: self.families,
+            declared: self.declared,
+            families: Arc::clone(&self.families),
             series: self.series.clone(),
             labels: self.labels.clone(),
             order: Vec::new(),
@@ -283,9 +325,9 @@ impl Samples {
         let is_it = |known: &Family| {
             std::ptr::eq(known.name().as_ptr(), family.name().as_ptr()) || known.name() == family.name()
         };
-        let count = self.families.len();
+        let count = self.declared.len();
         let found =
-            (0..count).map(|step| (self.last_family + step) % count).find(|&at| is_it(&self.families[at]))?;
+            (0..count).map(|step| (self.last_family + step) % count).find(|&at| is_it(&self.declared[at]))?;
         self.last_family = found;
         Some(found)
     }
@@ -300,7 +342,8 @@ impl Samples {
 /// The series of one plugin: which families and label values its samples have. Immutable, shared by all
 /// snapshots that have the same.
 pub struct SeriesSet {
-    families: &'static [Family],
+    declared: &'static [Family],
+    families: Arc<Vec<Family>>,
     series: Vec<Series>,
     labels: Vec<u8>,
     order: Vec<u32>,
@@ -344,8 +387,13 @@ impl SeriesSet {
     }
 
     /// The families that the collector declared.
-    pub fn families(&self) -> &'static [Family] {
-        self.families
+    pub fn declared(&self) -> &'static [Family] {
+        self.declared
+    }
+
+    /// The same, and behind them those that its patterns have become.
+    pub fn families(&self) -> &[Family] {
+        &self.families
     }
 
     /// The places of the series, those of one family together, families in the declared order. A place is an
@@ -355,7 +403,7 @@ impl SeriesSet {
     }
 
     /// The family's index and the family of the series at a place.
-    pub fn family_of(&self, place: usize) -> (usize, &'static Family) {
+    pub fn family_of(&self, place: usize) -> (usize, &Family) {
         let index = self.series[place].family as usize;
         (index, &self.families[index])
     }
@@ -415,6 +463,50 @@ mod tests {
         out.push(&A, ["ab", "c"], 1.0);
         let error = out.series_set().err().unwrap();
         assert_eq!(error.message(), r#"the series a_total{x="ab",y="c"} twice"#);
+    }
+
+    #[test]
+    fn a_pattern_becomes_a_family_for_each_value_of_its_hole() {
+        const FIELD: Family = Family::gauge("field_{}", "Field {}.").labels(&["x"]);
+        const FAMILIES: &[Family] = &[FIELD, B];
+        let mut out = Samples::new(FAMILIES, 100);
+        for (round, names) in [["a", "b"], ["b", "a"], ["a", "c/d"]].into_iter().enumerate() {
+            out.clear();
+            out.push(&B, [], 0.0);
+            out.push(&FIELD, [names[0], "1"], 1.0);
+            out.push(&FIELD, [names[1], "1"], 2.0);
+            out.push(&FIELD, [names[0], "2"], 3.0);
+            let set = out.series_set().unwrap();
+            let shown: Vec<_> = set
+                .places()
+                .map(|at| {
+                    (set.family_of(at).1.name(), set.labels_of(at).collect::<String>(), out.values()[at])
+                })
+                .collect();
+            let one = |hole: &str, label: &str, value: f64| match hole {
+                "c/d" => ("field_c_d", label.to_owned(), value),
+                "a" => ("field_a", label.to_owned(), value),
+                _ => ("field_b", label.to_owned(), value),
+            };
+            let mut expected = vec![("b", String::new(), 0.0)];
+            let first = [one(names[0], "1", 1.0), one(names[0], "2", 3.0)];
+            let second = one(names[1], "1", 2.0);
+            if round == 1 {
+                expected.extend([second].into_iter().chain(first));
+            } else {
+                expected.extend(first.into_iter().chain([second]));
+            }
+            assert_eq!(shown, expected, "{names:?}");
+            assert!(out.has_series_of(&set));
+        }
+        assert_eq!(out.families.len(), 2 + 3);
+        out.push_index(0, &["only"], 1.0);
+        assert!(
+            out.fault()
+                .unwrap()
+                .message()
+                .contains("1 label values for the labels [\"x\"], and for the name")
+        );
     }
 
     #[test]

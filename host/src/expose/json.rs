@@ -50,7 +50,9 @@ struct SampleJson<'a> {
 /// The families that a collector declared with the samples of a frame; a family that has none has an empty list. Behind
 /// them those that it brought at run time.
 pub(crate) fn families<'a>(declared: &'a [Family], frame: Option<&'a Frame>) -> Vec<FamilyJson<'a>> {
-    let declared = declared.iter().map(|family| {
+    // What the patterns among them have become is only known from what was said.
+    let declared = frame.map_or(declared, |frame| frame.layout.series.families());
+    let declared = declared.iter().filter(|family| !family.is_pattern()).map(|family| {
         FamilyJson::new(family.into(), frame.map(|frame| samples(family, frame)).unwrap_or_default())
     });
     let brought = frame.into_iter().flat_map(|frame| frame.layout.texts.families());

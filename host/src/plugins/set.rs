@@ -177,7 +177,7 @@ pub(crate) fn conflict<'a>(
         if is_reserved(family.name()) {
             return Some(Error::new(format!("declares {}, which is the agent's own family", family.name())));
         }
-        let owner = running.clone().find(|other| other.families().any(|known| known.name() == family.name()));
+        let owner = running.clone().find(|other| other.families().any(|known| known.collides(family)));
         if let Some(owner) = owner {
             let error = Error::new(format!("declares {}, as plugin {} does", family.name(), owner.name));
             return Some(

@@ -38,7 +38,7 @@ fn conflict(at: usize, readings: &[Reading]) -> Option<Error> {
     }
     for (place, other) in readings.iter().enumerate().filter(|(place, _)| *place != at) {
         let Ok(frame) = &other.result else { continue };
-        let declared = texts.conflict_with(frame.layout.series.families());
+        let declared = texts.conflict_with(frame.layout.series.declared());
         // Of two that bring a family, the first in order keeps it.
         let brought = || texts.common_name(&frame.layout.texts).filter(|_| place < at);
         if let Some(name) = declared.or_else(brought) {
