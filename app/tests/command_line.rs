@@ -211,7 +211,7 @@ fn an_option_that_is_wrong_is_told_with_where_it_stands() {
     let flag = "--collector.filesystem.mount-points-exclude=(";
     refuses(
         &Folder::new(QUIET).run(&[flag]),
-        &["the command line: [collectors.filesystem]: mount_points_exclude"],
+        &["the command line: collector filesystem: [collectors.filesystem]: mount_points_exclude"],
     );
     refuses(
         &folder.run(&[flag]),
