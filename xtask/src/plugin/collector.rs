@@ -45,7 +45,8 @@ pub(crate) fn perform(plugin: &str, collector: &str) -> Result<()> {
         Change::new(folder.join("README.md"), |text| Ok(described(text, collector)))?,
     ];
     for test in tests(folder)? {
-        changes.push(Change::new(test, |text| Ok(tested(text, collector).unwrap_or_else(|| text.to_owned())))?);
+        changes
+            .push(Change::new(test, |text| Ok(tested(text, collector).unwrap_or_else(|| text.to_owned())))?);
     }
     fs::write(&file, code(collector)).doing(format_args!("writing {}", file.display()))?;
     edit::write(&changes).inspect_err(|_| {

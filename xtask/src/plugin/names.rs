@@ -15,7 +15,17 @@ const NO_COLLECTORS: [&str; 6] = ["disable-defaults", "lib", "main", "core", "st
 
 /// Structs that the file of a collector has or imports, beside its own.
 const NO_STRUCTS: [&str; 11] = [
-    "Collector", "Error", "Family", "Option", "Paths", "Result", "Samples", "Settings", "Source", "String", "Vec",
+    "Collector",
+    "Error",
+    "Family",
+    "Option",
+    "Paths",
+    "Result",
+    "Samples",
+    "Settings",
+    "Source",
+    "String",
+    "Vec",
 ];
 
 /// The words of Rust 2024 that can't name anything.
@@ -158,7 +168,10 @@ mod tests {
         };
         assert_eq!(check(&["swap", "x", "enabled"]), Ok(()));
         for taken in ["net-dev", "net_dev"] {
-            assert!(check(&[taken]).unwrap_err().contains("taken by the collector \"net-dev\" of"), "{taken}");
+            assert!(
+                check(&[taken]).unwrap_err().contains("taken by the collector \"net-dev\" of"),
+                "{taken}"
+            );
         }
         for bad in ["disable-defaults", "lib", "type", "source", "relink-core"] {
             assert!(check(&[bad]).unwrap_err().contains("something else"), "{bad}");

@@ -93,14 +93,17 @@ mod tests {
         let of = |path: &str| &files.iter().find(|(name, _)| *name == path).unwrap().1;
         assert!(of("Cargo.toml").contains("name = \"metrics-my-swap\""));
         let lib = of("src/lib.rs");
-        assert!(lib.contains("mod swap;\nmod swap_pages;\n\nrelink_core::register! {\n    plugin: \"my-swap\","));
+        assert!(
+            lib.contains("mod swap;\nmod swap_pages;\n\nrelink_core::register! {\n    plugin: \"my-swap\",")
+        );
         assert!(lib.contains("name: \"swap-pages\",") && lib.contains("new: swap_pages::SwapPages::new,"));
         assert!(of("src/swap_pages.rs").contains("pub(crate) struct SwapPages {"));
         assert!(of("tests/fixture.rs").contains("use metrics_my_swap as _;"));
         for collector in ["swap", "swap-pages"] {
             assert!(of("tests/fixture.rs").contains(&format!("    {collector:?} => {{ options: ")));
             let module = collector::module(collector);
-            for family in ["uptime_seconds", "idle_seconds_total"].map(|name| format!("node_{module}_{name}")) {
+            for family in ["uptime_seconds", "idle_seconds_total"].map(|name| format!("node_{module}_{name}"))
+            {
                 assert!(of("README.md").contains(&format!("| `{family}` |")));
                 assert!(of(&format!("src/{module}.rs")).contains(&format!("\"{family}\"")));
             }

@@ -192,7 +192,8 @@ relink_core::register! {
 
     #[test]
     fn another_form_is_refused_with_what_mends_it() {
-        let one = "register! { plugin: \"mem\", collector: \"meminfo\", help: \"Memory\", new: Meminfo::new }\n";
+        let one =
+            "register! { plugin: \"mem\", collector: \"meminfo\", help: \"Memory\", new: Meminfo::new }\n";
         assert_eq!(collectors(one), ["meminfo"]);
         let refused = |lib| registered(lib, "tcp", "").unwrap_err().message().to_owned();
         assert!(refused(one).contains("make it a list, collectors: [{ name:"), "{}", refused(one));
@@ -205,7 +206,9 @@ relink_core::register! {
     fn a_test_has_its_case_and_its_file() {
         let (case, file) = ("    \"b\" => { reads: 2 },\n", ".file(\"proc/b\", \"1\")");
         let test = |machine: &str, cases: &str| {
-            format!("use x as _;\nrelink_testing::conforms! {{\n    \"x\", {machine},\n{cases}}}\n\nfn f() {{}}\n")
+            format!(
+                "use x as _;\nrelink_testing::conforms! {{\n    \"x\", {machine},\n{cases}}}\n\nfn f() {{}}\n"
+            )
         };
         let first = "    \"a\" => { options: r#\"{\"f\": \"}\"}\"#, reads: 2 },\n";
         for machine in ["machine()", "machine().file(\"a,b\", ['{', '\\'', '}'])"] {
