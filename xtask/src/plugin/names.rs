@@ -73,8 +73,8 @@ pub(super) fn check_collectors(workspace: &Workspace, names: &[String]) -> Resul
                 source::collectors(&lib).into_iter().find(|taken| collector::module(taken) == module)
             {
                 return Err(Failure::usage(format!(
-                    "the name {name:?} is taken by the collector {taken:?} of {}; choose another name \
-                     (plugin new has it from --collectors)",
+                    "the name {name:?} is taken by the collector {taken:?} of {}; choose another name, \
+                     for a new plugin with --collectors",
                     plugin.package.name
                 )));
             }

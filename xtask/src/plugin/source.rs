@@ -19,10 +19,11 @@ pub(super) fn registered(lib: &str, module: &str, row: &str) -> Result<String> {
     let end = closing(lib, open).ok_or_else(|| Failure::new("its register! has no end"))?;
     const LIST: &str = "collectors: [";
     let list = code(lib, open).find(|(at, _)| *at < end && lib[*at..].starts_with(LIST)).ok_or_else(|| {
-        Failure::new(
-            "its register! is in the form for one collector; make it a list, collectors: [{ name: \"..\", help: \"..\", .. }], \
-             and give the command again",
-        )
+        let only = collectors(lib).first().copied().unwrap_or("..");
+        Failure::new(format!(
+            "its register! is in the form for one collector; write collectors: [{{ name: {only:?}, help: \"..\", .. }}] \
+             instead of collector: {only:?}, .. and give the command again"
+        ))
     })?;
     let list_end = closing(lib, list.0 + LIST.len() - 1);
     let list_end = list_end.ok_or_else(|| Failure::new("its list of collectors has no end"))?;
@@ -196,7 +197,7 @@ relink_core::register! {
             "register! { plugin: \"mem\", collector: \"meminfo\", help: \"Memory\", new: Meminfo::new }\n";
         assert_eq!(collectors(one), ["meminfo"]);
         let refused = |lib| registered(lib, "tcp", "").unwrap_err().message().to_owned();
-        assert!(refused(one).contains("make it a list, collectors: [{ name:"), "{}", refused(one));
+        assert!(refused(one).contains("write collectors: [{ name: \"meminfo\","), "{}", refused(one));
         assert!(refused("// register! {}\n").contains("no register!"));
         assert!(refused("register! {\n").contains("no end"));
         assert_eq!(collectors("edited"), [""; 0]);
