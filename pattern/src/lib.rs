@@ -396,7 +396,10 @@ mod tests {
             ("*", "repetition"),
         ] {
             let error = Pattern::new("[collectors.x]: fields", pattern).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("[collectors.x]: fields is {pattern:?}, expected")), "{error}");
+            assert!(
+                error.starts_with(&format!("[collectors.x]: fields is {pattern:?}, expected")),
+                "{error}"
+            );
             assert!(error.contains(why), "{pattern}: {why:?} is not in: {error}");
         }
     }
