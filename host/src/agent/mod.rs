@@ -47,7 +47,7 @@ pub(crate) struct Agent {
     built: Option<Built>,
     history: Mutex<History>,
     libraries: Mutex<Libraries>,
-    /// The last scrape of all plugins.
+    /// The last scrape of all collectors.
     scraped: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Inherited {
     pub(crate) library_generations: Generations,
 }
 
-/// How long a plugin has between the two calls for facts, so that it can tell usage. See
+/// How long a collector has between the two calls for facts, so that it can tell usage. See
 /// [`relink_core::Collector::facts`].
 const BETWEEN_FACTS: Duration = Duration::from_millis(250);
 
@@ -184,12 +184,12 @@ impl Agent {
         age.and_then(|age| interval.checked_sub(age)).unwrap_or(Duration::ZERO)
     }
 
-    /// Takes note of a scrape of all plugins, which may serve the history as well.
+    /// Takes note of a scrape of all collectors, which may serve the history as well.
     pub(crate) fn was_scraped(&self, snapshot: Arc<Snapshot>) {
         self.scraped.send_replace(Some(snapshot));
     }
 
-    /// The next scrape of all plugins.
+    /// The next scrape of all collectors.
     pub(crate) async fn next_scrape(&self) -> Arc<Snapshot> {
         let mut scraped = self.scraped.subscribe();
         // The sender is this agent's own, so neither fails.
@@ -241,7 +241,7 @@ impl Agent {
             .collect()
     }
 
-    /// One collection of all plugins with facts, as text in the configured shape. Takes a quarter of a second.
+    /// One collection of all collectors with facts, as text in the configured shape. Takes a quarter of a second.
     pub(crate) async fn figures(&self, print: Print, table: Table) -> String {
         let everything = self.scheduler.everything();
         self.scheduler.collect_with_facts(&everything, self.deadline()).await;

@@ -87,7 +87,7 @@ const VIRTUAL_MAX: Family = Family::gauge(
 const START_TIME: Family =
     Family::gauge("process_start_time_seconds", "When the process started, in seconds since 1970.");
 
-/// No plugin may declare one of these.
+/// No collector may declare one of these.
 pub(crate) const FAMILIES: &[Family] = &[
     COLLECTOR_DURATION,
     COLLECTOR_SUCCESS,
@@ -229,7 +229,7 @@ impl Own {
 
 /// Reads what the kernel says of this process, whatever `--path.procfs` says of the machine to look at.
 ///
-/// That costs as much as all plugins together (listing the descriptors above all), so it is read once a second at
+/// That costs as much as all collectors together (listing the descriptors above all), so it is read once a second at
 /// most: CPU time comes in ticks of 10 ms anyway.
 struct Process {
     stat: Source,

@@ -1,4 +1,4 @@
-//! When plugins run, and that they can't hurt.
+//! When collectors run, and that they can't hurt.
 
 pub(crate) mod breaker;
 pub(crate) mod deadline;

@@ -51,7 +51,7 @@ pub(super) struct Schedule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Walker {
     Nobody,
-    /// A task of the runtime, as long as there is something in the queue; `inside` a plugin since then.
+    /// A task of the runtime, as long as there is something in the queue; `inside` a collector since then.
     Task {
         number: u64,
         inside: Option<Instant>,

@@ -1,4 +1,4 @@
-//! Families that a plugin brings at run time stand beside those of all others: no name on a page has two owners.
+//! Families that a collector brings at run time stand beside those of all others: no name on a page has two owners.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::slot::Slot;
 use crate::own;
 use crate::store::snapshot::Reading;
 
-/// The names of the families that the running plugins and the agent declare.
+/// The names of the families that the running collectors and the agent declare.
 pub(super) fn claims(slots: &BTreeMap<&'static str, Slot>) -> Arc<Claims> {
     let declared = slots.values().map(|slot| {
         let collector = &slot.collector;
@@ -19,10 +19,10 @@ pub(super) fn claims(slots: &BTreeMap<&'static str, Slot>) -> Arc<Claims> {
     Arc::new(Claims::new(declared.chain([(own::NAME.to_owned(), own::FAMILIES)])))
 }
 
-/// Turns the reading of a plugin into an error if it brought a name that another reading has.
+/// Turns the reading of a collector into an error if it brought a name that another reading has.
 ///
-/// A plugin's texts were judged beside the declared families when it pushed them. What is left are two plugins that both
-/// bring families at run time, and a plugin that was put in during this very collection; where neither is the case, this
+/// A collector's texts were judged beside the declared families when it pushed them. What is left are two that both bring
+/// families at run time, and a plugin that was put in during this very collection; where neither is the case, this
 /// compares a few addresses.
 pub(super) fn settle(readings: &mut [Reading]) {
     for at in 0..readings.len() {
@@ -64,7 +64,7 @@ mod tests {
     const LOAD: &[Family] = &[Family::gauge("node_load1", "L.")];
     const LATE: &[Family] = &[Family::counter("late_total", "L.")];
 
-    /// The reading of a plugin that declares these families, knew of these claims, and brought this text.
+    /// The reading of a collector that declares these families, knew of these claims, and brought this text.
     fn reading(
         collector: &'static str,
         families: &'static [Family],

@@ -124,14 +124,14 @@ impl Shared {
                 }
             };
             Watchdog::start(ring)
-                .inspect_err(|error| tracing::warn!("plugins run without a watchdog: {error}"))
+                .inspect_err(|error| tracing::warn!("collectors run without a watchdog: {error}"))
                 .ok()
         };
         self.watchdog.get_or_init(start).as_ref()
     }
 
     /// Called by the watchdog, on its own thread, when a walk has not ended in time: one of the runtime's two threads is kept
-    /// by a plugin, and without this every scrape would wait for that plugin.
+    /// by a collector, and without this every scrape would wait for that one.
     fn walk_takes_long(self: &Arc<Self>, runtime: &Handle) {
         let rings_again = self.lock().rang(Instant::now(), &mut |start| self.start(start));
         if rings_again && let Some(Some(watchdog)) = self.watchdog.get() {
@@ -159,7 +159,7 @@ impl Shared {
                 let thread = std::thread::Builder::new().name("walker".to_owned());
                 let started = thread.spawn(move || shared.walk_as_thread(number));
                 if let Err(error) = &started {
-                    tracing::error!("a thread for the plugins could not be started: {error}");
+                    tracing::error!("a thread for the collectors could not be started: {error}");
                 }
                 started.is_ok()
             }

@@ -233,7 +233,7 @@ pub(super) mod tests {
     const LOAD: Family = Family::gauge("load1", "Load.");
     const FAMILIES: &[Family] = &[BUSY, LOAD];
 
-    /// A snapshot of one plugin with so many CPUs.
+    /// A snapshot of one collector with so many CPUs.
     pub(in crate::agent::push) fn snapshot(layout: &Arc<Layout>, value: f64) -> Snapshot {
         let values = vec![value; layout.series.len()].into();
         let frame = Frame { layout: Arc::clone(layout), values };
@@ -295,7 +295,7 @@ pub(super) mod tests {
         assert_eq!(update(&mut live, &snapshot(&three, 1.0)), []);
         assert_eq!(names(&update(&mut live, &snapshot(&two, 2.0))), ["busy_seconds_total 2 idle"]);
         assert_eq!(update(&mut live, &snapshot(&layout(2), 2.0)), [], "another layout of the same series");
-        // A plugin that has failed is gone like one that was removed.
+        // A collector that has failed is gone like one that was removed.
         let gone = update(&mut live, &Snapshot::new(Vec::new()));
         assert_eq!(names(&gone), ["busy_seconds_total 0 idle", "busy_seconds_total 1 idle", "load1"]);
         assert_eq!(names(&live.all()), ["up", "scrape_duration_seconds", "scrape_samples_scraped"]);
