@@ -97,7 +97,10 @@ fn a_panic_in_new_is_met_at_a_scrape_and_an_error_at_the_start() {
 
     let refused = Faulty::try_by("", "new fails", command(FAULTY)).err().expect("it does not start");
     assert!(refused.starts_with("exit status: 2: "), "{refused}");
-    assert!(refused.contains("collector moody: no such sensor") && refused.contains("plug it in"), "{refused}");
+    assert!(
+        refused.contains("collector moody: no such sensor") && refused.contains("plug it in"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -263,7 +266,10 @@ fn a_flood_is_cut_at_the_limit_and_told() {
         assert!(dropped >= 10_000.0 - shown as f64, "{dropped}");
         let moody = state(&faulty, "active", "");
         let warning = moody["warnings"][0].as_str().unwrap();
-        assert!(warning.ends_with("samples beyond [collect] series = 20000 are left out; emit fewer, or raise it"));
+        assert!(
+            warning
+                .ends_with("samples beyond [collect] series = 20000 are left out; emit fewer, or raise it")
+        );
     }
     let peak = faulty.status("VmHWM");
     assert!(peak < 100_000, "{peak} kB at the most");

@@ -144,7 +144,9 @@ fn prove(
         return Err(Objection { error, cause: Cause::Another });
     }
     let (series, limit) = (config.collect.series, *config.collect.timeout);
-    let trials = Instance::trials(plugin, series, limit, |name| format!("{}: collector {name}", config.origin_of_options(name)))?;
+    let trials = Instance::trials(plugin, series, limit, |name| {
+        format!("{}: collector {name}", config.origin_of_options(name))
+    })?;
     Ok(judged(trials, &works_now(scheduler, plugin.name))?)
 }
 

@@ -111,7 +111,9 @@ impl Agent {
         }
         config.plugins.choose(chosen.clone());
         let set = linked::plugins(built, &config, counters.generation())?;
-        let wrong = |collector: &str, error: Error| error.context(format_args!("{}: collector {collector}", config.origin_of_options(collector)));
+        let wrong = |collector: &str, error: Error| {
+            error.context(format_args!("{}: collector {collector}", config.origin_of_options(collector)))
+        };
         let scheduler = Scheduler::new(set, config.collect.series, Arc::clone(&counters), wrong)?;
         scheduler.lacks(config.collectors.lacking.clone());
         if !config.exporter_metrics {
