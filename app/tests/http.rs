@@ -105,6 +105,10 @@ fn metrics_of_some_collectors() {
         promtool(&answer.text());
     }
     assert!(!agent.get("/metrics?exclude[]=cpu").text().contains("node_cpu_"));
+    // Where a collector that is off has a plugin's name, that name is the collector's.
+    let folder = Folder::new("print = \"none\"\n[plugins]\nenabled = [\"processes\"]\n");
+    let refused = folder.start(&[]).get("/metrics?collect[]=processes");
+    is_error(&refused, 400, "collector \"processes\" does not run (off by default)");
     for query in ["collect[]=gpu", "exclude[]=gpu", "collect[]=", "collect[]=CPU", "collect[]=%ff"] {
         let answer = agent.get(&format!("/metrics?{query}"));
         is_error(&answer, 400, "unknown collector");
@@ -138,7 +142,9 @@ fn plugins_tell_how_they_fare() {
     let running = list["plugins"].as_array().unwrap().iter().filter(|plugin| plugin["state"] == "active");
     assert_eq!(running.map(|plugin| plugin["name"].clone()).collect::<Vec<_>>(), ["cpu", "disk"]);
 
-    let cpu = agent.get("/plugins/cpu").json();
+    let answer = agent.get("/plugins/cpu");
+    assert_eq!(answer.text().matches("\"collectors\"").count(), 1, "a key stands once: {}", answer.text());
+    let cpu = answer.json();
     for (key, value) in [("name", "cpu"), ("placement", "linked"), ("state", "active"), ("version", "0.1.0")]
     {
         assert_eq!(cpu[key], value, "{cpu}");

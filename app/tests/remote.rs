@@ -175,7 +175,11 @@ fn under_tls_with_passwords_and_a_token() {
         |command: &[&str], more: &[&str]| site.folder.run(&[command, &["--address", &url], more].concat());
     let let_in = ["--ca-file", "ca.crt", "--user", "alice", "--password-file", "password"];
 
-    says(&run(&["status"], &let_in), 0, &[&format!("at {url}: ready\n"), "2 active: load, stat"]);
+    says(
+        &run(&["status"], &let_in),
+        0,
+        &[&format!("at {url}: ready\n"), "6 active: loadavg, filefd, stat, "],
+    );
     let stranger = run(&["status"], &let_in[..2]);
     assert_eq!(stranger.code, Some(1));
     assert!(

@@ -48,6 +48,7 @@ mod options;
 mod register;
 pub mod registry;
 mod samples;
+mod series;
 mod source;
 mod unread;
 
@@ -57,9 +58,11 @@ pub use metric::{Family, Kind};
 pub use options::Paths;
 #[doc(hidden)]
 pub use register::made as __made;
+#[doc(hidden)]
+pub use samples::Judge;
 pub use samples::Samples;
 #[doc(hidden)]
-pub use samples::{Judge, SeriesSet};
+pub use series::SeriesSet;
 #[doc(hidden)]
 pub use source::give_back_descriptors;
 pub use source::{Kept, Source, utf8};

@@ -3,10 +3,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use crate::series::{END, Series, SeriesSet};
 use crate::{Error, Family, Kind};
-
-/// Ends each label value. No UTF-8 text holds this byte, so two different lists of values never look alike.
-const END: u8 = 0xff;
 
 /// So many bytes of label values there is room for, times the limit of series: three times what they have on the average.
 const LABELS: usize = 100;
@@ -55,13 +53,6 @@ pub trait Judge: Any + Send {
     /// Takes a text of at most `room` series and returns how many it has and why families of it are left out, or says
     /// why it takes none of it.
     fn text(&mut self, source: &str, text: &str, room: usize) -> Result<(usize, Option<Error>), Error>;
-}
-
-/// One series: which family, and where its label values end in the shared buffer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Series {
-    family: u32,
-    end: u32,
 }
 
 impl Samples {
@@ -305,19 +296,12 @@ impl Samples {
     /// The series of a machine seldom change from one collection to the next, so this comparison of two buffers
     /// is what the host pays in place of sorting and checking them anew.
     pub fn has_series_of(&self, set: &SeriesSet) -> bool {
-        self.series == set.series && self.labels == set.labels
+        set.is_of(&self.series, &self.labels)
     }
 
     /// The series of these samples, sorted by family; an error if one stands there twice.
     pub fn series_set(&self) -> Result<SeriesSet, Error> {
-        let set = SeriesSet {
-            declared: self.declared,
-            families: Arc::clone(&self.families),
-            series: self.series.clone(),
-            labels: self.labels.clone(),
-            order: Vec::new(),
-        };
-        set.sorted()
+        SeriesSet::new(self.declared, Arc::clone(&self.families), self.series.clone(), self.labels.clone())
     }
 
     /// Families are few and samples of one family come in a row, so the last one is tried first.
@@ -337,92 +321,6 @@ impl Samples {
             self.fault = Some(Error::new(message()));
         }
     }
-}
-
-/// The series of one plugin: which families and label values its samples have. Immutable, shared by all
-/// snapshots that have the same.
-pub struct SeriesSet {
-    declared: &'static [Family],
-    families: Arc<Vec<Family>>,
-    series: Vec<Series>,
-    labels: Vec<u8>,
-    order: Vec<u32>,
-}
-
-impl SeriesSet {
-    fn sorted(mut self) -> Result<Self, Error> {
-        let mut order: Vec<u32> = (0..self.series.len() as u32).collect();
-        // To find what stands there twice, sort by family and labels; to show, by family and then as pushed.
-        order.sort_unstable_by_key(|&at| (self.series[at as usize].family, self.label_bytes(at as usize)));
-        for pair in order.windows(2) {
-            let [a, b] = [pair[0] as usize, pair[1] as usize];
-            if self.series[a].family == self.series[b].family && self.label_bytes(a) == self.label_bytes(b) {
-                let family = self.families[self.series[a].family as usize];
-                let labels: Vec<String> = family
-                    .label_names()
-                    .iter()
-                    .zip(self.labels_of(a))
-                    .map(|(n, v)| format!("{n}={v:?}"))
-                    .collect();
-                return Err(Error::new(format!(
-                    "the series {}{{{}}} twice",
-                    family.name(),
-                    labels.join(",")
-                )));
-            }
-        }
-        order.sort_unstable_by_key(|&at| (self.series[at as usize].family, at));
-        self.order = order;
-        Ok(self)
-    }
-
-    /// How many series of declared families there are.
-    pub fn len(&self) -> usize {
-        self.series.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.series.is_empty()
-    }
-
-    /// The families that the collector declared.
-    pub fn declared(&self) -> &'static [Family] {
-        self.declared
-    }
-
-    /// The same, and behind them those that its patterns have become.
-    pub fn families(&self) -> &[Family] {
-        &self.families
-    }
-
-    /// The places of the series, those of one family together, families in the declared order. A place is an
-    /// index into the values of a collection.
-    pub fn places(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
-        self.order.iter().map(|&at| at as usize)
-    }
-
-    /// The family's index and the family of the series at a place.
-    pub fn family_of(&self, place: usize) -> (usize, &Family) {
-        let index = self.series[place].family as usize;
-        (index, &self.families[index])
-    }
-
-    /// The label values of the series at a place, in the order of the family's label names.
-    pub fn labels_of(&self, place: usize) -> impl Iterator<Item = &str> + '_ {
-        label_values(self.label_bytes(place))
-    }
-
-    fn label_bytes(&self, place: usize) -> &[u8] {
-        let start = if place == 0 { 0 } else { self.series[place - 1].end as usize };
-        &self.labels[start..self.series[place].end as usize]
-    }
-}
-
-/// The label values in a part of the buffer. Only whole `&str`s went into it, each with its END behind it.
-fn label_values(bytes: &[u8]) -> impl Iterator<Item = &str> + '_ {
-    let values = bytes.split_inclusive(|&byte| byte == END);
-    values.map(|value| std::str::from_utf8(&value[..value.len() - 1]).unwrap_or("\u{fffd}"))
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ fn an_image_that_does_not_prove_itself_is_refused() {
         setup.fault(&format!("preflight {fault}"));
         let journal = is_refused(&agent, count as u32 + 1, words);
         if *fault == "collect fails" {
-            let refused = serde_json::json!([{"name": "faulty", "reason": "the sensor said no"}]);
+            let refused = serde_json::json!([{"name": "faulty", "reason": "faulty: the sensor said no"}]);
             assert_eq!(journal["plugins"]["refused"], refused);
         }
     }

@@ -108,8 +108,11 @@ impl Scheduler {
             for name in names {
                 match (collectors.iter().find(|known| *known == name), schedule.plugins.get(name)) {
                     (Some(collector), _) => all.push(*collector),
-                    (None, Some(plugin)) => all.extend(plugin.collectors.iter().map(|one| one.name)),
-                    (None, None) => return Err(schedule.not_running(name)),
+                    // A collector that is off stands for no plugin of its name: that would show what was not asked for.
+                    (None, Some(plugin)) if plugin.off.iter().all(|off| off.name != *name) => {
+                        all.extend(plugin.collectors.iter().map(|one| one.name));
+                    }
+                    _ => return Err(schedule.not_running(name)),
                 }
             }
             Ok(all)
