@@ -32,7 +32,7 @@ fn what_is_no_plugin_is_refused_before_its_constructors_run() {
     if !compiles("libraries that are no plugins") {
         return;
     }
-    let setup = Setup::new("");
+    let setup = Setup::new("[collectors.of_a_refused_one]\nenabled = true\n");
     let trace = setup.path("trace");
     let with_trace = format!("-DTRACE=\"{}\"", trace.display());
     let good = in_c(&setup, &[&with_trace]);

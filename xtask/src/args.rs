@@ -31,7 +31,7 @@ const COMMANDS: [(&str, Takes); 14] = [
     ("test", &["TEST...", "-- arguments of the tests"]),
     ("tidy", &[]),
     ("ci", &[]),
-    ("bench", &["scrape", "reload"]),
+    ("bench", &["scrape", "reload", "large", "interfaces"]),
 ];
 
 /// Whether a command begins with this word.
@@ -101,6 +101,8 @@ pub(crate) enum Origin {
 pub(crate) enum Section {
     Scrape,
     Reload,
+    Large,
+    Interfaces,
 }
 
 /// Reads the arguments after the program's name.
@@ -174,8 +176,17 @@ fn task(command: &str, given: Given) -> Result<Task> {
         "tidy" => Task::Tidy,
         "ci" => Task::Ci,
         _ => {
-            let asked = |name: &str| given.words.is_empty() || given.words.iter().any(|word| word == name);
-            let sections = [("scrape", Section::Scrape), ("reload", Section::Reload)];
+            let sections = [
+                ("scrape", Section::Scrape),
+                ("reload", Section::Reload),
+                ("large", Section::Large),
+                ("interfaces", Section::Interfaces),
+            ];
+            // `large` has the interfaces in it.
+            let asked = |name: &str| match given.words.is_empty() {
+                true => name != "interfaces",
+                false => given.words.iter().any(|word| word == name),
+            };
             Task::Bench(
                 sections.iter().filter(|(name, _)| asked(name)).map(|(_, section)| *section).collect(),
             )
@@ -384,7 +395,7 @@ mod tests {
         assert!(refused("run --plugins ,").contains("names no plugin"));
         assert!(refused("run --plugins").contains("--plugins"));
         assert!(refused("build -- --release").contains("unknown argument"));
-        assert!(refused("bench everything").contains("known: scrape, reload"));
+        assert!(refused("bench everything").contains("known: scrape, reload, large, interfaces"));
         assert!(refused("ci now").contains("\"now\""));
         assert!(refused("--quiet").contains("--help"));
     }
@@ -398,7 +409,10 @@ mod tests {
         let filter = words(&["metric", "--", "--ignored"]);
         assert_eq!(parsed("test metric -- --ignored").unwrap(), Task::Test { filter });
         assert_eq!(parsed("bench reload").unwrap(), Task::Bench(vec![Section::Reload]));
-        assert_eq!(parsed("bench").unwrap(), Task::Bench(vec![Section::Scrape, Section::Reload]));
+        assert_eq!(
+            parsed("bench").unwrap(),
+            Task::Bench(vec![Section::Scrape, Section::Reload, Section::Large])
+        );
     }
 
     #[test]

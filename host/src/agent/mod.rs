@@ -22,7 +22,7 @@ use crate::own::counters::Counters;
 use crate::plugins::dylib::{Generations, Libraries};
 use crate::plugins::linked::{self, Built};
 use crate::plugins::set::{Collector, Plugin};
-use crate::plugins::status::State;
+use crate::plugins::status::{Placement, State};
 use crate::schedule::queue::Selection;
 use crate::schedule::scheduler::Scheduler;
 use crate::settings::{Config, Print};
@@ -132,7 +132,10 @@ impl Agent {
             known.extend(registry::plugins().iter().flat_map(|plugin| plugin.collectors).map(|one| one.name));
             known.sort_unstable();
             known.dedup();
-            config.check_collectors(&known).map_err(Failed::settings)?;
+            // A library that was refused does not tell its collectors, and a table of one must not keep the rest from starting.
+            if statuses.iter().all(|one| one.placement == Placement::Linked || one.state != State::Refused) {
+                config.check_collectors(&known).map_err(Failed::settings)?;
+            }
         }
         Ok(Agent {
             scheduler,
