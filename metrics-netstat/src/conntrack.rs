@@ -62,8 +62,7 @@ struct Table {
 struct Column {
     at: usize,
     family: usize,
-    /// The number of the present line, and the sum over all CPUs.
-    number: u64,
+    /// Over all CPUs.
     sum: u64,
 }
 
@@ -95,23 +94,25 @@ impl Collector for Conntrack {
 
 impl Table {
     fn collect(&mut self, source: &mut Source, out: &mut Samples) -> Result<bool, Error> {
-        let (mut is_first, mut shown) = (true, false);
+        let (mut is_first, mut cpus, mut is_odd) = (true, 0, false);
         source.lines(out, |line, _| {
             if std::mem::take(&mut is_first) {
                 self.begin(line);
             } else {
-                self.add(line)?;
+                cpus += 1;
+                self.add(line).inspect_err(|_| is_odd = true)?;
             }
-            shown = true;
             if self.columns.is_empty() {
                 return Err(Error::expected("a line of names such as found and drop", &self.header));
             }
             Ok(())
         })?;
-        for column in self.columns.iter().filter(|_| shown) {
+        // A sum that lacks a CPU would fall, and rise again when its line is well: that reads as packets.
+        let is_whole = cpus > 0 && !is_odd;
+        for column in self.columns.iter().filter(|_| is_whole) {
             out.push_index(column.family, &[], column.sum as f64);
         }
-        Ok(shown)
+        Ok(is_whole)
     }
 
     /// Names seldom change, so what was found for them is kept as long as they stay.
@@ -122,20 +123,18 @@ impl Table {
             for (at, name) in names.split_ascii_whitespace().enumerate() {
                 let is_it = |family: &Family| family.name().strip_prefix(PREFIX) == Some(name);
                 let family = FAMILIES.iter().position(is_it);
-                self.columns.extend(family.map(|family| Column { at, family, number: 0, sum: 0 }));
+                self.columns.extend(family.map(|family| Column { at, family, sum: 0 }));
             }
         }
         self.columns.iter_mut().for_each(|column| column.sum = 0);
     }
 
-    /// A line counts only if all of it is understood.
     fn add(&mut self, line: &str) -> Result<(), Error> {
         let mut words = line.split_ascii_whitespace().enumerate();
         for column in &mut self.columns {
             let word = words.find(|(at, _)| *at == column.at).map_or("", |(_, word)| word);
-            column.number = hexadecimal(word)?;
+            column.sum = column.sum.wrapping_add(hexadecimal(word)?);
         }
-        self.columns.iter_mut().for_each(|column| column.sum = column.sum.wrapping_add(column.number));
         Ok(())
     }
 }

@@ -21,16 +21,26 @@ pub(crate) fn sockets(
     out: &mut Samples,
     mut one: impl FnMut(Socket),
 ) -> Result<bool, Error> {
-    let mut is_there = false;
+    let (mut is_there, mut understood, mut first) = (false, 0, None);
     source.lines(out, |line, _| {
         if std::mem::replace(&mut is_there, true) {
-            one(socket(line)?);
+            match socket(line) {
+                Ok(socket) => {
+                    understood += 1;
+                    one(socket);
+                }
+                Err(why) => {
+                    first.get_or_insert_with(|| why.clone());
+                    return Err(why);
+                }
+            }
         } else if !line.trim_start().starts_with("sl ") {
             return Err(Error::expected("a line that begins with sl", line));
         }
         Ok(())
     })?;
-    Ok(is_there)
+    // No socket that is understood is not the same as none.
+    first.filter(|_| understood == 0).map_or(Ok(is_there), |why| Err(why.context(source.path().display())))
 }
 
 /// A line such as `0: 0100007F:0277 00000000:0000 07 00000000:00000000 …`.

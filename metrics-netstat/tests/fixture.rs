@@ -337,7 +337,7 @@ fn what_is_odd_is_told_once_and_the_rest_is_shown() {
             "stat/nf_conntrack",
             "found drop\n0001 0002\n0001\n",
             "/nf_conntrack: line 3: expected a hexadecimal number, found \"\"",
-            "node_nf_conntrack_stat_found 1\n",
+            "node_nf_conntrack_entries 5\n",
         ),
         (
             "nf_conntrack_max",
@@ -352,6 +352,19 @@ fn what_is_odd_is_told_once_and_the_rest_is_shown() {
         let warnings = warnings(&tree, reader_of(file), "{}").unwrap();
         let [warning] = &warnings[..] else { panic!("{file}: {warnings:?}") };
         assert!(warning.contains(said), "{warning}");
+    }
+}
+
+#[test]
+fn a_sum_of_which_a_part_is_not_understood_is_not_shown() {
+    for (file, content, left_out) in [
+        ("stat/nf_conntrack", "found drop\n0001 0002\n0001\n", "node_nf_conntrack_stat_"),
+        ("stat/nf_conntrack", "found drop\nzz zz\n", "node_nf_conntrack_stat_"),
+        ("udp", "  sl x\n 0: 1 2 01 5\n", "ip=\"v4\""),
+    ] {
+        let tree = machine().file(&path_of(file), content);
+        let text = render(&tree, reader_of(file), "{}").unwrap();
+        assert!(!text.is_empty() && !text.contains(left_out), "{file}: {text}");
     }
 }
 

@@ -63,17 +63,21 @@ impl Pressure {
 
 impl Collector for Pressure {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        let mut first = None;
         for resource in &mut self.resources {
             let warned = out.warned();
-            // Of a file in which no line makes sense, the lines have been told.
             if let Err(why) = resource.collect(out)
-                && out.warned() == warned
                 && !is_switched_off(&resource.source)
             {
-                out.warn(why.to_string());
+                // Of a file in which no line makes sense, the lines have been told.
+                if out.warned() == warned {
+                    out.warn(why.to_string());
+                }
+                first = first.or(Some(why));
             }
         }
-        Ok(())
+        // With nothing to show, what was wrong is the collector's.
+        first.filter(|_| out.is_empty()).map_or(Ok(()), Err)
     }
 }
 

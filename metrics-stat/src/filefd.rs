@@ -25,7 +25,14 @@ impl Collector for Filefd {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         let files = self.0.parse(parse)?;
         for (family, count) in FAMILIES.iter().zip(files.into_iter().flatten()) {
-            out.push(family, [], count as f64);
+            match count {
+                Some(count) => out.push(family, [], count as f64),
+                None => out.warn(format!(
+                    "{}: line 1: no {}, expected a number",
+                    self.0.path().display(),
+                    family.name()
+                )),
+            }
         }
         Ok(())
     }
@@ -33,12 +40,14 @@ impl Collector for Filefd {
 
 /// The files that are open and the most that may be: the first and the third number. The second, files that are
 /// allocated but unused, is always 0.
-fn parse(text: &str) -> Result<[u64; 2], Error> {
+fn parse(text: &str) -> Result<[Option<u64>; 2], Error> {
     let line = text.lines().next().unwrap_or("");
-    let mut words = line.split_ascii_whitespace().map(str::parse);
-    match (words.next(), words.next(), words.next()) {
-        (Some(Ok(allocated)), Some(Ok(_)), Some(Ok(maximum))) => Ok([allocated, maximum]),
-        _ => Err(Error::expected("three numbers such as \"704 0 2466170\"", line)).context("line 1"),
+    let mut words = line.split_ascii_whitespace().map(|word| word.parse().ok());
+    match [words.next().flatten(), words.nth(1).flatten()] {
+        [None, None] => {
+            Err(Error::expected("three numbers such as \"704 0 2466170\"", line)).context("line 1")
+        }
+        some => Ok(some),
     }
 }
 
@@ -48,8 +57,16 @@ mod tests {
 
     #[test]
     fn open_files_are_three_numbers() {
-        assert_eq!(parse("704\t0\t9223372036854775807\n").unwrap(), [704, 9223372036854775807]);
-        for text in ["", "704", "704 0", "704 x 1", "-1 0 1"] {
+        assert_eq!(parse("704\t0\t9223372036854775807\n").unwrap(), [Some(704), Some(9223372036854775807)]);
+        for (text, shown) in [
+            ("704", [Some(704), None]),
+            ("704 0", [Some(704), None]),
+            ("704 x 1", [Some(704), Some(1)]),
+            ("-1 0 1", [None, Some(1)]),
+        ] {
+            assert_eq!(parse(text).unwrap(), shown, "{text}");
+        }
+        for text in ["", "x", "-1 0 -1"] {
             let message = parse(text).unwrap_err().message().to_owned();
             assert_eq!(
                 message,

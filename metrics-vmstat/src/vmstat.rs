@@ -38,7 +38,7 @@ impl Collector for Vmstat {
             let (name, value) =
                 line.split_once(' ').ok_or_else(|| Error::expected("a name and a count", line))?;
             if known.get(at).is_none_or(|(known, _)| **known != *name) {
-                if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+                if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
                     return Err(Error::expected("a name and a count", line));
                 }
                 known.truncate(at);

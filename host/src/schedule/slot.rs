@@ -56,6 +56,11 @@ pub(crate) struct Done {
 /// The walks that wait for a call's reading, each with the place it has there.
 pub(crate) type Waiting = Vec<(Arc<Walk>, usize)>;
 
+/// What each warning says without what was found there.
+fn places(warnings: &[String]) -> impl Iterator<Item = &str> {
+    warnings.iter().map(|warning| warning.split_once(", found ").map_or(warning.as_str(), |(place, _)| place))
+}
+
 /// How many changes of state, and of what is left out, are logged a minute: of a collector that fails now and then.
 const CHANGES: u32 = 10;
 
@@ -171,7 +176,9 @@ impl Slot {
     fn note(&mut self, notes: Notes) -> bool {
         self.left_out.warned += notes.warned as u64;
         self.left_out.dropped += notes.dropped as u64;
-        if self.warnings == notes.warnings {
+        // What is found at a place may be another each time (a counter that has wrapped): it is told once.
+        if places(&self.warnings).eq(places(&notes.warnings)) {
+            self.warnings = notes.warnings;
             return false;
         }
         let (collector, is_new) = (self.collector.name, !notes.warnings.is_empty());
