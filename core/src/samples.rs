@@ -31,6 +31,8 @@ pub struct Samples {
     series: Vec<Series>,
     labels: Vec<u8>,
     values: Vec<f64>,
+    /// Which of the series [`Source::lines`](crate::Source::lines) brought: from each of these places up to the other.
+    of_lines: Vec<(usize, usize)>,
     last_family: usize,
     limit: usize,
     fault: Option<Error>,
@@ -66,6 +68,7 @@ impl Samples {
             series: Vec::new(),
             labels: Vec::new(),
             values: Vec::new(),
+            of_lines: Vec::new(),
             last_family: 0,
             limit,
             fault: None,
@@ -277,6 +280,7 @@ impl Samples {
         self.series.clear();
         self.labels.clear();
         self.values.clear();
+        self.of_lines.clear();
         self.last_family = 0;
         self.fault = None;
         self.warnings.clear();
@@ -299,9 +303,49 @@ impl Samples {
         set.is_of(&self.series, &self.labels)
     }
 
-    /// The series of these samples, sorted by family; an error if one stands there twice.
-    pub fn series_set(&self) -> Result<SeriesSet, Error> {
+    /// The series of these samples, sorted by family; an error if code pushed one twice. What the lines of a file say twice is
+    /// no mistake of the code: the first is kept, and the other is passed over with a warning.
+    pub fn series_set(&mut self) -> Result<SeriesSet, Error> {
+        let (set, twice) = self.sorted();
+        if twice.is_empty() {
+            return Ok(set);
+        }
+        let is_of_lines = |place: usize| self.of_lines.iter().any(|&(from, to)| (from..to).contains(&place));
+        if let Some(&place) = twice.iter().find(|&&place| !is_of_lines(place)) {
+            return Err(Error::new(format!("the series {} twice", set.shown(place))));
+        }
+        for &place in &twice {
+            self.warn_with(|| {
+                format!("the series {} stands there twice, the first is shown", set.shown(place))
+            });
+        }
+        self.remove(&set, &twice);
+        Ok(self.sorted().0)
+    }
+
+    fn sorted(&self) -> (SeriesSet, Vec<usize>) {
         SeriesSet::new(self.declared, Arc::clone(&self.families), self.series.clone(), self.labels.clone())
+    }
+
+    /// Takes the series of these places out, of those in `set`.
+    fn remove(&mut self, set: &SeriesSet, places: &[usize]) {
+        let (series, values) = (std::mem::take(&mut self.series), std::mem::take(&mut self.values));
+        self.labels.clear();
+        self.of_lines.clear();
+        for (place, (one, value)) in series.into_iter().zip(values).enumerate() {
+            if places.binary_search(&place).is_err() {
+                self.labels.extend_from_slice(set.label_bytes(place));
+                self.series.push(Series { family: one.family, end: self.labels.len() as u32 });
+                self.values.push(value);
+            }
+        }
+    }
+
+    /// Says that the series from this place on are of the lines of a file.
+    pub(crate) fn are_of_lines(&mut self, from: usize) {
+        if from < self.series.len() {
+            self.of_lines.push((from, self.series.len()));
+        }
     }
 
     /// Families are few and samples of one family come in a row, so the last one is tried first.
@@ -361,6 +405,25 @@ mod tests {
         out.push(&A, ["ab", "c"], 1.0);
         let error = out.series_set().err().unwrap();
         assert_eq!(error.message(), r#"the series a_total{x="ab",y="c"} twice"#);
+    }
+
+    #[test]
+    fn what_a_file_says_twice_is_shown_once() {
+        let mut out = samples();
+        out.push(&B, [], 1.0);
+        for value in [2.0, 3.0] {
+            out.push(&A, ["ab", "c"], value);
+        }
+        out.push(&A, ["d", ""], 4.0);
+        out.are_of_lines(1);
+        let set = out.series_set().unwrap();
+        let shown = set.places().map(|place| (set.shown(place), out.values()[place])).collect::<Vec<_>>();
+        let expected = [(r#"a_total{x="ab",y="c"}"#, 2.0), (r#"a_total{x="d",y=""}"#, 4.0), ("b", 1.0)];
+        assert_eq!(shown, expected.map(|(name, value)| (name.to_owned(), value)));
+        assert_eq!(
+            out.warnings(),
+            [r#"the series a_total{x="ab",y="c"} stands there twice, the first is shown"#]
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Error, Family};
+use crate::Family;
 
 /// Ends each label value. No UTF-8 text holds this byte, so two different lists of values never look alike.
 pub(crate) const END: u8 = 0xff;
@@ -25,14 +25,16 @@ pub struct SeriesSet {
 }
 
 impl SeriesSet {
-    /// Of series as they were pushed; an error if one stands there twice.
+    /// Of series as they were pushed, and the places of those that stand there a second time.
     pub(crate) fn new(
         declared: &'static [Family],
         families: Arc<Vec<Family>>,
         series: Vec<Series>,
         labels: Vec<u8>,
-    ) -> Result<Self, Error> {
-        SeriesSet { declared, families, series, labels, order: Vec::new() }.sorted()
+    ) -> (Self, Vec<usize>) {
+        let mut set = SeriesSet { declared, families, series, labels, order: Vec::new() };
+        let twice = set.sort();
+        (set, twice)
     }
 
     /// Whether these are the series, in the same order.
@@ -40,30 +42,28 @@ impl SeriesSet {
         self.series == series && self.labels == labels
     }
 
-    fn sorted(mut self) -> Result<Self, Error> {
+    fn sort(&mut self) -> Vec<usize> {
         let mut order: Vec<u32> = (0..self.series.len() as u32).collect();
+        let family = |at: u32| self.series[at as usize].family;
+        let labels = |at: u32| self.label_bytes(at as usize);
         // To find what stands there twice, sort by family and labels; to show, by family and then as pushed.
-        order.sort_unstable_by_key(|&at| (self.series[at as usize].family, self.label_bytes(at as usize)));
-        for pair in order.windows(2) {
-            let [a, b] = [pair[0] as usize, pair[1] as usize];
-            if self.series[a].family == self.series[b].family && self.label_bytes(a) == self.label_bytes(b) {
-                let family = self.families[self.series[a].family as usize];
-                let labels: Vec<String> = family
-                    .label_names()
-                    .iter()
-                    .zip(self.labels_of(a))
-                    .map(|(n, v)| format!("{n}={v:?}"))
-                    .collect();
-                return Err(Error::new(format!(
-                    "the series {}{{{}}} twice",
-                    family.name(),
-                    labels.join(",")
-                )));
-            }
-        }
-        order.sort_unstable_by_key(|&at| (self.series[at as usize].family, at));
+        order.sort_unstable_by_key(|&at| (family(at), labels(at), at));
+        let is_same =
+            |pair: &&[u32]| family(pair[0]) == family(pair[1]) && labels(pair[0]) == labels(pair[1]);
+        let mut twice: Vec<_> = order.windows(2).filter(is_same).map(|pair| pair[1] as usize).collect();
+        twice.sort_unstable();
+        order.sort_unstable_by_key(|&at| (family(at), at));
         self.order = order;
-        Ok(self)
+        twice
+    }
+
+    /// The series at a place, for a message: `node_x{a="b"}`.
+    pub(crate) fn shown(&self, place: usize) -> String {
+        let (_, family) = self.family_of(place);
+        let labels = family.label_names().iter().zip(self.labels_of(place));
+        let labels: Vec<_> = labels.map(|(name, value)| format!("{name}={value:?}")).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        format!("{}{labels}", family.name())
     }
 
     /// How many series of declared families there are.
@@ -103,7 +103,7 @@ impl SeriesSet {
         label_values(self.label_bytes(place))
     }
 
-    fn label_bytes(&self, place: usize) -> &[u8] {
+    pub(crate) fn label_bytes(&self, place: usize) -> &[u8] {
         let start = if place == 0 { 0 } else { self.series[place - 1].end as usize };
         &self.labels[start..self.series[place].end as usize]
     }

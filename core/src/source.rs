@@ -58,7 +58,8 @@ impl Source {
     /// Hands each line that is not blank to `read`, which pushes what it says; nothing when this machine has no such file.
     ///
     /// A line that `read` can't make sense of is passed over, and `out` is warned of it with file and line: the rest is
-    /// shown. If that is so for each line, the file is another than what was expected, and that is an error.
+    /// shown. If that is so for each line, the file is another than what was expected, and that is an error. A series that
+    /// another line has said already is passed over in the same way.
     pub fn lines(
         &mut self,
         out: &mut Samples,
@@ -69,7 +70,7 @@ impl Source {
             filled => filled.context(format_args!("reading {}", self.path.display()))?,
         }
         let text = String::from_utf8_lossy(&self.buffer[..self.filled]);
-        let (mut is_understood, mut first) = (false, None);
+        let (mut is_understood, mut first, from) = (false, None, out.values().len());
         for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
             let Err(why) = read(line, out) else {
                 is_understood = true;
@@ -83,6 +84,7 @@ impl Source {
                 first = Some(why);
             }
         }
+        out.are_of_lines(from);
         match first {
             Some(why) if !is_understood => Err(why),
             _ => Ok(()),

@@ -71,13 +71,17 @@ impl Frame {
     /// What was collected. The layout is the `last` one where the series are the same: to check, sort and render one costs
     /// more than all else of a collection.
     pub(crate) fn of(samples: &mut Samples, last: &mut Option<Arc<Layout>>) -> Result<Self, Error> {
-        let known = last.as_ref().filter(|known| samples.has_series_of(&known.series));
+        let is_last = last.as_ref().is_some_and(|known| samples.has_series_of(&known.series));
+        // It takes out what a file says twice. Without that they may be the last ones.
+        let set = if is_last { None } else { Some(samples.series_set()?) };
+        let known = last.as_ref().filter(|known| is_last || samples.has_series_of(&known.series));
         let texts = Texts::of(samples);
         let layout = match known {
             Some(known) if texts.as_ref().is_none_or(|texts| texts.are(&known.texts)) => Arc::clone(known),
             _ => {
                 let texts = texts.map(|texts| texts.merged()).unwrap_or_default();
-                Arc::clone(last.insert(Arc::new(Layout::new(samples.series_set()?, texts))))
+                let set = set.map_or_else(|| samples.series_set(), Ok)?;
+                Arc::clone(last.insert(Arc::new(Layout::new(set, texts))))
             }
         };
         Ok(Frame { layout, values: samples.values().into() })
