@@ -16,12 +16,10 @@
 
 
 // Raised by a change that an older agent or library could not bear.
-#define RELINK_MAJOR 1
+#define RELINK_MAJOR 2
 
 // Raised by each addition.
-//
-// 1.1: RelinkSink.exposition and RelinkSink.warning.
-#define RELINK_MINOR 1
+#define RELINK_MINOR 0
 
 // A call succeeded.
 #define RELINK_OK 0
@@ -41,6 +39,24 @@
 // A family of unknown behaviour, in RelinkFamilyTable.kind.
 #define RELINK_KIND_UNKNOWN 2
 
+// `true` or `false`, in RelinkOptionTable.kind.
+#define RELINK_OPTION_SWITCH 0
+
+// A text, in RelinkOptionTable.kind.
+#define RELINK_OPTION_TEXT 1
+
+// A number of 0 or more, in RelinkOptionTable.kind.
+#define RELINK_OPTION_NUMBER 2
+
+// A number of seconds, in RelinkOptionTable.kind.
+#define RELINK_OPTION_SECONDS 3
+
+// A text or a list of texts, in RelinkOptionTable.kind.
+#define RELINK_OPTION_LIST 4
+
+// A collector that runs only if the operator asks for it, in RelinkCollectorTable.flags.
+#define RELINK_OFF_BY_DEFAULT 1
+
 // UTF-8 text: not ended by a zero byte, and not owned. An empty one may have no address.
 typedef struct RelinkText {
     // Its first byte.
@@ -59,7 +75,7 @@ typedef struct RelinkStamp {
     uint32_t minor;
 } RelinkStamp;
 
-// One family of a table.
+// One family of a collector.
 typedef struct RelinkFamilyTable {
     // Its name, as on the sample lines. A counter's ends in `_total`.
     struct RelinkText name;
@@ -73,11 +89,21 @@ typedef struct RelinkFamilyTable {
     uint32_t kind;
 } RelinkFamilyTable;
 
+// One option of a collector.
+typedef struct RelinkOptionTable {
+    // The key in the collector's table of the configuration, as in `mount_timeout`: a-z, 0-9 and `_`, a letter first.
+    struct RelinkText name;
+    // What it sets, in a sentence.
+    struct RelinkText help;
+    // RELINK_OPTION_SWITCH, RELINK_OPTION_TEXT, RELINK_OPTION_NUMBER, RELINK_OPTION_SECONDS or RELINK_OPTION_LIST.
+    uint32_t kind;
+} RelinkOptionTable;
+
 // What an instance is made with.
 typedef struct RelinkSettings {
     // The length of this struct as the agent knows it.
     size_t size;
-    // The plugin's table of the configuration, as a JSON object.
+    // The collector's table of the configuration, as a JSON object of options that it has.
     struct RelinkText options;
     // Where procfs is.
     struct RelinkText procfs;
@@ -85,8 +111,6 @@ typedef struct RelinkSettings {
     struct RelinkText sysfs;
     // Where the root of the file systems is.
     struct RelinkText rootfs;
-    // How many samples a collection may push.
-    size_t series;
 } RelinkSettings;
 
 // Where a library's samples, facts and errors go. Valid for the call that it was passed to, on that thread.
@@ -105,18 +129,57 @@ typedef struct RelinkSink {
     void (*fact)(void *context, struct RelinkText name, struct RelinkText value);
     // Why the call fails: what happened, and what to do about it (may be empty).
     void (*error)(void *context, struct RelinkText message, struct RelinkText hint);
-    // Since 1.1, during `collect`. Families that are known only now: a text in the Prometheus format, and where it comes
-    // from. The agent judges it as a whole, beside the families of all plugins and the texts before. RELINK_OK: its samples
-    // are taken. RELINK_FAILED: none of them is, and `reason`, which may be null, gets the words why; they stay valid until
-    // the next call of a function of the sink. The same text at the same place of the next collection is not judged
-    // anew.
+    // During `collect`. Families that are known only now: a text in the Prometheus format, and where it comes
+    // from. The agent judges it beside the families of all plugins and the texts before. RELINK_OK: its samples are taken,
+    // but for families of which `reason` says why not, if anything is written there. RELINK_FAILED: none of them is, and
+    // `reason`, which may be null, gets the words why. They stay valid until the next call of a function of the sink. The
+    // same text at the same place of the next collection is not judged
+    // again.
     int32_t (*exposition)(void *context,
                           struct RelinkText source,
                           struct RelinkText text,
                           struct RelinkText *reason);
-    // Since 1.1, during `collect`. What could not be read while the rest could: shown to the operator.
+    // During `collect`. What was passed over, or could not be read while the rest could: shown to the operator.
     void (*warning)(void *context, struct RelinkText message);
+    // How many samples a collection may have; what is beyond is dropped.
+    size_t series;
 } RelinkSink;
+
+// One collector of a plugin: what is chosen, timed and shown for itself.
+typedef struct RelinkCollectorTable {
+    // The name that the operator uses: a-z, 0-9, `_` and `-`, a letter first. Where node_exporter has a collector for the
+    // same, its name.
+    struct RelinkText name;
+    // What the collector reads, in a few words.
+    struct RelinkText help;
+    // The first of the families; they too stay valid for ever.
+    const struct RelinkFamilyTable *families;
+    // How many families.
+    size_t family_count;
+    // The length of each as the library knows it: from one to the next.
+    size_t family_size;
+    // The first of the options that may be set.
+    const struct RelinkOptionTable *options;
+    // How many options.
+    size_t option_count;
+    // The length of each as the library knows it: from one to the next.
+    size_t option_size;
+    // RELINK_OFF_BY_DEFAULT, or 0.
+    uint64_t flags;
+    // Makes an instance and puts it into `instance`; leaves that alone when it fails. Called with the collector's own
+    // table, also while another instance of it is at work.
+    int32_t (*create)(const struct RelinkCollectorTable *collector,
+                      const struct RelinkSettings *settings,
+                      const struct RelinkSink *sink,
+                      void **instance);
+    // Reads the machine and pushes samples. One call at a time on an instance, from any thread. When it fails, none of
+    // the call's samples counts.
+    int32_t (*collect)(void *instance, const struct RelinkSink *sink);
+    // Pushes facts for people; may be null.
+    int32_t (*facts)(void *instance, const struct RelinkSink *sink);
+    // Ends an instance: the last call on it.
+    void (*destroy)(void *instance);
+} RelinkCollectorTable;
 
 // What a library says of its plugin.
 typedef struct RelinkPluginTable {
@@ -136,25 +199,12 @@ typedef struct RelinkPluginTable {
     struct RelinkText help;
     // The package that it comes from.
     struct RelinkText package;
-    // The first of the families; they too stay valid for ever.
-    const struct RelinkFamilyTable *families;
-    // How many families.
-    size_t family_count;
+    // The first of its collectors; they too stay valid for ever.
+    const struct RelinkCollectorTable *collectors;
+    // How many collectors.
+    size_t collector_count;
     // The length of each as the library knows it: from one to the next.
-    size_t family_size;
-    // Makes an instance and puts it into `instance`; leaves that alone when it fails. Called with the table itself,
-    // also while another instance of the plugin is at work.
-    int32_t (*create)(const struct RelinkPluginTable *table,
-                      const struct RelinkSettings *settings,
-                      const struct RelinkSink *sink,
-                      void **instance);
-    // Reads the machine and pushes samples. One call at a time on an instance, from any thread. When it fails, none of
-    // the call's samples counts.
-    int32_t (*collect)(void *instance, const struct RelinkSink *sink);
-    // Pushes facts for people; may be null.
-    int32_t (*facts)(void *instance, const struct RelinkSink *sink);
-    // Ends an instance: the last call on it.
-    void (*destroy)(void *instance);
+    size_t collector_size;
 } RelinkPluginTable;
 
 /* A string literal as the initialiser of a RelinkText. */
@@ -193,8 +243,8 @@ static inline RelinkText relink_text(const char *string) {
     RELINK_RETAIN_ __attribute__((used, section(".relink_plugin")))                                    \
     static const RelinkStamp relink_stamp_##crate = { RELINK_MAGIC, RELINK_MAJOR, RELINK_MINOR };      \
     RELINK_C_ __attribute__((visibility("default")))                                                   \
-    const RelinkPluginTable *relink_plugin_v1_##crate(void);                                           \
-    const RelinkPluginTable *relink_plugin_v1_##crate(void) {                                          \
+    const RelinkPluginTable *relink_plugin_v2_##crate(void);                                           \
+    const RelinkPluginTable *relink_plugin_v2_##crate(void) {                                          \
         __asm__ volatile("" : : "r"(&relink_stamp_##crate));                                           \
         return &(table);                                                                               \
     }                                                                                                  \

@@ -99,7 +99,7 @@ fn every_flag_of_the_installed_node_exporter_is_taken_or_refused_with_a_reason()
             None => format!("--{name}"),
         };
         let ended = folder.run(&["plugins", &flag]);
-        let has_reason = ["is refused: ", "is not linked into"].iter().any(|why| ended.stderr.contains(why));
+        let has_reason = ["is refused: ", "names no collector"].iter().any(|why| ended.stderr.contains(why));
         let is_refused = ended.code == Some(2) && has_reason && ended.stderr.contains(&name);
         assert!(ended.code == Some(0) || is_refused, "{flag}: {:?}: {}", ended.code, ended.stderr);
         taken += usize::from(ended.code == Some(0));
@@ -169,7 +169,8 @@ fn plugins_are_chosen_by_a_flag_or_a_variable() {
     let mut command = folder.command(&["plugins", "--json"]);
     command.env("RELINK_PLUGINS", "load");
     let listed = support::ended(command).stdout;
-    assert_eq!(listed.matches("\"active\"").count(), 1, "{listed}");
+    // The plugin, and its one collector.
+    assert_eq!(listed.matches("\"active\"").count(), 2, "{listed}");
     refuses(
         &folder.run(&["--plugins", "load,meem"]),
         &["--plugins or RELINK_PLUGINS names \"meem\"", "did you mean mem", "cpu, disk"],
@@ -205,14 +206,17 @@ fn once_prints_json_for_programs() {
 
 #[test]
 fn an_option_that_is_wrong_is_told_with_where_it_stands() {
-    let folder = Folder::new("print = \"none\"\n[plugins.disk]\nfoo = 1\n");
-    refuses(&folder.run(&[]), &["relink.toml: plugin disk: [plugins.disk]: unknown field `foo`"]);
+    let folder = Folder::new("print = \"none\"\n[collectors.filesystem]\nfoo = 1\n");
+    refuses(&folder.run(&[]), &["relink.toml: [collectors.filesystem] has no option \"foo\""]);
     let flag = "--collector.filesystem.mount-points-exclude=(";
     refuses(
         &Folder::new(QUIET).run(&[flag]),
-        &["the command line: plugin disk: [plugins.disk]: mount_points_exclude"],
+        &["the command line: collector filesystem: [collectors.filesystem]: mount_points_exclude"],
     );
-    refuses(&folder.run(&[flag]), &["relink.toml and the command line: plugin disk: "]);
+    refuses(
+        &folder.run(&[flag]),
+        &["relink.toml and the command line: [collectors.filesystem] has no option"],
+    );
 }
 
 /// Each option that is a pattern, in each plugin.
@@ -244,7 +248,7 @@ fn patterns_are_those_of_go() {
 }
 
 #[test]
-fn the_parts_of_a_plugin_are_switched_one_by_one() {
+fn collectors_are_switched_one_by_one() {
     let folder = Folder::new(QUIET);
     let shown = |arguments: &[&str]| families(&folder.start(arguments).get("/metrics").text());
     let all = shown(&[]);
@@ -271,17 +275,17 @@ fn the_parts_of_a_plugin_are_switched_one_by_one() {
 }
 
 #[test]
-fn a_plugin_with_all_parts_off_does_not_run_and_says_which_flag_did_it() {
+fn a_collector_that_is_off_says_which_flag_did_it_and_a_plugin_of_such_does_not_run() {
     let folder = Folder::new(QUIET);
     let agent = folder.start(&["--no-collector.diskstats", "--no-collector.filesystem"]);
     let disk = agent.plugin("disk");
     assert_eq!(disk["state"], "off");
-    let error = disk["error"].as_str().unwrap();
-    assert!(
-        error.starts_with("switched off by --no-collector.filesystem; relink reload --plugins cpu,disk,"),
-        "{error}"
-    );
-    assert!(!error.contains("relink.toml"), "no file has said so: {error}");
+    assert!(disk["error"].as_str().unwrap().starts_with("none of its collectors is on"), "{disk}");
+    for collector in disk["collectors"].as_array().unwrap() {
+        let flag = format!("switched off by --no-collector.{}", collector["name"].as_str().unwrap());
+        assert_eq!((&collector["state"], &collector["error"]), (&"off".into(), &flag.into()));
+    }
+    assert_eq!(agent.get("/metrics?collect[]=diskstats").status, 400);
     let agent = folder.start(&["--collector.disable-defaults", "--collector.cpu"]);
     let error = agent.plugin("disk")["error"].clone();
     assert_eq!(
@@ -330,7 +334,7 @@ fn what_has_no_meaning_here_is_refused_by_name() {
             &["--collector.systemd.of-next-year", "\"ssh\"", "--collector.systemd.of-next-year=ssh"][..],
         ),
         ("--collector.systemd.unit-include", &["--collector.systemd.unit-include needs a value"]),
-        ("--collector.sytemd", &["there is no collector sytemd", "did you mean systemd"]),
+        ("--collector.sytemd", &["there is no collector sytemd", "known are: arp"]),
         ("--collector.cpuu", &["there is no collector cpuu", "did you mean cpu?", "arp, conntrack, cpu"]),
         ("--collector.filesystem.exclude=x", &["--collector.filesystem.mount-points-exclude"]),
         ("--collector.hwmon.sensor-include=x", &["--collector.hwmon.sensor-include", "chip-exclude"]),
@@ -338,7 +342,7 @@ fn what_has_no_meaning_here_is_refused_by_name() {
             "--collector.filesystem.mount-points-exclude=(",
             &["mount_points_exclude", "\"(\"", "regular expression"],
         ),
-        ("--collector.filesystem.mount-timeout=5", &["\"5\"", "with its unit", "5s"]),
+        ("--collector.filesystem.mount-timeout=5x", &["\"5x\"", "with its unit", "5s"]),
         ("--collector.filesystem.mount-timeout=-5s", &["\"-5s\"", "without a sign"]),
         ("--web.disable-exporter-metrics --no-web.disable-exporter-metrics", &["cannot be used with"]),
         ("--collector.cpu --no-collector.cpu", &["--collector.cpu", "--no-collector.cpu", "both"]),
@@ -361,10 +365,15 @@ fn plugins_and_options_that_are_not_are_refused_with_what_there_is() {
     for (toml, words) in [
         ("[plugins]\nenabled = [\"gpu\"]", &["\"gpu\"", "not a plugin of this agent", "cpu, disk"][..]),
         ("[plugins]\nenabled = [\"../cpu\"]", &["\"../cpu\"", "cpu, disk"]),
-        ("[plugins.\"a/b\"]\nx = 1", &["\"a/b\"", "cpu, disk"]),
-        ("[plugins.cpu]\ninfo = 3", &["[plugins.cpu]", "boolean"]),
-        ("[plugins.cpu]\ninof = true", &["`inof`", "`info`", "`cpufreq`"]),
-        ("[plugins]\ncpu = 1", &["[plugins.cpu]", "must be a table"]),
+        ("[collectors.\"a/b\"]\nx = 1", &["[collectors.a/b] names no collector", "arp, conntrack"]),
+        ("[plugins.\"a/b\"]\nx = 1", &["[plugins] has no key \"a/b\"", "[collectors.NAME]"]),
+        (
+            "[plugins.disk]\nmount_timeout = 1",
+            &["[plugins.disk] mount_timeout", "write mount_timeout in [collectors.filesystem]"],
+        ),
+        ("[collectors.cpu]\ninfo = 3", &["[collectors.cpu]: info is 3, expected true or false"]),
+        ("[collectors.cpu]\ninof = true", &["\"inof\"", "did you mean info?", "enabled, guest, info"]),
+        ("[collectors]\ncpu = 1", &["[collectors.cpu] is 1, expected a table"]),
         ("[log]\nlevel = \"loud\"", &["`loud`", "`debug`"]),
         ("telemetry_path = \"x\"", &["telemetry_path", "relink.toml"]),
     ] {
@@ -388,9 +397,12 @@ fn help_lists_what_is_understood() {
     for word in [
         "--web.telemetry-path",
         "--web.listen-address",
-        "arp, conntrack, cpu",
+        "  arp  ",
+        "interrupts",
+        "[off by default]",
         "--collector.vmstat.fields",
         "--[no-]collector.cpu.info",
+        "--collector.filesystem.mount-timeout",
     ] {
         assert!(help.stdout.contains(word), "{word:?} is not in: {}", help.stdout);
     }

@@ -49,7 +49,7 @@ fn check_tells_what_is_set_and_by_whom() {
         "  collect.timeout = 2.5 (relink.toml; default 5.0)\n",
         "  listen = \"127.0.0.1:9100\" (flag; default \"127.0.0.1:8000\")\n",
         "  log.level = \"error\" (environment; default \"warn\")\n",
-        "  plugins.cpu.cpufreq = false (flag; not set by default)\n",
+        "  collectors.cpufreq.enabled = false (flag; not set by default)\n",
         "  print = \"json\" (relink.toml; default \"table\")\n",
         "listens on 127.0.0.1:9100: this machine only; samples at /metrics\n",
         "no token is set up for others\n",
@@ -75,9 +75,9 @@ fn check_tells_what_is_set_and_by_whom() {
         keys,
         [
             ("collect.timeout", "file"),
+            ("collectors.cpufreq.enabled", "flag"),
             ("listen", "flag"),
             ("log.level", "environment"),
-            ("plugins.cpu.cpufreq", "flag"),
             ("plugins.enabled", "file"),
             ("print", "file"),
         ]

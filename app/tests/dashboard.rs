@@ -20,8 +20,10 @@ fn declared(agent: &Agent) -> BTreeSet<String> {
         let name = plugin["name"].as_str().expect("a plugin's name");
         let one = agent.get(&format!("/plugins/{name}")).json();
         let list =
-            one["families"].as_array().unwrap_or_else(|| panic!("{name} has no list of families: {one}"));
-        families.extend(list.iter().filter_map(|family| Some(family["name"].as_str()?.to_owned())));
+            one["collectors"].as_array().unwrap_or_else(|| panic!("{name} has no list of collectors: {one}"));
+        // One that is off has none to show.
+        let all = list.iter().filter_map(|one| one["families"].as_array()).flatten();
+        families.extend(all.filter_map(|family| Some(family["name"].as_str()?.to_owned())));
     }
     families
 }

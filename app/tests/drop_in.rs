@@ -178,7 +178,7 @@ fn what_is_set_counts_more_than_the_name() {
     );
     assert!(!without.contains("textfile.directory"), "{without}");
     std::fs::create_dir_all(TEXTS).unwrap();
-    let line = format!("  plugins.textfile.directory = \"{TEXTS}\" (drop-in; not set by default)\n");
+    let line = format!("  collectors.textfile.directory = \"{TEXTS}\" (drop-in; not set by default)\n");
     let with = check(&[]);
     assert!(with.contains(&line), "{with}");
     let set = check(&["--collector.textfile.directory=/tmp", "--web.listen-address=127.0.0.1:9100"]);

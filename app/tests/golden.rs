@@ -148,50 +148,63 @@ fn a_cpu_and_a_disk_are_plugged_in_and_out_between_scrapes() {
     check(&agent, "machine.txt");
 }
 
-/// Asks for a scrape in which this plugin fails, and all that the others say is there.
-fn fails(agent: &Agent, plugin: &str, file: &str, how: &str) {
+/// The state of a collector, and its error.
+fn state(agent: &Agent, collector: &str) -> (String, String) {
+    let plugins = agent.get("/plugins").json();
+    let plugins = plugins["plugins"].as_array().unwrap().clone();
+    let collectors = plugins.iter().flat_map(|plugin| plugin["collectors"].as_array().unwrap());
+    let one = collectors.into_iter().find(|one| one["name"] == collector).unwrap();
+    (one["state"].as_str().unwrap().to_owned(), one["error"].as_str().unwrap_or_default().to_owned())
+}
+
+/// The collectors of the machine, each with a family that it always has.
+const COLLECTORS: [(&str, &str); 3] = [
+    ("cpu", "node_cpu_seconds_total"),
+    ("diskstats", "node_disk_io_now"),
+    ("filesystem", "node_filesystem_readonly"),
+];
+
+/// Asks for a scrape in which this collector shows nothing, and all that the others say is there; whether it `fails`.
+fn shows_nothing(agent: &Agent, collector: &str, file: &str, how: &str, fails: bool) {
     let answer = agent.get("/metrics");
     assert_eq!(answer.status, 200, "{file} {how}");
     promtool(&answer.text());
     let text = answer.text();
-    for (name, family) in [("cpu", "node_cpu_seconds_total"), ("disk", "node_disk_io_now")] {
-        let works = name != plugin;
+    for (name, family) in COLLECTORS {
+        let works = name != collector || !fails;
         let success = format!("node_scrape_collector_success{{collector=\"{name}\"}} {}\n", u8::from(works));
         assert!(text.contains(&success), "{file} {how}, {success}");
-        assert_eq!(text.contains(&format!("\n{family}{{")), works, "{file} {how}, {family}");
+        assert_eq!(text.contains(&format!("\n{family}{{")), name != collector, "{file} {how}, {family}");
+        let (state, error) = state(agent, name);
+        assert_eq!(state, if works { "active" } else { "failing" }, "{file} {how}, {name}: {error}");
+        assert!(works || error.contains(file), "{file} {how}: {error}");
     }
-    let status = agent.plugin(plugin);
-    let error = status["error"].as_str().unwrap_or_default();
-    assert_eq!(status["state"], "failing", "{file} {how}");
-    assert!(error.contains(file), "{file} {how}: {error}");
-    let other = agent.plugin(if plugin == "cpu" { "disk" } else { "cpu" });
-    assert_eq!(other["state"], "active", "{file} {how}");
 }
 
 #[test]
-fn a_bad_source_is_its_plugins_failure_and_the_next_good_one_its_recovery() {
+fn a_bad_source_is_its_collectors_failure_and_the_next_good_one_its_recovery() {
     let machine = Machine::new();
     let agent = machine.start();
-    for (plugin, file) in [("cpu", "proc/stat"), ("disk", "proc/diskstats"), ("disk", "proc/1/mountinfo")] {
+    for (collector, file) in
+        [("cpu", "proc/stat"), ("diskstats", "proc/diskstats"), ("filesystem", "proc/1/mountinfo")]
+    {
         let good = machine.read(file);
         machine.remove(file);
-        // Where mountinfo of process 1 is missing, the agent's own takes its place, and that is missing too.
-        let named = if file == "proc/1/mountinfo" { "mountinfo" } else { file };
-        fails(&agent, plugin, named, "is missing");
+        shows_nothing(&agent, collector, file, "is missing", false);
         machine.replace(file, &good);
         check(&agent, "machine.txt");
-        assert_eq!(agent.plugin(plugin)["state"], "active", "{file}");
-        assert!(agent.plugin(plugin)["error"].is_null(), "{file}");
 
         machine.replace(file, "");
-        fails(&agent, plugin, file, "is empty");
+        // A container may have no disks; without a CPU or a mount nothing runs.
+        shows_nothing(&agent, collector, file, "is empty", collector != "diskstats");
         for garbage in [&b"\0\x01\x02\xff\xfe"[..], b"garbage\n", b"<html>\n<p>not found\n", &[b'x'; 70_000]]
         {
             machine.replace(file, garbage);
-            fails(&agent, plugin, file, "is garbage");
+            shows_nothing(&agent, collector, file, "is garbage", true);
         }
         machine.replace(file, &good);
         check(&agent, "machine.txt");
+        assert_eq!(state(&agent, collector), ("active".to_owned(), String::new()), "{file}");
     }
 }
 
@@ -202,7 +215,7 @@ fn an_empty_diskstats_is_right_where_there_are_no_disks() {
     fs::remove_dir_all(machine.0.path("machine/sys/block/sda")).unwrap();
     let agent = machine.start();
     let text = agent.get("/metrics").text();
-    assert!(text.contains("node_scrape_collector_success{collector=\"disk\"} 1\n"), "{text}");
+    assert!(text.contains("node_scrape_collector_success{collector=\"diskstats\"} 1\n"), "{text}");
     assert!(text.contains("node_filesystem_size_bytes{") && !text.contains("node_disk_"), "{text}");
 }
 
@@ -211,9 +224,9 @@ fn a_cut_off_file_is_a_failure_and_not_half_of_the_truth() {
     let machine = Machine::new();
     let agent = machine.start();
     machine.replace("proc/stat", "cpu  301 0 262 300903\ncpu0 100 10 2");
-    fails(&agent, "cpu", "proc/stat", "is cut off");
+    shows_nothing(&agent, "cpu", "proc/stat", "is cut off", true);
     machine.replace("proc/stat", fs::read(here("tests/fixtures/machine/proc/stat")).unwrap());
     check(&agent, "machine.txt");
     machine.replace("proc/diskstats", "   8       0 sda 10 20 30");
-    fails(&agent, "disk", "proc/diskstats", "is cut off");
+    shows_nothing(&agent, "diskstats", "proc/diskstats", "is cut off", true);
 }

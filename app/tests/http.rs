@@ -83,17 +83,21 @@ fn metrics_are_compressed_for_those_who_ask() {
 }
 
 #[test]
-fn metrics_of_some_plugins() {
+fn metrics_of_some_collectors() {
     let (_folder, agent) = agent();
-    assert_eq!(collectors(&agent.get("/metrics")), ["cpu", "disk"]);
+    let all = ["cpu", "cpufreq", "diskstats", "filesystem"];
+    assert_eq!(collectors(&agent.get("/metrics")), all);
     for (query, expected) in [
         ("collect[]=cpu", &["cpu"][..]),
-        ("collect%5B%5D=disk", &["disk"]),
-        ("collect[]=disk&collect%5b%5d=cpu", &["cpu", "disk"]),
-        ("exclude[]=cpu", &["disk"]),
-        ("exclude%5B%5D=d%69sk", &["cpu"]),
+        // A plugin's name stands for all its collectors, unless a collector has it.
+        ("collect%5B%5D=disk", &["diskstats", "filesystem"]),
+        ("collect[]=filesystem", &["filesystem"]),
+        ("collect[]=disk&collect%5b%5d=cpu", &["cpu", "diskstats", "filesystem"]),
+        ("collect[]=disk&exclude[]=diskstats", &["filesystem"]),
+        ("exclude[]=cpu", &["cpufreq", "diskstats", "filesystem"]),
+        ("exclude%5B%5D=d%69sk", &["cpu", "cpufreq"]),
         ("collect[]=cpu&exclude[]=cpu", &[]),
-        ("other=1", &["cpu", "disk"]),
+        ("other=1", &all),
     ] {
         let answer = agent.get(&format!("/metrics?{query}"));
         assert_eq!(answer.status, 200, "{query}");
@@ -101,10 +105,15 @@ fn metrics_of_some_plugins() {
         promtool(&answer.text());
     }
     assert!(!agent.get("/metrics?exclude[]=cpu").text().contains("node_cpu_"));
+    // Where a collector that is off has a plugin's name, that name is the collector's.
+    let folder = Folder::new("print = \"none\"\n[plugins]\nenabled = [\"processes\"]\n");
+    let refused = folder.start(&[]).get("/metrics?collect[]=processes");
+    is_error(&refused, 400, "collector \"processes\" does not run (off by default)");
     for query in ["collect[]=gpu", "exclude[]=gpu", "collect[]=", "collect[]=CPU", "collect[]=%ff"] {
         let answer = agent.get(&format!("/metrics?{query}"));
-        is_error(&answer, 400, "unknown plugin");
-        assert!(answer.text().contains("cpu, disk"), "{}", answer.text());
+        is_error(&answer, 400, "unknown collector");
+        let known = "cpu, cpufreq, diskstats, filesystem; and all of a plugin's: cpu, disk";
+        assert!(answer.text().contains(known), "{}", answer.text());
     }
 }
 
@@ -133,14 +142,22 @@ fn plugins_tell_how_they_fare() {
     let running = list["plugins"].as_array().unwrap().iter().filter(|plugin| plugin["state"] == "active");
     assert_eq!(running.map(|plugin| plugin["name"].clone()).collect::<Vec<_>>(), ["cpu", "disk"]);
 
-    let cpu = agent.get("/plugins/cpu").json();
+    let answer = agent.get("/plugins/cpu");
+    assert_eq!(answer.text().matches("\"collectors\"").count(), 1, "a key stands once: {}", answer.text());
+    let cpu = answer.json();
     for (key, value) in [("name", "cpu"), ("placement", "linked"), ("state", "active"), ("version", "0.1.0")]
     {
         assert_eq!(cpu[key], value, "{cpu}");
     }
     assert!(cpu["samples"].as_u64().unwrap() > 0 && cpu["last_collect_seconds"].as_f64().unwrap() > 0.0);
     assert!(cpu["error"].is_null() && cpu["path"].is_null(), "{cpu}");
-    let seconds = &cpu["families"].as_array().unwrap()[0];
+    let [one, _] = &cpu["collectors"].as_array().unwrap()[..] else { panic!("it has two collectors: {cpu}") };
+    assert_eq!(
+        (&one["name"], &one["state"], &one["warnings"]),
+        (&"cpu".into(), &"active".into(), &serde_json::json!([]))
+    );
+    assert!(one["facts"].is_object() && one["since"].as_f64().unwrap() > 0.0, "{one}");
+    let seconds = &one["families"].as_array().unwrap()[0];
     assert_eq!(
         (&seconds["name"], &seconds["unit"]),
         (&"node_cpu_seconds_total".into(), &"seconds".into()),
@@ -209,10 +226,14 @@ fn the_dashboard_is_part_of_the_executable() {
 #[test]
 fn not_ready_says_why() {
     let folder = Folder::new(QUIET);
-    let nowhere = folder.path("nowhere").display().to_string();
-    let agent = folder.start(&["--path.procfs", &nowhere]);
+    for file in ["garbage/stat", "garbage/diskstats", "garbage/1/mountinfo"] {
+        std::fs::create_dir_all(folder.path(file).parent().unwrap()).unwrap();
+        folder.write(file, "garbage\n");
+    }
+    let garbage = folder.path("garbage").display().to_string();
+    let agent = folder.start(&["--path.procfs", &garbage, "--no-collector.cpufreq"]);
     assert_eq!(agent.get("/metrics").status, 200);
-    is_error(&agent.get("/-/ready"), 503, "plugin cpu: ");
+    is_error(&agent.get("/-/ready"), 503, "collector cpu: ");
     assert_eq!(agent.get("/-/healthy").status, 200, "it is alive, and a restart would not help");
 }
 

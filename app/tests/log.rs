@@ -19,14 +19,14 @@ fn garbage(folder: &Folder) {
     }
 }
 
-/// Lines of the log that name this plugin.
-fn lines(agent: &Agent, plugin: &str) -> Vec<String> {
-    let name = format!("plugin=\"{plugin}\"");
+/// Lines of the log that name this collector.
+fn lines(agent: &Agent, collector: &str) -> Vec<String> {
+    let name = format!("collector=\"{collector}\"");
     agent.stderr().lines().filter(|line| line.contains(&name)).map(str::to_owned).collect()
 }
 
 #[test]
-fn a_failing_plugin_is_told_once_and_once_when_it_is_well_again() {
+fn a_failing_collector_is_told_once_and_once_when_it_is_well_again() {
     let folder = Folder::new(QUIET);
     garbage(&folder);
     let proc = folder.path("proc").display().to_string();
@@ -35,11 +35,11 @@ fn a_failing_plugin_is_told_once_and_once_when_it_is_well_again() {
         assert_eq!(agent.get("/metrics").status, 200);
     }
     assert_eq!(agent.plugin("load")["state"], "failing");
-    assert_eq!(lines(&agent, "load").len(), 1, "{}", agent.stderr());
-    for plugin in ["cpu", "mem", "vmstat", "stat"] {
-        let said = lines(&agent, plugin);
-        assert_eq!(said.len(), 1, "{plugin}: {}", agent.stderr());
-        assert!(said[0].contains("failing: ") && said[0].contains("proc/"), "{plugin}: {said:?}");
+    assert_eq!(lines(&agent, "loadavg").len(), 1, "{}", agent.stderr());
+    for collector in ["cpu", "meminfo", "vmstat", "stat"] {
+        let said = lines(&agent, collector);
+        assert_eq!(said.len(), 1, "{collector}: {}", agent.stderr());
+        assert!(said[0].contains("failing: ") && said[0].contains("proc/"), "{collector}: {said:?}");
     }
     // The plugin may hold the file open, as it may the kernel's: the same file has another content.
     std::fs::write(folder.path("proc/loadavg"), "0.20 0.18 0.12 1/80 11206\n").unwrap();
@@ -47,7 +47,7 @@ fn a_failing_plugin_is_told_once_and_once_when_it_is_well_again() {
         assert_eq!(agent.get("/metrics").status, 200);
     }
     let said =
-        until("the plugin is well again", || Some(lines(&agent, "load")).filter(|said| said.len() > 1));
+        until("the collector is well again", || Some(lines(&agent, "loadavg")).filter(|said| said.len() > 1));
     assert!(said.len() == 2 && said[1].contains("active again"), "{said:?}");
     assert_eq!(agent.stderr().matches("panicked").count(), 0, "{}", agent.stderr());
 }
@@ -126,12 +126,12 @@ fn a_log_that_nobody_reads_any_more_costs_its_lines_only() {
     child.wait().unwrap();
     for answer in answers {
         let answer = answer.unwrap_or_else(|| panic!("no answer; it began with {line:?}"));
-        // Failing plugins have been logged; those that do not read these files go on.
-        for plugin in ["load", "mem"] {
-            assert!(answer.contains(&format!("success{{collector=\"{plugin}\"}} 0")), "{answer}");
+        // Failing collectors have been logged; those that do not read these files go on.
+        for collector in ["loadavg", "meminfo"] {
+            assert!(answer.contains(&format!("success{{collector=\"{collector}\"}} 0")), "{answer}");
         }
-        for plugin in ["hwmon", "textfile"] {
-            assert!(answer.contains(&format!("success{{collector=\"{plugin}\"}} 1")), "{answer}");
+        for collector in ["hwmon", "textfile"] {
+            assert!(answer.contains(&format!("success{{collector=\"{collector}\"}} 1")), "{answer}");
         }
     }
 }
@@ -201,5 +201,5 @@ fn at_debug_each_scrape_and_each_error_is_told() {
     assert_eq!(agent.get_with("/metrics", &[("Host", "evil.example")]).status, 421);
     line(&agent, &["DEBUG", "status=421", "GET /metrics", "evil.example"]);
     assert_eq!(agent.get("/metrics?collect[]=none").status, 400);
-    line(&agent, &["DEBUG", "status=400", "unknown plugin"]);
+    line(&agent, &["DEBUG", "status=400", "unknown collector"]);
 }

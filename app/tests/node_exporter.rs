@@ -46,14 +46,14 @@ node_backup_note 1
 
 /// What those need that is off by default here as well.
 const OPTIONS: &str = "\
-[plugins.cpu]
+[collectors.cpu]
 info = true
-[plugins.netstat]
-tcp_states = true
-[plugins.processes]
-states = true
-[plugins.stat]
-interrupts = true
+[collectors.tcpstat]
+enabled = true
+[collectors.processes]
+enabled = true
+[collectors.interrupts]
+enabled = true
 ";
 
 /// Families that may differ, and why. A name that ends in * stands for all that begin so.
@@ -159,7 +159,7 @@ fn families_are_those_of_node_exporter() {
     std::fs::write(texts.join("backup.prom"), TEXT).unwrap();
     std::fs::write(texts.join("broken.prom"), "node_broken one\n").unwrap();
     let settings =
-        format!("[plugins]\nenabled = {PLUGINS:?}\n{OPTIONS}[plugins.textfile]\ndirectory = {texts:?}\n");
+        format!("[plugins]\nenabled = {PLUGINS:?}\n{OPTIONS}[collectors.textfile]\ndirectory = {texts:?}\n");
     std::fs::write(&config, settings).unwrap();
     let theirs =
         NodeExporter::start(&executable, &[&format!("--collector.textfile.directory={}", texts.display())]);
@@ -184,6 +184,53 @@ fn families_are_those_of_node_exporter() {
         }
     }
     assert!(unexcused.is_empty(), "families differ without a reason:\n{}", unexcused.join("\n"));
+}
+
+/// What the other is started with besides its defaults.
+const EXTRA: &[&str] = &["--collector.interrupts", "--collector.processes", "--collector.tcpstat"];
+
+/// Collectors that they have on by default and that stand for nothing here yet; and those that only later versions have.
+const NOT_HERE: &[&str] = &[
+    "bcache",
+    "bonding",
+    "btrfs",
+    "dmi",
+    "edac",
+    "fibrechannel",
+    "infiniband",
+    "ipvs",
+    "mdadm",
+    "nfs",
+    "nfsd",
+    "nvme",
+    "os",
+    "rapl",
+    "selinux",
+    "tapestats",
+    "xfs",
+    "zfs",
+];
+
+#[test]
+fn collectors_have_the_names_of_node_exporters() {
+    let Some(executable) = NodeExporter::installed() else {
+        return skip(
+            "comparing the collectors' names with node_exporter's",
+            "node_exporter is not installed",
+        );
+    };
+    let theirs = NodeExporter::start(&executable, &[]).metrics();
+    let ours = Agent::start(env!("CARGO_BIN_EXE_relink"), EXTRA).get("/metrics").text();
+    for family in ["node_scrape_collector_success", "node_scrape_collector_duration_seconds"] {
+        let names = |page: &str| -> BTreeSet<String> {
+            let begin = format!("{family}{{collector=\"");
+            let rest = page.lines().filter_map(|line| line.strip_prefix(&begin)?.split('"').next());
+            rest.map(str::to_owned).collect()
+        };
+        let mut theirs = names(&theirs);
+        theirs.retain(|name| !NOT_HERE.contains(&name.as_str()));
+        assert_eq!(names(&ours), theirs, "{family}");
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn a_status_tells_what_runs_and_why_the_rest_does_not() {
     assert_eq!(agent.get("/metrics").status, 200);
     let text = ask(&folder, &agent, &["status"]);
     let address = format!("relink 0.1.0 at http://{}: ready\n", agent.address);
-    says(&text, 0, &[&address, "generation 1 since 20", "no reload yet\n", "1 active: cpu\n"]);
+    says(&text, 0, &[&address, "generation 1 since 20", "no reload yet\n", "2 active: cpu, cpufreq\n"]);
     says(
         &text,
         0,
@@ -48,7 +48,7 @@ fn a_status_tells_what_runs_and_why_the_rest_does_not() {
     says(&ask(&folder, &agent, &["reload", "--plugins", "load,cpu"]), 0, &["generation 1 → 2, +load, "]);
     let text = ask(&folder, &agent, &["status"]);
     says(&text, 0, &["generation 2 since 20", ": generation 1 → 2, +load, ", ", longest pause "]);
-    says(&text, 0, &["2 active: cpu, load\n", "disk, ", " off: switched off by a reload; "]);
+    says(&text, 0, &["3 active: cpu, cpufreq, loadavg\n", "disk, ", " off: switched off by a reload; "]);
 
     let json = ask(&folder, &agent, &["status", "--json"]);
     let json: Value = serde_json::from_str(&json.stdout).unwrap();
@@ -66,11 +66,19 @@ fn a_status_tells_what_runs_and_why_the_rest_does_not() {
 #[test]
 fn one_that_is_not_ready_or_not_there_is_1() {
     let folder = Folder::new(QUIET);
-    let nowhere = folder.path("nowhere").display().to_string();
-    let agent = folder.start(&["--path.procfs", &nowhere]);
+    std::fs::create_dir(folder.path("garbage")).unwrap();
+    for file in ["stat", "loadavg"] {
+        folder.write(&format!("garbage/{file}"), "garbage\n");
+    }
+    let garbage = folder.path("garbage").display().to_string();
+    let agent = folder.start(&["--path.procfs", &garbage, "--no-collector.cpufreq"]);
     assert_eq!(agent.get("/metrics").status, 200);
     let text = ask(&folder, &agent, &["status"]);
-    says(&text, 1, &["not ready: plugin cpu: ", "nowhere/stat", "2 failing: cpu, load\n", "  cpu failing: "]);
+    says(
+        &text,
+        1,
+        &["not ready: collector cpu: ", "garbage/stat", "2 failing: cpu, loadavg\n", "  cpu failing: "],
+    );
     let json: Value = serde_json::from_str(&ask(&folder, &agent, &["status", "--json"]).stdout).unwrap();
     assert_eq!(json["ready"], false);
 
@@ -167,7 +175,11 @@ fn under_tls_with_passwords_and_a_token() {
         |command: &[&str], more: &[&str]| site.folder.run(&[command, &["--address", &url], more].concat());
     let let_in = ["--ca-file", "ca.crt", "--user", "alice", "--password-file", "password"];
 
-    says(&run(&["status"], &let_in), 0, &[&format!("at {url}: ready\n"), "2 active: load, stat"]);
+    says(
+        &run(&["status"], &let_in),
+        0,
+        &[&format!("at {url}: ready\n"), "6 active: loadavg, filefd, stat, "],
+    );
     let stranger = run(&["status"], &let_in[..2]);
     assert_eq!(stranger.code, Some(1));
     assert!(

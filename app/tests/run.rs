@@ -172,12 +172,13 @@ fn plugins_are_listed() {
     }
     assert!(list.iter().any(|plugin| plugin["name"] == "disk"));
     let text = folder.run(&["plugins"]).stdout;
-    assert_eq!(text.lines().count(), list.len(), "{text}");
-    assert_eq!(
-        text.matches("switched off by [plugins] enabled in relink.toml").count(),
-        list.len() - 1,
-        "{text}"
-    );
+    let collectors: usize = list.iter().map(|plugin| plugin["collectors"].as_array().unwrap().len()).sum();
+    assert_eq!(text.lines().count(), list.len() + collectors, "{text}");
+    for line in ["disk ", "  filesystem "] {
+        let line =
+            text.lines().find(|text| text.starts_with(line)).unwrap_or_else(|| panic!("{line}: {text}"));
+        assert!(line.contains("(switched off by [plugins] enabled in relink.toml"), "{line}");
+    }
 }
 
 #[test]
@@ -188,9 +189,14 @@ fn check_proves_configuration_and_plugins() {
     assert!(good.stdout.contains("cpu: active: ") && good.stdout.contains(" samples"), "{}", good.stdout);
 
     let nowhere = folder.path("nowhere").display().to_string();
+    let missing = folder.run(&["check", "--path.procfs", &nowhere]);
+    refuses(&missing, 2, &["--path.procfs or [path] procfs is ", "/nowhere, which is not a folder"]);
+    std::fs::create_dir(&nowhere).unwrap();
+    folder.write("nowhere/stat", b"garbage\n");
     let bad = folder.run(&["check", "--path.procfs", &nowhere]);
     assert_eq!(bad.code, Some(1), "{}", bad.stdout);
     assert!(bad.stdout.contains("cpu: failing: ") && bad.stdout.contains("nowhere/stat"), "{}", bad.stdout);
+    assert!(bad.stdout.contains("filesystem (disk): active: 0 samples"), "{}", bad.stdout);
 
     let json = folder.run(&["check", "--json", "--path.procfs", &nowhere]);
     assert_eq!(json.code, Some(1));
@@ -225,12 +231,15 @@ fn what_is_set_wrongly_is_2_and_named() {
     for (toml, words) in [
         ("lisen = \"127.0.0.1:0\"", &["relink.toml", "`lisen`", "`listen`"][..]),
         ("[limits]\nmax_bdy = 1", &["`max_bdy`", "`max_body`"]),
-        ("[collect]\ntimeout = -1", &["[collect] timeout is -1"]),
+        ("[collect]\ntimeout = -1", &["relink.toml", "timeout = -1", "expected seconds from 0.001 to 86400"]),
         ("[plugins]\nenabled = [\"dsik\"]", &["\"dsik\"", "cpu, disk"]),
-        ("[plugins.cpu]\ninof = true", &["[plugins.cpu]", "`inof`", "`info`"]),
-        ("[plugins.disk]\nmount_points_exclude = \"(\"", &["mount_points_exclude", "\"(\""]),
+        ("[collectors.cpu]\ninof = true", &["[collectors.cpu]", "\"inof\"", "info"]),
+        ("[collectors.filesystem]\nmount_points_exclude = \"(\"", &["mount_points_exclude", "\"(\""]),
         // The second fault is told with the first.
-        ("[plugins.cpu]\ninof = true\n[plugins.disk]\nmount_points_exclude = \"(\"", &["`inof`", "\"(\""]),
+        (
+            "[collectors.diskstats]\ndevice_exclude = \"[\"\n[collectors.filesystem]\nmount_points_exclude = \"(\"",
+            &["\"[\"", "\"(\""],
+        ),
         ("= broken", &["relink.toml"]),
         ("\u{0}", &["relink.toml"]),
     ] {
@@ -253,7 +262,7 @@ fn a_misspelt_variable_is_refused() {
     refuses(&with("RELINK_LOG", "loud"), 2, &["RELINK_LOG", "loud", "debug"]);
     refuses(&with("RELINK_LOG_FORMAT", "xml"), 2, &["RELINK_LOG_FORMAT", "xml", "json"]);
     refuses(&with("RELINK_BUILDER", "cargo build"), 2, &["RELINK_BUILDER", "JSON list"]);
-    assert_eq!(with("RELINK_PATH_PROCFS", "/nowhere").code, Some(1), "the variable is obeyed");
+    assert_eq!(with("RELINK_PATH_PROCFS", "/nowhere").code, Some(2), "the variable is obeyed");
     assert_eq!(with("RELINK_LOG", "").code, Some(0));
 }
 
@@ -285,12 +294,13 @@ fn a_plugin_that_is_not_enabled_is_off_and_says_why() {
     assert!(agent.sample("relink_plugins{state=\"off\"}").is_some_and(|off| off >= 1.0));
     let text = agent.get("/metrics").text();
     assert!(text.contains("node_cpu_") && !text.contains("node_disk_"), "{text}");
-    assert!(!text.contains("node_filesystem_") && !text.contains("collector=\"disk\""), "{text}");
+    assert!(!text.contains("node_filesystem_") && !text.contains("collector=\"diskstats\""), "{text}");
     let refused = agent.get("/metrics?collect[]=disk");
     assert_eq!(refused.status, 400);
     let (error, hint) = (refused.json()["error"].clone(), refused.json()["hint"].clone());
     assert!(error.as_str().unwrap().contains("\"disk\" does not run"), "{error}");
-    assert!(hint.as_str().unwrap().ends_with(": cpu"), "{hint}");
+    let known = "the running collectors are: cpu, cpufreq; and all of a plugin's: cpu";
+    assert_eq!(hint, known);
     assert_eq!(agent.get("/plugins/disk").json()["state"], "off");
 }
 
@@ -300,18 +310,23 @@ fn facts_are_those_of_the_request() {
     std::fs::create_dir(folder.path("proc")).unwrap();
     let proc = folder.path("proc").display().to_string();
     let agent = folder.start(&["--path.procfs", &proc]);
-    for load in ["0.25", "7.5"] {
-        folder.write("proc/loadavg", format!("{load} 0.18 0.12 1/80 11206\n"));
-        let one = agent.get("/plugins/load").json();
-        assert!(one["facts"]["load"].as_str().unwrap().starts_with(&format!("{load} in 1 minute")), "{one}");
+    for (available, used) in [(1 << 20, "3.0 of 4.0 GiB used"), (2 << 20, "2.0 of 4.0 GiB used")] {
+        folder.write("proc/meminfo", format!("MemTotal: 4194304 kB\nMemAvailable: {available} kB\n"));
+        let one = agent.get("/plugins/mem").json();
+        let memory = one["collectors"][0]["facts"]["memory"].as_str().unwrap();
+        assert!(memory.starts_with(used), "{one}");
     }
     // Nothing is left of what it said when it does not answer any more.
-    folder.write("proc/loadavg", "garbage\n");
-    let one = agent.get("/plugins/load").json();
+    folder.write("proc/meminfo", "garbage\n");
+    let one = agent.get("/plugins/mem").json();
+    let one = &one["collectors"][0];
     assert_eq!((&one["state"], &one["facts"]), (&"failing".into(), &serde_json::json!({})), "{one}");
     if cfg!(target_os = "linux") {
         // Usage takes two readings, also where nobody has asked before.
         let one = folder.start(&[]).get("/plugins/cpu").json();
-        assert!(one["facts"]["usage cpu0"].as_str().is_some_and(|usage| usage.ends_with(" %")), "{one}");
+        assert!(
+            one["collectors"][0]["facts"]["usage cpu0"].as_str().is_some_and(|usage| usage.ends_with(" %")),
+            "{one}"
+        );
     }
 }

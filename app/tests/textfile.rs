@@ -84,7 +84,7 @@ fn folder(enabled: &str, more: &str) -> Folder {
         "relink.toml",
         format!(
             "print = \"none\"\n[history]\ninterval = 0\n[plugins]\nenabled = [{enabled}]\n{more}\n\
-             [plugins.textfile]\ndirectory = {texts:?}\n"
+             [collectors.textfile]\ndirectory = {texts:?}\n"
         ),
     );
     folder
@@ -115,8 +115,11 @@ fn shows_what_is_good_and_tells_what_is_not(folder: &Folder, agent: &Agent) {
     assert_eq!(agent.plugin("textfile")["error"], serde_json::Value::Null);
     let one = agent.get("/plugins/textfile").json();
     assert_eq!(one["samples"], 2 + 11, "{one}");
-    let histogram =
-        one["families"].as_array().unwrap().iter().find(|family| family["name"] == "backup_seconds");
+    let histogram = one["collectors"][0]["families"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|family| family["name"] == "backup_seconds");
     let sample = &histogram.unwrap()["samples"][0];
     assert_eq!(sample["labels"]["job"], "a\"b", "{sample}");
     assert_eq!((&sample["suffix"], &sample["value"]), (&"_bucket".into(), &0.into()));
@@ -138,8 +141,8 @@ fn shows_what_is_good_and_tells_what_is_not(folder: &Folder, agent: &Agent) {
         assert_eq!(agent.sample("node_textfile_scrape_error"), Some(1.0), "{bad}");
         assert_eq!(agent.sample("node_load1").map(|load| load >= 0.0), Some(true));
         let plugin = agent.plugin("textfile");
-        let error = plugin["error"].as_str().unwrap_or_default();
-        assert!(error.contains("texts/bad.prom: ") && error.contains(why), "{bad}: {plugin}");
+        let warnings = plugin["collectors"][0]["warnings"].to_string();
+        assert!(warnings.contains("texts/bad.prom: ") && warnings.contains(why), "{bad}: {plugin}");
         assert_eq!(plugin["state"], "active");
         assert_eq!(agent.get("/-/ready").status, 200);
         assert!(agent.stderr().contains(why), "the log says it: {}", agent.stderr());

@@ -157,7 +157,7 @@ fn the_encoding_of_a_key_and_what_stands_around_it_do_not_matter() {
         let chain = format!("{certificate}{}", keys.site.authority.cert());
         keys.serves(curve, &chain, &format!("{key}{traditional}"));
         let first = format!("{}{certificate}", keys.site.authority.cert());
-        keys.refused(curve, &first, &key, &["not that of the certificate", "has to stand first"]);
+        keys.refused(curve, &first, &key, &["not that of the certificate", "has to come first"]);
         keys.openssl(
             "pkey -in k.pem -traditional -out t.pem\n\
              ec -in k.pem -no_public -out n.pem\n\

@@ -2,45 +2,25 @@
 //!
 //! `cargo build -p relink-core --example simple_plugin`
 
-use relink_core::{Collector, Error, Facts, Family, Options, Samples, register};
-use serde::Deserialize;
+use relink_core::{Collector, Error, Facts, Family, Paths, Samples, options, register};
 
 const CALLS: Family = Family::counter("simple_calls_total", "Collections of this instance.");
 const TEXTS: Family =
     Family::gauge("simple_text_bytes", "Length of a text of the options.").labels(&["text"]);
+const SECOND: Family = Family::gauge("simple_second", "Always 2.");
 const OTHER: Family = Family::gauge("simple_other", "Not declared.");
 
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "lowercase")]
-struct Settings {
-    texts: Vec<String>,
-    /// Bytes that the instance holds, so that one that is not freed is noticed.
-    ballast: usize,
-    fault: Option<Fault>,
-    /// A text in the Prometheus format to hand on.
-    exposition: Option<String>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings { texts: vec!["hello".into()], ballast: 0, fault: None, exposition: None }
+options! {
+    struct Settings {
+        /// The texts to show.
+        texts: Vec<String> = vec!["hello".to_owned()],
+        /// Bytes that the instance holds, so that one that is not freed is noticed.
+        ballast: u64 = 0,
+        /// What goes wrong.
+        fault: String = String::new(),
+        /// A text in the Prometheus format to hand on.
+        exposition: String = String::new(),
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Fault {
-    RefuseNew,
-    PanicInNew,
-    FailCollect,
-    PanicInCollect,
-    PanicInPayload,
-    PanicInFacts,
-    PanicInDrop,
-    UndeclaredFamily,
-    LabelTooMany,
-    NegativeCounter,
-    Flood,
 }
 
 struct Simple {
@@ -59,12 +39,11 @@ impl Drop for Payload {
 }
 
 impl Simple {
-    fn new(options: &Options) -> Result<Self, Error> {
-        let settings: Settings = options.parse()?;
-        match settings.fault {
-            Some(Fault::RefuseNew) => Err(Error::new("no such device \"näh\"").hint("plug it in")),
-            Some(Fault::PanicInNew) => panic!("in new"),
-            _ => Ok(Simple { calls: 0, _ballast: vec![1; settings.ballast], settings }),
+    fn new(_: &Paths, settings: Settings) -> Result<Self, Error> {
+        match settings.fault.as_str() {
+            "refuse-new" => Err(Error::new("no such device \"näh\"").hint("plug it in")),
+            "panic-in-new" => panic!("in new"),
+            _ => Ok(Simple { calls: 0, _ballast: vec![1; settings.ballast as usize], settings }),
         }
     }
 }
@@ -76,19 +55,18 @@ impl Collector for Simple {
         for text in &self.settings.texts {
             out.push(&TEXTS, [text], text.len() as f64);
         }
-        if let Some(text) = &self.settings.exposition
-            && let Err(why) = out.push_text("the option", text)
+        if !self.settings.exposition.is_empty()
+            && let Err(why) | Ok(Some(why)) = out.push_text("the option", &self.settings.exposition)
         {
             out.warn(why.to_string());
         }
-        match self.settings.fault {
-            Some(Fault::FailCollect) => return Err(Error::new("reading device: gone").hint("bring it back")),
-            Some(Fault::PanicInCollect) => panic!("in collect number {}", self.calls),
-            Some(Fault::PanicInPayload) => std::panic::panic_any(Payload),
-            Some(Fault::UndeclaredFamily) => out.push(&OTHER, [], 1.0),
-            Some(Fault::LabelTooMany) => out.push(&CALLS, ["one"], 1.0),
-            Some(Fault::NegativeCounter) => out.push(&CALLS, [], -1.0),
-            Some(Fault::Flood) => (0..1_000_000).for_each(|_| out.push(&CALLS, [], 1.0)),
+        match self.settings.fault.as_str() {
+            "fail-collect" => return Err(Error::new("reading device: gone").hint("bring it back")),
+            "panic-in-collect" => panic!("in collect number {}", self.calls),
+            "panic-in-payload" => std::panic::panic_any(Payload),
+            "undeclared-family" => out.push(&OTHER, [], 1.0),
+            "label-too-many" => out.push(&CALLS, ["one"], 1.0),
+            "negative-counter" => out.push(&CALLS, [], -1.0),
             _ => {}
         }
         Ok(())
@@ -96,20 +74,38 @@ impl Collector for Simple {
 
     fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
         out.push("calls", self.calls.to_string());
-        assert!(self.settings.fault != Some(Fault::PanicInFacts), "in facts");
+        assert!(self.settings.fault != "panic-in-facts", "in facts");
         Ok(())
     }
 }
 
 impl Drop for Simple {
     fn drop(&mut self) {
-        assert!(self.settings.fault != Some(Fault::PanicInDrop), "in drop");
+        assert!(self.settings.fault != "panic-in-drop", "in drop");
+    }
+}
+
+/// A second collector, which has no options.
+struct Second;
+
+impl Second {
+    fn new(_: &Paths) -> Result<Self, Error> {
+        Ok(Second)
+    }
+}
+
+impl Collector for Second {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        out.push(&SECOND, [], 2.0);
+        Ok(())
     }
 }
 
 register! {
-    name: "simple",
+    plugin: "simple",
     help: "What its options say",
-    families: [CALLS, TEXTS],
-    new: Simple::new,
+    collectors: [
+        { name: "simple", help: "What its options say", families: [CALLS, TEXTS], options: Settings, new: Simple::new },
+        { name: "second", help: "Always 2", families: [SECOND], new: Second::new, default: off },
+    ],
 }

@@ -1,6 +1,6 @@
 //! The C interface of loaded plugins: what a dynamic library exports, and what the agent passes to it.
 //!
-//! A library exports one function, `relink_plugin_v1_<crate>`, which returns a [`PluginTable`] that stays valid for
+//! A library exports one function, `relink_plugin_v2_<crate>`, which returns a [`PluginTable`] that stays valid for
 //! ever, and holds one [`Stamp`] in a section of its own, which the agent reads before it loads the file. No
 //! ownership and no allocator crosses: texts are pointer and length, valid for the call (those of the table, for
 //! ever), and the library writes into a [`Sink`] of the agent's. No call may unwind: what `register!` makes catches
@@ -29,21 +29,21 @@ use std::ffi::c_void;
 
 use crate::Error;
 
+pub(crate) use export::Relay;
+
 #[doc(hidden)]
 pub use export::export;
 #[doc(hidden)]
-pub use import::{Imported, Instance, Receive, import};
+pub use import::{Imported, ImportedCollector, Instance, Receive, import};
 
 /// The first bytes of a table and of a stamp.
 pub const MAGIC: [u8; 8] = *b"relinkPL";
 /// Raised by a change that an older agent or library could not bear.
-pub const MAJOR: u32 = 1;
+pub const MAJOR: u32 = 2;
 /// Raised by each addition.
-///
-/// 1.1: [`Sink::exposition`] and [`Sink::warning`].
-pub const MINOR: u32 = 1;
+pub const MINOR: u32 = 0;
 /// What the exported function's name begins with; the crate's name follows.
-pub const ENTRY_PREFIX: &str = "relink_plugin_v1_";
+pub const ENTRY_PREFIX: &str = "relink_plugin_v2_";
 /// The section that holds the stamp.
 pub const STAMP_SECTION: &str = ".relink_plugin";
 
@@ -61,11 +61,34 @@ pub const KIND_GAUGE: u32 = 1;
 /// A family of unknown behaviour, in [`FamilyTable::kind`].
 pub const KIND_UNKNOWN: u32 = 2;
 
-/// How long a [`PluginTable`] was in version 1.0, in bytes: no library's is shorter.
-const FIRST_TABLE: usize = std::mem::offset_of!(PluginTable, destroy) + size_of::<unsafe extern "C" fn()>();
-/// How long a [`FamilyTable`] was in version 1.0, in bytes.
+/// `true` or `false`, in [`OptionTable::kind`].
+pub const OPTION_SWITCH: u32 = 0;
+/// A text, in [`OptionTable::kind`].
+pub const OPTION_TEXT: u32 = 1;
+/// A number of 0 or more, in [`OptionTable::kind`].
+pub const OPTION_NUMBER: u32 = 2;
+/// A number of seconds, in [`OptionTable::kind`].
+pub const OPTION_SECONDS: u32 = 3;
+/// A text or a list of texts, in [`OptionTable::kind`].
+pub const OPTION_LIST: u32 = 4;
+
+/// A collector that runs only if the operator asks for it, in [`CollectorTable::flags`].
+pub const OFF_BY_DEFAULT: u64 = 1;
+
+/// How long a [`PluginTable`] was in version 2.0, in bytes: no library's is shorter.
+const FIRST_TABLE: usize = std::mem::offset_of!(PluginTable, collector_size) + size_of::<usize>();
+/// How long a [`CollectorTable`] was in version 2.0, in bytes.
+const FIRST_COLLECTOR: usize =
+    std::mem::offset_of!(CollectorTable, destroy) + size_of::<unsafe extern "C" fn()>();
+/// How long a [`FamilyTable`] was in version 2.0, in bytes.
 const FIRST_FAMILY: usize =
     (std::mem::offset_of!(FamilyTable, kind) + size_of::<u32>()).next_multiple_of(align_of::<FamilyTable>());
+/// How long an [`OptionTable`] was in version 2.0, in bytes.
+const FIRST_OPTION: usize =
+    (std::mem::offset_of!(OptionTable, kind) + size_of::<u32>()).next_multiple_of(align_of::<OptionTable>());
+
+/// More labels than any family has. One that declares more can't be loaded.
+const MOST_LABELS: usize = 16;
 
 /// UTF-8 text: not ended by a zero byte, and not owned. An empty one may have no address.
 #[repr(C)]
@@ -107,16 +130,40 @@ pub struct PluginTable {
     pub help: Text,
     /// The package that it comes from.
     pub package: Text,
+    /// The first of its collectors; they too stay valid for ever.
+    pub collectors: *const CollectorTable,
+    /// How many collectors.
+    pub collector_count: usize,
+    /// The length of each as the library knows it: from one to the next.
+    pub collector_size: usize,
+}
+
+/// One collector of a plugin: what is chosen, timed and shown for itself.
+#[repr(C)]
+pub struct CollectorTable {
+    /// The name that the operator uses: a-z, 0-9, `_` and `-`, a letter first. Where node_exporter has a collector for the
+    /// same, its name.
+    pub name: Text,
+    /// What the collector reads, in a few words.
+    pub help: Text,
     /// The first of the families; they too stay valid for ever.
     pub families: *const FamilyTable,
     /// How many families.
     pub family_count: usize,
     /// The length of each as the library knows it: from one to the next.
     pub family_size: usize,
-    /// Makes an instance and puts it into `instance`; leaves that alone when it fails. Called with the table itself,
-    /// also while another instance of the plugin is at work.
+    /// The first of the options that may be set.
+    pub options: *const OptionTable,
+    /// How many options.
+    pub option_count: usize,
+    /// The length of each as the library knows it: from one to the next.
+    pub option_size: usize,
+    /// [`OFF_BY_DEFAULT`], or 0.
+    pub flags: u64,
+    /// Makes an instance and puts it into `instance`; leaves that alone when it fails. Called with the collector's own
+    /// table, also while another instance of it is at work.
     pub create: unsafe extern "C" fn(
-        table: *const PluginTable,
+        collector: *const CollectorTable,
         settings: *const Settings,
         sink: *const Sink,
         instance: *mut *mut c_void,
@@ -130,7 +177,18 @@ pub struct PluginTable {
     pub destroy: unsafe extern "C" fn(instance: *mut c_void),
 }
 
-/// One family of a table.
+/// One option of a collector.
+#[repr(C)]
+pub struct OptionTable {
+    /// The key in the collector's table of the configuration, as in `mount_timeout`: a-z, 0-9 and `_`, a letter first.
+    pub name: Text,
+    /// What it sets, in a sentence.
+    pub help: Text,
+    /// [`OPTION_SWITCH`], [`OPTION_TEXT`], [`OPTION_NUMBER`], [`OPTION_SECONDS`] or [`OPTION_LIST`].
+    pub kind: u32,
+}
+
+/// One family of a collector.
 #[repr(C)]
 pub struct FamilyTable {
     /// Its name, as on the sample lines. A counter's ends in `_total`.
@@ -150,7 +208,7 @@ pub struct FamilyTable {
 pub struct Settings {
     /// The length of this struct as the agent knows it.
     pub size: usize,
-    /// The plugin's table of the configuration, as a JSON object.
+    /// The collector's table of the configuration, as a JSON object of options that it has.
     pub options: Text,
     /// Where procfs is.
     pub procfs: Text,
@@ -158,8 +216,6 @@ pub struct Settings {
     pub sysfs: Text,
     /// Where the root of the file systems is.
     pub rootfs: Text,
-    /// How many samples a collection may push.
-    pub series: usize,
 }
 
 /// Where a library's samples, facts and errors go. Valid for the call that it was passed to, on that thread.
@@ -181,15 +237,18 @@ pub struct Sink {
     pub fact: unsafe extern "C" fn(context: *mut c_void, name: Text, value: Text),
     /// Why the call fails: what happened, and what to do about it (may be empty).
     pub error: unsafe extern "C" fn(context: *mut c_void, message: Text, hint: Text),
-    /// Since 1.1, during `collect`. Families that are known only now: a text in the Prometheus format, and where it comes
-    /// from. The agent judges it as a whole, beside the families of all plugins and the texts before. [`OK`]: its samples
-    /// are taken. [`FAILED`]: none of them is, and `reason`, which may be null, gets the words why; they stay valid until
-    /// the next call of a function of the sink. The same text at the same place of the next collection is not judged
-    /// anew.
+    /// During `collect`. Families that are known only now: a text in the Prometheus format, and where it comes
+    /// from. The agent judges it beside the families of all plugins and the texts before. [`OK`]: its samples are taken,
+    /// but for families of which `reason` says why not, if anything is written there. [`FAILED`]: none of them is, and
+    /// `reason`, which may be null, gets the words why. They stay valid until the next call of a function of the sink. The
+    /// same text at the same place of the next collection is not judged
+    /// again.
     pub exposition:
         unsafe extern "C" fn(context: *mut c_void, source: Text, text: Text, reason: *mut Text) -> i32,
-    /// Since 1.1, during `collect`. What could not be read while the rest could: shown to the operator.
+    /// During `collect`. What was passed over, or could not be read while the rest could: shown to the operator.
     pub warning: unsafe extern "C" fn(context: *mut c_void, message: Text),
+    /// How many samples a collection may have; what is beyond is dropped.
+    pub series: usize,
 }
 
 // The layout is a promise. A change that moves one of these breaks every library that is out there.
@@ -198,20 +257,20 @@ const _: () = {
     use std::mem::offset_of;
     assert!(size_of::<Text>() == 16 && size_of::<Stamp>() == 16);
     assert!(offset_of!(PluginTable, size) == 16 && offset_of!(PluginTable, name) == 24);
-    assert!(offset_of!(PluginTable, families) == 88 && offset_of!(PluginTable, family_size) == 104);
-    assert!(offset_of!(PluginTable, create) == 112 && offset_of!(PluginTable, collect) == 120);
-    assert!(offset_of!(PluginTable, facts) == 128 && offset_of!(PluginTable, destroy) == 136);
-    assert!(size_of::<PluginTable>() == 144);
+    assert!(offset_of!(PluginTable, collectors) == 88 && offset_of!(PluginTable, collector_size) == 104);
+    assert!(size_of::<PluginTable>() == 112);
+    assert!(offset_of!(CollectorTable, families) == 32 && offset_of!(CollectorTable, options) == 56);
+    assert!(offset_of!(CollectorTable, flags) == 80 && offset_of!(CollectorTable, create) == 88);
+    assert!(offset_of!(CollectorTable, facts) == 104 && offset_of!(CollectorTable, destroy) == 112);
+    assert!(size_of::<CollectorTable>() == 120);
+    assert!(offset_of!(OptionTable, kind) == 32 && size_of::<OptionTable>() == 40);
     assert!(offset_of!(FamilyTable, labels) == 32 && offset_of!(FamilyTable, kind) == 48);
     assert!(size_of::<FamilyTable>() == 56);
-    assert!(FIRST_TABLE == 144 && FIRST_FAMILY == 56);
-    assert!(
-        offset_of!(Settings, options) == 8
-            && offset_of!(Settings, series) == 72
-            && size_of::<Settings>() == 80
-    );
+    assert!(FIRST_TABLE == 112 && FIRST_COLLECTOR == 120 && FIRST_FAMILY == 56 && FIRST_OPTION == 40);
+    assert!(offset_of!(Settings, options) == 8 && size_of::<Settings>() == 72);
     assert!(offset_of!(Sink, sample) == 16 && offset_of!(Sink, error) == 32);
-    assert!(offset_of!(Sink, exposition) == 40 && offset_of!(Sink, warning) == 48 && size_of::<Sink>() == 56);
+    assert!(offset_of!(Sink, exposition) == 40 && offset_of!(Sink, warning) == 48);
+    assert!(offset_of!(Sink, series) == 56 && size_of::<Sink>() == 64);
 };
 
 impl Text {
@@ -245,7 +304,7 @@ impl Text {
 }
 
 /// Whether this relink can use a library of this version, whose table is `size` bytes long: any minor of the same
-/// major, and any length from that of version 1.0 on.
+/// major, and any length from that of version 2.0 on.
 pub fn accepts(major: u32, minor: u32, size: usize) -> Result<(), Error> {
     if major != MAJOR {
         return Err(rebuild(format!("was built for ABI {major}, this relink speaks ABI {MAJOR}")));
@@ -258,19 +317,20 @@ pub fn accepts(major: u32, minor: u32, size: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether families that lie `size` bytes apart can be read: from the length of version 1.0 on, and aligned.
-fn accepts_families(size: usize) -> Result<(), Error> {
-    if size < FIRST_FAMILY || !size.is_multiple_of(align_of::<FamilyTable>()) {
-        let align = align_of::<FamilyTable>();
+/// Whether the rows of a table, `what`, that lie `size` bytes apart can be read: from the length `first` of version 2.0 on,
+/// and aligned. All of them hold addresses, and are aligned as those.
+fn accepts_rows(what: &str, size: usize, first: usize) -> Result<(), Error> {
+    let align = align_of::<usize>();
+    if size < first || !size.is_multiple_of(align) {
         return Err(rebuild(format!(
-            "says that its families lie {size} bytes apart; a multiple of {align} is needed, {FIRST_FAMILY} or more"
+            "says that its {what} lie {size} bytes apart; a multiple of {align} is needed, {first} or more"
         )));
     }
     Ok(())
 }
 
 fn rebuild(message: String) -> Error {
-    Error::new(message).hint("build it anew with this relink's core: cargo xtask plugin build NAME")
+    Error::new(message).hint("build it again with this relink's core: cargo xtask plugin build NAME")
 }
 
 /// The stamp of this crate's version, which `register!` puts into the library.
@@ -282,9 +342,9 @@ mod tests {
 
     #[test]
     fn another_major_is_refused_and_a_newer_minor_is_not() {
-        for major in [0, 2, u32::MAX] {
+        for major in [0, 1, 3, u32::MAX] {
             let error = accepts(major, MINOR, FIRST_TABLE).unwrap_err();
-            assert_eq!(error.message(), format!("was built for ABI {major}, this relink speaks ABI 1"));
+            assert_eq!(error.message(), format!("was built for ABI {major}, this relink speaks ABI 2"));
             assert!(error.advice().unwrap().contains("cargo xtask plugin build"));
         }
         for minor in [0, MINOR, MINOR + 1, u32::MAX] {
@@ -302,10 +362,10 @@ mod tests {
             assert!(error.message().contains(&format!("a table of {size} bytes")), "{error}");
         }
         for size in [FIRST_FAMILY, FIRST_FAMILY + 8, size_of::<FamilyTable>()] {
-            assert!(accepts_families(size).is_ok(), "{size}");
+            assert!(accepts_rows("families", size, FIRST_FAMILY).is_ok(), "{size}");
         }
         for size in [0, FIRST_FAMILY - 8, FIRST_FAMILY + 1] {
-            assert!(accepts_families(size).is_err(), "{size}");
+            assert!(accepts_rows("families", size, FIRST_FAMILY).is_err(), "{size}");
         }
     }
 }

@@ -4,27 +4,28 @@
 //!
 //! ```
 //! //! Load averages of the machine.
-//! use relink_core::{Collector, Error, Family, Options, Samples, Source, register};
+//! use relink_core::{Collector, Error, Family, Paths, Samples, Source, register};
 //!
-//! const LOAD1: Family = Family::gauge("node_load1", "1-minute load average.");
+//! const LOAD1: Family = Family::gauge("node_load1", "1-minute load average (/proc/loadavg).");
 //!
 //! struct Load(Source);
 //!
+//! impl Load {
+//!     fn new(paths: &Paths) -> Result<Self, Error> {
+//!         Ok(Load(Source::new(paths.procfs("loadavg"))))
+//!     }
+//! }
+//!
 //! impl Collector for Load {
 //!     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-//!         let text = self.0.read()?;
-//!         let first = text.split(' ').next().unwrap_or_default();
-//!         out.push(&LOAD1, [], first.parse()?);
+//!         // Nothing on a machine without the file; an error names the file.
+//!         let load = self.0.parse(|text| text.split(' ').next().unwrap_or_default().parse())?;
+//!         load.into_iter().for_each(|load: f64| out.push(&LOAD1, [], load));
 //!         Ok(())
 //!     }
 //! }
 //!
-//! register! {
-//!     name: "load",
-//!     help: "Load averages",
-//!     families: [LOAD1],
-//!     new: |options: &Options| Ok(Load(Source::new(options.procfs("loadavg")))),
-//! }
+//! register! { plugin: "load", collector: "loadavg", help: "Load averages", families: [LOAD1], new: Load::new }
 //! # fn main() { assert_eq!(relink_core::registry::plugins()[0].name, "load"); }
 //! ```
 //!
@@ -47,19 +48,21 @@ mod options;
 mod register;
 pub mod registry;
 mod samples;
+mod series;
 mod source;
 mod unread;
 
 pub use collector::{Collector, Facts};
-pub use descriptor::{Descriptor, Factory};
 pub use error::{Context, Error};
 pub use metric::{Family, Kind};
-pub use options::{Options, Paths};
+pub use options::Paths;
 #[doc(hidden)]
 pub use register::made as __made;
+#[doc(hidden)]
+pub use samples::Judge;
 pub use samples::Samples;
 #[doc(hidden)]
-pub use samples::{Judge, SeriesSet};
+pub use series::SeriesSet;
 #[doc(hidden)]
 pub use source::give_back_descriptors;
 pub use source::{Kept, Source, utf8};

@@ -1,66 +1,83 @@
 //! What a collector writes into: the samples of one collection.
 
 use std::any::Any;
+use std::sync::Arc;
 
+use crate::series::{END, Series, SeriesSet};
 use crate::{Error, Family, Kind};
 
-/// Ends each label value. No UTF-8 text holds this byte, so two different lists of values never look alike.
-const END: u8 = 0xff;
+/// So many bytes of label values there is room for, times the limit of series: three times what they have on the average.
+const LABELS: usize = 100;
+
+/// So many families a collector's patterns may become: a kernel has some hundreds.
+const MOST_COMPLETED: usize = 10_000;
 
 /// So many warnings of a collection are kept, and so many bytes of each.
 const WARNINGS: usize = 20;
 const WARNING: usize = 1000;
 
-/// The samples of one collection of one plugin.
+/// The samples of one collection of one collector.
 ///
 /// [`push`](Samples::push) does not fail: the first mistake (a family that was not declared, a wrong number of
-/// labels, a counter that is no number, too many series) is kept and becomes the plugin's error when the
-/// collection ends, and nothing of that collection is shown.
+/// labels, a counter that is no number) is kept and becomes the collector's error when the collection ends, and nothing of
+/// that collection is shown. What is beyond the limit, which no real machine meets, is dropped, and that is told.
 pub struct Samples {
-    families: &'static [Family],
+    declared: &'static [Family],
+    /// Those that were declared; behind them those that patterns were completed to, each with its pattern and hole.
+    families: Arc<Vec<Family>>,
+    completed: Vec<(usize, Box<str>)>,
+    /// The place among the completed where the next one is likely: they come in the same order each time.
+    next: usize,
     series: Vec<Series>,
     labels: Vec<u8>,
     values: Vec<f64>,
+    /// Which of the series [`Source::lines`](crate::Source::lines) brought: from each of these places up to the other.
+    of_lines: Vec<(usize, usize)>,
     last_family: usize,
     limit: usize,
     fault: Option<Error>,
     warnings: Vec<String>,
+    warned: usize,
+    dropped: usize,
     judge: Option<Box<dyn Judge>>,
     /// How many series the texts have that were taken.
     of_texts: usize,
+    /// In a library: the agent, which gets each sample at once.
+    relay: Option<crate::abi::Relay>,
 }
 
-/// Judges the texts that a collector pushes: in the agent, and in a library the way to it.
+/// Judges the texts that a collector pushes.
 #[doc(hidden)]
 pub trait Judge: Any + Send {
     /// Begins another collection.
     fn clear(&mut self);
 
-    /// Takes a text of at most `room` series and returns how many it has, or says why it takes none of it.
-    fn text(&mut self, source: &str, text: &str, room: usize) -> Result<usize, Error>;
-}
-
-/// One series: which family, and where its label values end in the shared buffer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Series {
-    family: u32,
-    end: u32,
+    /// Takes a text of at most `room` series and returns how many it has and why families of it are left out, or says
+    /// why it takes none of it.
+    fn text(&mut self, source: &str, text: &str, room: usize) -> Result<(usize, Option<Error>), Error>;
 }
 
 impl Samples {
     /// No samples yet of these families, and room for `limit` of them.
     pub fn new(families: &'static [Family], limit: usize) -> Self {
         Samples {
-            families,
+            declared: families,
+            families: Arc::new(families.to_vec()),
+            completed: Vec::new(),
+            next: 0,
             series: Vec::new(),
             labels: Vec::new(),
             values: Vec::new(),
+            of_lines: Vec::new(),
             last_family: 0,
             limit,
             fault: None,
             warnings: Vec::new(),
+            warned: 0,
+            dropped: 0,
             judge: None,
             of_texts: 0,
+            relay: None,
         }
     }
 
@@ -73,24 +90,28 @@ impl Samples {
     pub fn push_slice(&mut self, family: &Family, labels: &[&str], value: f64) {
         match self.index_of(family) {
             Some(index) => self.push_index(index, labels, value),
-            None => self
-                .fail(|| format!("a sample of family {}, which the plugin did not declare", family.name())),
+            None => self.fail(|| {
+                format!("a sample of family {}, which the collector did not declare", family.name())
+            }),
         }
     }
 
-    /// The same with the family's place in the plugin's list, as the C interface names it.
+    /// The same with the family's place in the collector's list, as the C interface names it.
     pub fn push_index(&mut self, index: usize, labels: &[&str], value: f64) {
-        let Some(family) = self.families.get(index) else {
-            let count = self.families.len();
+        if let Some(relay) = &self.relay {
+            return relay.sample(index, labels, value);
+        }
+        let Some(family) = self.declared.get(index) else {
+            let count = self.declared.len();
             return self
-                .fail(|| format!("a sample of family number {index}, but the plugin declared {count}"));
+                .fail(|| format!("a sample of family number {index}, but the collector declared {count}"));
         };
-        let names = family.label_names();
-        if names.len() != labels.len() {
+        if family.value_count() != labels.len() {
+            let (name, names) = (family.name(), family.label_names());
+            let rest = if family.is_pattern() { ", and for the name" } else { "" };
             return self.fail(|| {
                 format!(
-                    "a sample of {} with {} label values for the labels {names:?}",
-                    family.name(),
+                    "a sample of {name} with {} label values for the labels {names:?}{rest}",
                     labels.len()
                 )
             });
@@ -98,14 +119,23 @@ impl Samples {
         if family.kind() == Kind::Counter && (value.is_nan() || value < 0.0) {
             return self.fail(|| format!("a sample of the counter {} with the value {value}", family.name()));
         }
+        let (index, labels) = match labels {
+            [hole, labels @ ..] if family.is_pattern() => match self.completed(index, hole) {
+                Some(index) => (index, labels),
+                None => {
+                    self.dropped += 1;
+                    return;
+                }
+            },
+            _ => (index, labels),
+        };
         let label_bytes = labels.iter().map(|label| label.len() + 1).sum::<usize>();
         // A text takes the place of no declared sample: it can be told that there is no room, and they can't.
-        if self.values.len() >= self.limit || self.labels.len() + label_bytes > self.limit.saturating_mul(256)
+        if self.values.len() >= self.limit
+            || self.labels.len() + label_bytes > self.limit.saturating_mul(LABELS)
         {
-            let limit = self.limit;
-            return self.fail(|| {
-                format!("more than {limit} series, or more than {limit} times 256 bytes of label values; raise [collect] series, or emit fewer")
-            });
+            self.dropped += 1;
+            return;
         }
         for label in labels {
             self.labels.extend_from_slice(label.as_bytes());
@@ -116,47 +146,100 @@ impl Samples {
         self.values.push(value);
     }
 
-    /// How many bytes a text may have for each series that the plugin may have.
+    /// The place of the family that a pattern is for this value of its hole; none beyond what any source has.
+    fn completed(&mut self, pattern: usize, hole: &str) -> Option<usize> {
+        let is_it = |(known, name): &(usize, Box<str>)| *known == pattern && **name == *hole;
+        let count = self.completed.len();
+        let places = (0..count).map(|step| (self.next + step) % count);
+        let at = match places.into_iter().find(|&at| is_it(&self.completed[at])) {
+            Some(at) => at,
+            None if count >= MOST_COMPLETED => return None,
+            None => {
+                let family = self.declared[pattern].completed(hole);
+                Arc::make_mut(&mut self.families).push(family);
+                self.completed.push((pattern, hole.into()));
+                count
+            }
+        };
+        self.next = at + 1;
+        Some(self.declared.len() + at)
+    }
+
+    /// How many bytes a text may have for each series that there is room for.
     pub const TEXT_BYTES: usize = 512;
 
-    /// Adds the families of a text in the Prometheus format that is none of this plugin's making, such as a file that an
+    /// Adds the families of a text in the Prometheus format that is none of this collector's making, such as a file that an
     /// operator's script has written. `source` says in messages where it comes from, and stands in the help of families
     /// that have none. Unlike declared families these are known only now, so the host reads each text and judges it beside
     /// all others:
     ///
     /// - an error says why this text is left out, and is no fault of the collection: its other samples are shown;
     /// - left out is a text that would break the page, or is not meant: syntax errors, a last line without its end
-    ///   (somebody still writes), timestamps, a series that stands there twice, a histogram whose buckets do not add up;
-    /// - and a text with a name that some plugin or the agent has declared, with another type or help for a family of a
-    ///   text pushed before, with a series that one of those has, or with more series than there is room for.
+    ///   (somebody still writes), timestamps, more series than there is room for;
+    /// - a family of it is left out, and the rest is shown, if it has a series twice, or a histogram whose buckets do not
+    ///   add up; if it has a name that some plugin or the agent has declared; or if it has another type or help than a
+    ///   family of a text pushed before, or a series that one of those has. `Some` says why; it is an error if no family
+    ///   is left.
     ///
     /// Push a text in each collection; while its words and its place among the texts are the same, it is not judged again.
     /// The samples are not kept in the history.
-    pub fn push_text(&mut self, source: &str, text: &str) -> Result<(), Error> {
+    pub fn push_text(&mut self, source: &str, text: &str) -> Result<Option<Error>, Error> {
+        if let Some(relay) = &self.relay {
+            return relay.text(source, text);
+        }
         let room = self.limit.saturating_sub(self.len());
         let judge = self.judge.as_mut().ok_or_else(|| {
             Error::new("there is no host to judge a text").hint("in a test, relink_testing::samples has one")
         })?;
-        self.of_texts += judge.text(source, text, room)?;
-        Ok(())
+        let (series, left_out) = judge.text(source, text, room)?;
+        self.of_texts += series;
+        Ok(left_out)
     }
 
-    /// Tells the operator of a part that could not be read while the rest could: shown as the plugin's error in
-    /// `GET /plugins`, and logged when it changes. The collection counts as a success.
+    /// Tells the operator of what was passed over, or could not be read while the rest could: shown with the collector in
+    /// `GET /plugins`, counted in `relink_collector_warnings_total`, and logged when it changes. The collection counts as a
+    /// success.
     pub fn warn(&mut self, what: impl Into<String>) {
-        let mut what = what.into();
-        if what.len() > WARNING {
-            what.truncate(what.floor_char_boundary(WARNING));
-            what.push('…');
+        self.warn_with(|| what.into());
+    }
+
+    /// The same, for one of many: the words are made only if they are kept.
+    pub(crate) fn warn_with(&mut self, what: impl FnOnce() -> String) {
+        self.warned += 1;
+        if let Some(relay) = &self.relay {
+            return relay.warning(&what());
         }
         if self.warnings.len() < WARNINGS {
+            let mut what = what();
+            if what.len() > WARNING {
+                what.truncate(what.floor_char_boundary(WARNING));
+                what.push('…');
+            }
             self.warnings.push(what);
         }
     }
 
-    /// What was warned of in this collection.
+    /// The first of what was warned of in this collection.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// How often was warned in this collection.
+    #[doc(hidden)]
+    pub fn warned(&self) -> usize {
+        self.warned
+    }
+
+    /// How many samples were beyond the limit, and are left out.
+    #[doc(hidden)]
+    pub fn dropped(&self) -> usize {
+        self.dropped
+    }
+
+    /// How many samples there may be.
+    #[doc(hidden)]
+    pub fn limit(&self) -> usize {
+        self.relay.as_ref().map_or(self.limit, crate::abi::Relay::series)
     }
 
     /// Who judges the texts that are pushed from now on.
@@ -170,6 +253,11 @@ impl Samples {
     pub fn judge<J: Judge>(&mut self) -> Option<&mut J> {
         let judge: &mut dyn Any = self.judge.as_deref_mut()?;
         judge.downcast_mut()
+    }
+
+    /// Sends all that is pushed to the agent, for the time of a call over the C interface.
+    pub(crate) fn set_relay(&mut self, relay: Option<crate::abi::Relay>) {
+        self.relay = relay;
     }
 
     /// How many samples there are, those of texts included.
@@ -187,25 +275,16 @@ impl Samples {
         &self.values
     }
 
-    /// Hands out each sample of a declared family as it was pushed: the family's place, its label values, the value.
-    pub(crate) fn each(&self, mut one: impl FnMut(usize, &mut dyn Iterator<Item = &str>, f64)) {
-        let mut start = 0;
-        for (series, value) in self.series.iter().zip(&self.values) {
-            let end = series.end as usize;
-            one(series.family as usize, &mut label_values(&self.labels[start..end]), *value);
-            start = end;
-        }
-    }
-
     /// Forgets the samples and the fault, and keeps the memory for the next collection.
     pub fn clear(&mut self) {
         self.series.clear();
         self.labels.clear();
         self.values.clear();
+        self.of_lines.clear();
         self.last_family = 0;
         self.fault = None;
         self.warnings.clear();
-        self.of_texts = 0;
+        (self.warned, self.dropped, self.of_texts) = (0, 0, 0);
         if let Some(judge) = &mut self.judge {
             judge.clear();
         }
@@ -221,18 +300,52 @@ impl Samples {
     /// The series of a machine seldom change from one collection to the next, so this comparison of two buffers
     /// is what the host pays in place of sorting and checking them anew.
     pub fn has_series_of(&self, set: &SeriesSet) -> bool {
-        self.series == set.series && self.labels == set.labels
+        set.is_of(&self.series, &self.labels)
     }
 
-    /// The series of these samples, sorted by family; an error if one stands there twice.
-    pub fn series_set(&self) -> Result<SeriesSet, Error> {
-        let set = SeriesSet {
-            families: self.families,
-            series: self.series.clone(),
-            labels: self.labels.clone(),
-            order: Vec::new(),
-        };
-        set.sorted()
+    /// The series of these samples, sorted by family; an error if code pushed one twice. What the lines of a file say twice is
+    /// no mistake of the code: the first is kept, and the other is passed over with a warning.
+    pub fn series_set(&mut self) -> Result<SeriesSet, Error> {
+        let (set, twice) = self.sorted();
+        if twice.is_empty() {
+            return Ok(set);
+        }
+        let is_of_lines = |place: usize| self.of_lines.iter().any(|&(from, to)| (from..to).contains(&place));
+        if let Some(&place) = twice.iter().find(|&&place| !is_of_lines(place)) {
+            return Err(Error::new(format!("the series {} twice", set.shown(place))));
+        }
+        for &place in &twice {
+            self.warn_with(|| {
+                format!("the series {} stands there twice, the first is shown", set.shown(place))
+            });
+        }
+        self.remove(&set, &twice);
+        Ok(self.sorted().0)
+    }
+
+    fn sorted(&self) -> (SeriesSet, Vec<usize>) {
+        SeriesSet::new(self.declared, Arc::clone(&self.families), self.series.clone(), self.labels.clone())
+    }
+
+    /// Takes the series of these places out, of those in `set`.
+    fn remove(&mut self, set: &SeriesSet, places: &[usize]) {
+        let (series, values) = (std::mem::take(&mut self.series), std::mem::take(&mut self.values));
+        self.labels.clear();
+        self.of_lines.clear();
+        for (place, (one, value)) in series.into_iter().zip(values).enumerate() {
+            if places.binary_search(&place).is_err() {
+                self.labels.extend_from_slice(set.label_bytes(place));
+                self.series.push(Series { family: one.family, end: self.labels.len() as u32 });
+                self.values.push(value);
+            }
+        }
+    }
+
+    /// Says that the series from this place on are of the lines of a file.
+    pub(crate) fn are_of_lines(&mut self, from: usize) {
+        if from < self.series.len() {
+            self.of_lines.push((from, self.series.len()));
+        }
     }
 
     /// Families are few and samples of one family come in a row, so the last one is tried first.
@@ -240,9 +353,9 @@ impl Samples {
         let is_it = |known: &Family| {
             std::ptr::eq(known.name().as_ptr(), family.name().as_ptr()) || known.name() == family.name()
         };
-        let count = self.families.len();
+        let count = self.declared.len();
         let found =
-            (0..count).map(|step| (self.last_family + step) % count).find(|&at| is_it(&self.families[at]))?;
+            (0..count).map(|step| (self.last_family + step) % count).find(|&at| is_it(&self.declared[at]))?;
         self.last_family = found;
         Some(found)
     }
@@ -252,86 +365,6 @@ impl Samples {
             self.fault = Some(Error::new(message()));
         }
     }
-}
-
-/// The series of one plugin: which families and label values its samples have. Immutable, shared by all
-/// snapshots that have the same.
-pub struct SeriesSet {
-    families: &'static [Family],
-    series: Vec<Series>,
-    labels: Vec<u8>,
-    order: Vec<u32>,
-}
-
-impl SeriesSet {
-    fn sorted(mut self) -> Result<Self, Error> {
-        let mut order: Vec<u32> = (0..self.series.len() as u32).collect();
-        // To find what stands there twice, sort by family and labels; to show, by family and then as pushed.
-        order.sort_unstable_by_key(|&at| (self.series[at as usize].family, self.label_bytes(at as usize)));
-        for pair in order.windows(2) {
-            let [a, b] = [pair[0] as usize, pair[1] as usize];
-            if self.series[a].family == self.series[b].family && self.label_bytes(a) == self.label_bytes(b) {
-                let family = self.families[self.series[a].family as usize];
-                let labels: Vec<String> = family
-                    .label_names()
-                    .iter()
-                    .zip(self.labels_of(a))
-                    .map(|(n, v)| format!("{n}={v:?}"))
-                    .collect();
-                return Err(Error::new(format!(
-                    "the series {}{{{}}} twice",
-                    family.name(),
-                    labels.join(",")
-                )));
-            }
-        }
-        order.sort_unstable_by_key(|&at| (self.series[at as usize].family, at));
-        self.order = order;
-        Ok(self)
-    }
-
-    /// How many series of declared families there are.
-    pub fn len(&self) -> usize {
-        self.series.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.series.is_empty()
-    }
-
-    /// The families that the plugin declared.
-    pub fn families(&self) -> &'static [Family] {
-        self.families
-    }
-
-    /// The places of the series, those of one family together, families in the declared order. A place is an
-    /// index into the values of a collection.
-    pub fn places(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
-        self.order.iter().map(|&at| at as usize)
-    }
-
-    /// The family's index and the family of the series at a place.
-    pub fn family_of(&self, place: usize) -> (usize, &'static Family) {
-        let index = self.series[place].family as usize;
-        (index, &self.families[index])
-    }
-
-    /// The label values of the series at a place, in the order of the family's label names.
-    pub fn labels_of(&self, place: usize) -> impl Iterator<Item = &str> + '_ {
-        label_values(self.label_bytes(place))
-    }
-
-    fn label_bytes(&self, place: usize) -> &[u8] {
-        let start = if place == 0 { 0 } else { self.series[place - 1].end as usize };
-        &self.labels[start..self.series[place].end as usize]
-    }
-}
-
-/// The label values in a part of the buffer. Only whole `&str`s went into it, each with its END behind it.
-fn label_values(bytes: &[u8]) -> impl Iterator<Item = &str> + '_ {
-    let values = bytes.split_inclusive(|&byte| byte == END);
-    values.map(|value| std::str::from_utf8(&value[..value.len() - 1]).unwrap_or("\u{fffd}"))
 }
 
 #[cfg(test)]
@@ -375,6 +408,69 @@ mod tests {
     }
 
     #[test]
+    fn what_a_file_says_twice_is_shown_once() {
+        let mut out = samples();
+        out.push(&B, [], 1.0);
+        for value in [2.0, 3.0] {
+            out.push(&A, ["ab", "c"], value);
+        }
+        out.push(&A, ["d", ""], 4.0);
+        out.are_of_lines(1);
+        let set = out.series_set().unwrap();
+        let shown = set.places().map(|place| (set.shown(place), out.values()[place])).collect::<Vec<_>>();
+        let expected = [(r#"a_total{x="ab",y="c"}"#, 2.0), (r#"a_total{x="d",y=""}"#, 4.0), ("b", 1.0)];
+        assert_eq!(shown, expected.map(|(name, value)| (name.to_owned(), value)));
+        assert_eq!(
+            out.warnings(),
+            [r#"the series a_total{x="ab",y="c"} stands there twice, the first is shown"#]
+        );
+    }
+
+    #[test]
+    fn a_pattern_becomes_a_family_for_each_value_of_its_hole() {
+        const FIELD: Family = Family::gauge("field_{}", "Field {}.").labels(&["x"]);
+        const FAMILIES: &[Family] = &[FIELD, B];
+        let mut out = Samples::new(FAMILIES, 100);
+        for (round, names) in [["a", "b"], ["b", "a"], ["a", "c/d"]].into_iter().enumerate() {
+            out.clear();
+            out.push(&B, [], 0.0);
+            out.push(&FIELD, [names[0], "1"], 1.0);
+            out.push(&FIELD, [names[1], "1"], 2.0);
+            out.push(&FIELD, [names[0], "2"], 3.0);
+            let set = out.series_set().unwrap();
+            let shown: Vec<_> = set
+                .places()
+                .map(|at| {
+                    (set.family_of(at).1.name(), set.labels_of(at).collect::<String>(), out.values()[at])
+                })
+                .collect();
+            let one = |hole: &str, label: &str, value: f64| match hole {
+                "c/d" => ("field_c_d", label.to_owned(), value),
+                "a" => ("field_a", label.to_owned(), value),
+                _ => ("field_b", label.to_owned(), value),
+            };
+            let mut expected = vec![("b", String::new(), 0.0)];
+            let first = [one(names[0], "1", 1.0), one(names[0], "2", 3.0)];
+            let second = one(names[1], "1", 2.0);
+            if round == 1 {
+                expected.extend([second].into_iter().chain(first));
+            } else {
+                expected.extend(first.into_iter().chain([second]));
+            }
+            assert_eq!(shown, expected, "{names:?}");
+            assert!(out.has_series_of(&set));
+        }
+        assert_eq!(out.families.len(), 2 + 3);
+        out.push_index(0, &["only"], 1.0);
+        assert!(
+            out.fault()
+                .unwrap()
+                .message()
+                .contains("1 label values for the labels [\"x\"], and for the name")
+        );
+    }
+
+    #[test]
     fn the_first_mistake_is_kept() {
         let fault = |f: fn(&mut Samples)| {
             let mut out = samples();
@@ -382,22 +478,25 @@ mod tests {
             out.push(&OTHER, [], 0.0);
             out.fault().unwrap().message().to_owned()
         };
-        assert!(fault(|_| ()).contains("other, which the plugin did not declare"));
+        assert!(fault(|_| ()).contains("other, which the collector did not declare"));
         assert!(fault(|out| out.push(&A, ["x"], 0.0)).contains("1 label values"));
         assert!(fault(|out| out.push(&A, ["x", "y"], f64::NAN)).contains("NaN"));
         assert!(fault(|out| out.push(&A, ["x", "y"], -1.0)).contains("-1"));
-        assert!(fault(|out| (0..101).for_each(|_| out.push(&B, [], 0.0))).contains("more than 100 series"));
         assert!(fault(|out| out.push_index(2, &[], 0.0)).contains("number 2"));
     }
 
     #[test]
-    fn a_flood_is_bounded_in_memory() {
+    fn a_flood_is_cut_and_bounded_in_memory() {
         let mut out = samples();
         let long = "x".repeat(10_000);
         for _ in 0..1_000_000 {
             out.push(&A, [&long, "y"], 1.0);
         }
-        assert!(out.labels.capacity() < 100 * 256 * 4, "{}", out.labels.capacity());
-        assert!(out.fault().is_some());
+        assert!(out.labels.capacity() < 100 * LABELS * 4, "{}", out.labels.capacity());
+        assert_eq!((out.len(), out.dropped()), (0, 1_000_000));
+        out.clear();
+        (0..101).for_each(|at| out.push(&A, [&at.to_string(), "y"], 1.0));
+        assert_eq!((out.len(), out.dropped()), (100, 1));
+        assert!(out.fault().is_none());
     }
 }

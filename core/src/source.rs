@@ -1,5 +1,6 @@
 //! Reading a file of the kernel again and again.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -34,35 +35,64 @@ impl Source {
         &self.path
     }
 
-    /// The content as text.
-    pub fn read(&mut self) -> Result<&str, Error> {
-        let filled = self.fill();
-        self.text(filled)
-    }
-
-    fn text(&self, filled: io::Result<()>) -> Result<&str, Error> {
-        filled.context(format_args!("reading {}", self.path.display()))?;
-        std::str::from_utf8(&self.buffer[..self.filled])
-            .context(format_args!("reading {}", self.path.display()))
-    }
-
-    /// The content as bytes, for files whose text need not be UTF-8.
-    pub fn read_bytes(&mut self) -> Result<&[u8], Error> {
-        self.fill().context(format_args!("reading {}", self.path.display()))?;
-        Ok(&self.buffer[..self.filled])
-    }
-
-    /// The content as text, or `None` when this machine has no such file. One that may not be read is told in `out`, and
-    /// leaves the rest of the collection alone.
-    pub fn read_if_present(&mut self, out: &mut Samples) -> Result<Option<&str>, Error> {
+    /// The content as text, in which U+FFFD stands for what is no UTF-8; `None` when this machine has no such file. An error
+    /// names the file.
+    pub fn text(&mut self) -> Result<Option<Cow<'_, str>>, Error> {
         match self.fill() {
+            Ok(()) => Ok(Some(String::from_utf8_lossy(&self.buffer[..self.filled]))),
             Err(why) if is_missing(&why) => Ok(None),
-            Err(why) if why.kind() == io::ErrorKind::PermissionDenied => {
-                out.warn(format!("reading {}: {why}", self.path.display()));
-                Ok(None)
-            }
-            filled => self.text(filled).map(Some),
+            Err(why) => Err(why).context(format_args!("reading {}", self.path.display())),
         }
+    }
+
+    /// What `read` makes of the whole content; `None` when this machine has no such file. An error names the file.
+    pub fn parse<T, E: Into<Error>>(
+        &mut self,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Error> {
+        let Some(text) = self.text()? else { return Ok(None) };
+        let read = read(&text);
+        read.map(Some).context(self.path.display())
+    }
+
+    /// Hands each line that is not blank to `read`, which pushes what it says; nothing when this machine has no such file.
+    ///
+    /// A line that `read` can't make sense of is passed over, and `out` is warned of it with file and line: the rest is
+    /// shown. If that is so for each line, the file is another than what was expected, and that is an error. A series that
+    /// another line has said already is passed over in the same way.
+    pub fn lines(
+        &mut self,
+        out: &mut Samples,
+        mut read: impl FnMut(&str, &mut Samples) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        match self.fill() {
+            Err(why) if is_missing(&why) => return Ok(()),
+            filled => filled.context(format_args!("reading {}", self.path.display()))?,
+        }
+        let text = String::from_utf8_lossy(&self.buffer[..self.filled]);
+        let (mut is_understood, mut first, from) = (false, None, out.values().len());
+        for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
+            let Err(why) = read(line, out) else {
+                is_understood = true;
+                continue;
+            };
+            if first.is_some() {
+                out.warn_with(|| self.odd(at, why).to_string());
+            } else {
+                let why = self.odd(at, why);
+                out.warn(why.to_string());
+                first = Some(why);
+            }
+        }
+        out.are_of_lines(from);
+        match first {
+            Some(why) if !is_understood => Err(why),
+            _ => Ok(()),
+        }
+    }
+
+    fn odd(&self, at: usize, why: Error) -> Error {
+        why.context(format_args!("{}: line {}", self.path.display(), at + 1))
     }
 
     fn fill(&mut self) -> io::Result<()> {
@@ -217,35 +247,72 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("stat");
         let mut source = Source::new(&path);
-        let mut out = Samples::new(&[], 0);
-        assert_eq!(source.read_if_present(&mut out).unwrap(), None);
+        assert_eq!(source.text().unwrap(), None);
         std::fs::write(dir.path().join("file"), "").unwrap();
         let mut behind_a_file = Source::new(dir.path().join("file/stat"));
-        assert_eq!(behind_a_file.read_if_present(&mut out).unwrap(), None);
-        assert!(out.warnings().is_empty());
-        assert!(source.read().unwrap_err().message().contains("stat: No such file"), "the path is named");
+        assert_eq!(behind_a_file.text().unwrap(), None);
+        let folder = Source::new(dir.path()).text().unwrap_err();
+        assert!(folder.message().starts_with("reading /"), "the path is named: {folder}");
         let long = "x".repeat(10_000);
         std::fs::write(&path, &long).unwrap();
-        assert_eq!(source.read().unwrap(), long);
+        assert_eq!(source.text().unwrap().unwrap(), long);
         std::fs::write(dir.path().join("new"), "short").unwrap();
         std::fs::rename(dir.path().join("new"), &path).unwrap();
-        assert_eq!(source.read().unwrap(), "short");
+        assert_eq!(source.text().unwrap().unwrap(), "short");
         assert!(source.kept.0.is_none());
 
         if cfg!(target_os = "linux") {
             let mut uptime = Source::new("/proc/uptime");
-            uptime.read().unwrap();
+            uptime.text().unwrap();
             assert!(uptime.kept.0.is_some());
-            assert!(!uptime.read().unwrap().is_empty());
+            assert!(!uptime.text().unwrap().unwrap().is_empty());
 
             // When descriptors have run out it is closed at the next reading, which shows the same; and kept again later.
             give_back_descriptors();
-            assert!(!uptime.read().unwrap().is_empty());
+            assert!(!uptime.text().unwrap().unwrap().is_empty());
             assert!(uptime.kept.0.is_none());
             SHORT_UNTIL.store(milliseconds(BEGAN.elapsed()), Ordering::Relaxed);
-            uptime.read().unwrap();
+            uptime.text().unwrap();
             assert!(uptime.kept.0.is_some());
         }
+    }
+
+    #[test]
+    fn an_odd_line_is_passed_over_and_a_file_of_nothing_else_is_an_error() {
+        const VALUE: crate::Family = crate::Family::gauge("value", "V.").labels(&["name"]);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("values");
+        let mut source = Source::new(&path);
+        let mut collected = |content: &[u8]| {
+            std::fs::write(&path, content).unwrap();
+            let mut out = Samples::new(&[VALUE], 10);
+            let outcome = source.lines(&mut out, |line, out| {
+                let (name, value) =
+                    line.split_once(' ').ok_or_else(|| Error::expected("a name and a value", line))?;
+                out.push(&VALUE, [name], value.parse()?);
+                Ok(())
+            });
+            (outcome.map_err(|why| why.to_string()), out.len(), out.warnings().join("; "))
+        };
+        assert_eq!(collected(b"a 1\n\nb 2\n \n"), (Ok(()), 2, String::new()));
+        let (outcome, count, warnings) = collected(b"a 1\n(null)\nb x\n\xff 3\n");
+        assert_eq!((outcome, count), (Ok(()), 2));
+        assert!(
+            warnings.contains("values: line 2: expected a name and a value, found \"(null)\"; /"),
+            "{warnings}"
+        );
+        assert!(warnings.ends_with("values: line 3: invalid float literal"), "{warnings}");
+        let (outcome, count, warnings) = collected(b"(null)\n(null)\n");
+        assert!(outcome.unwrap_err().ends_with("line 1: expected a name and a value, found \"(null)\""));
+        assert_eq!((count, warnings.matches("line").count()), (0, 2));
+        assert_eq!(collected(b""), (Ok(()), 0, String::new()));
+        std::fs::remove_file(&path).unwrap();
+        let mut out = Samples::new(&[], 0);
+        assert!(Source::new(&path).lines(&mut out, |_, _| Err(Error::new("not called"))).is_ok());
+        assert_eq!(Source::new(&path).parse(|text| text.parse::<f64>()).unwrap(), None);
+        std::fs::write(&path, "x").unwrap();
+        let odd = Source::new(&path).parse(|text| text.parse::<f64>()).unwrap_err();
+        assert!(odd.message().ends_with("values: invalid float literal"), "{odd}");
     }
 
     #[test]

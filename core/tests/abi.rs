@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::ptr::null_mut;
 
-use library::{Library, simple_plugin};
+use library::{Instance, Library, simple_plugin};
 use object::{Object, ObjectSection, ObjectSymbol};
-use relink_core::abi::{self, FAILED, FamilyTable, OK, PluginTable, Settings, Sink, Stamp, Text};
+use relink_core::abi::{
+    self, CollectorTable, FAILED, FamilyTable, OK, OptionTable, PluginTable, Settings, Sink, Stamp, Text,
+};
 use relink_core::{Error, Family, Paths};
 
 /// Compiles a file of `tests/c` into `dir`; nothing where there is no C compiler.
@@ -56,12 +58,16 @@ fn c_lays_the_structs_out_as_rust_does() {
         Text { data, length }
         Stamp { magic, major, minor }
         PluginTable {
-            magic, major, minor, size, name, version, help, package, families, family_count, family_size, create,
+            magic, major, minor, size, name, version, help, package, collectors, collector_count, collector_size
+        }
+        CollectorTable {
+            name, help, families, family_count, family_size, options, option_count, option_size, flags, create,
             collect, facts, destroy
         }
         FamilyTable { name, help, labels, label_count, kind }
-        Settings { size, options, procfs, sysfs, rootfs, series }
-        Sink { size, context, sample, fact, error, exposition, warning }
+        OptionTable { name, help, kind }
+        Settings { size, options, procfs, sysfs, rootfs }
+        Sink { size, context, sample, fact, error, exposition, warning, series }
     };
     assert_eq!(in_c.lines().collect::<Vec<_>>(), in_rust);
 }
@@ -74,10 +80,16 @@ fn a_plugin_in_c_is_a_plugin() {
     assert_eq!(plugin.imported.about().name, "uptime");
     let family =
         Family::gauge("c_uptime_seconds", "Time since the machine started, suspended time included.");
-    assert_eq!(plugin.imported.about().families, [family]);
+    let [first, second] = plugin.imported.about().collectors else { panic!("it has two collectors") };
+    assert_eq!((first.name, first.families, first.on), ("uptime", &[family][..], true));
+    assert_eq!((second.name, second.on), ("load", false));
+
+    std::fs::write(dir.path().join("loadavg"), "0.25 0.5 0.75 1/100 42\n").expect("a file");
+    let mut load = Instance::new(plugin.collector("load"), &paths(dir.path()), "{}").expect("an instance");
+    assert_eq!(load.collect().samples, [(0, vec![], 0.25)]);
 
     let uptime = dir.path().join("uptime");
-    let mut instance = plugin.create(&paths(dir.path()), "{}", 10).expect("an instance");
+    let mut instance = plugin.create(&paths(dir.path()), "{}").expect("an instance");
     for (content, value) in [("350735.47 234388.90\n", 350_735.47), ("0.01 0.00\n", 0.01)] {
         std::fs::write(&uptime, content).expect("a file");
         let answer = instance.collect();
@@ -121,14 +133,18 @@ fn a_library_can_be_judged_before_its_code_runs() {
 fn a_library_of_a_newer_minor_works() {
     let Some(plugin) = newer(&[]) else { return };
     let plugin = plugin.expect("a newer minor is accepted");
-    let table = plugin.imported.table();
-    assert!(table.minor > abi::MINOR && table.size > size_of::<PluginTable>());
-    assert!(table.family_size > size_of::<FamilyTable>());
+    // The second collector is found only by the library's own length of one.
+    let [first, second] = plugin.imported.collectors() else { panic!("it has two collectors") };
+    assert_eq!(second.about.name, "second");
+    assert!(first.table().family_size > size_of::<FamilyTable>());
     // The second family is found only by the library's own length of one.
-    let second = Family::counter("c_second_total", "The second.").labels(&["side"]);
-    assert_eq!(plugin.imported.about().families[1], second);
+    let family = Family::counter("c_second_total", "The second.").labels(&["side"]);
+    assert_eq!(first.about.families[1], family);
 
-    let mut instance = plugin.create(&Paths::default(), "{}", 10).expect("an instance");
+    let option = first.about.options[1];
+    assert_eq!((option.name, option.kind), ("b", relink_core::registry::OptionKind::Seconds));
+
+    let mut instance = plugin.create(&Paths::default(), "{}").expect("an instance");
     assert_eq!(instance.collect().samples, [(0, vec![], 1.5), (1, vec!["left".to_owned()], 2.0)]);
     // It has no facts, and the absent function is not called.
     assert_eq!(instance.facts().status, OK);
@@ -137,8 +153,10 @@ fn a_library_of_a_newer_minor_works() {
 #[test]
 fn a_library_that_this_relink_can_not_read_is_refused() {
     for (argument, words) in [
-        ("-DTABLE_MAJOR=2", "was built for ABI 2, this relink speaks ABI 1"),
-        ("-DTABLE_SIZE=136", "a table of 136 bytes"),
+        ("-DTABLE_MAJOR=1", "was built for ABI 1, this relink speaks ABI 2"),
+        ("-DTABLE_MAJOR=3", "was built for ABI 3, this relink speaks ABI 2"),
+        ("-DTABLE_SIZE=104", "a table of 104 bytes"),
+        ("-DCOLLECTOR_SIZE=112", "collectors lie 112 bytes apart"),
         ("-DFAMILY_SIZE=60", "families lie 60 bytes apart"),
         ("-DFAMILY_SIZE=0", "families lie 0 bytes apart"),
     ] {
@@ -168,54 +186,11 @@ unsafe extern "C" fn refuse(_: *mut c_void, _: Text, _: Text, _: *mut Text) -> i
 
 unsafe extern "C" fn drop_warning(_: *mut c_void, _: Text) {}
 
-/// The sink of version 1.0.
-#[repr(C)]
-struct FirstSink {
-    size: usize,
-    context: *mut c_void,
-    sample: unsafe extern "C" fn(*mut c_void, usize, *const Text, usize, f64),
-    fact: unsafe extern "C" fn(*mut c_void, Text, Text),
-    error: unsafe extern "C" fn(*mut c_void, Text, Text),
-}
-
-#[test]
-fn a_library_does_without_what_an_agent_of_an_older_minor_lacks() {
-    let path = simple_plugin().expect("cargo builds the library");
-    let table = Library::open(&path, "simple_plugin").expect("the library opens").imported.table();
-    let mut samples = 0_usize;
-    // On the heap, so that a checker of memory sees a look behind its end.
-    let sink = Box::new(FirstSink {
-        size: size_of::<FirstSink>(),
-        context: (&raw mut samples).cast(),
-        sample: count_sample,
-        fact: ignore,
-        error: ignore,
-    });
-    let sink: *const Sink = (&raw const *sink).cast();
-    let nothing = Text::of("");
-    let settings = Settings {
-        size: size_of::<Settings>(),
-        // It has a text to hand on, and warns that this agent can't take it: both are of 1.1.
-        options: Text::of(r#"{"texts": [], "exposition": "a 1\n"}"#),
-        procfs: nothing,
-        sysfs: nothing,
-        rootfs: nothing,
-        series: 10,
-    };
-    let mut instance = null_mut();
-    // SAFETY: the table is this library's, and settings and sink are valid for the calls.
-    unsafe {
-        assert_eq!((table.create)(table, &settings, sink, &mut instance), OK);
-        assert_eq!((table.collect)(instance, sink), OK);
-        (table.destroy)(instance);
-    }
-    assert_eq!(samples, 1);
-}
-
 #[test]
 fn a_library_works_with_an_agent_of_a_newer_minor() {
     let path = simple_plugin().expect("cargo builds the library");
-    let table = Library::open(&path, "simple_plugin").expect("the library opens").imported.table();
+    let library = Library::open(&path, "simple_plugin").expect("the library opens");
+    let table = library.collector("simple").table();
     let mut samples = 0_usize;
     let context = (&raw mut samples).cast();
     let nothing = Text { data: std::ptr::null(), length: 0 };
@@ -229,6 +204,7 @@ fn a_library_works_with_an_agent_of_a_newer_minor() {
             error: ignore,
             exposition: refuse,
             warning: drop_warning,
+            series: 10,
         },
         more,
     };
@@ -240,7 +216,6 @@ fn a_library_works_with_an_agent_of_a_newer_minor() {
             procfs: nothing,
             sysfs: nothing,
             rootfs: nothing,
-            series: 10,
         },
         more,
     };

@@ -6,30 +6,36 @@ mod library;
 use std::sync::OnceLock;
 
 use library::{Answer, Instance, Library, simple_plugin};
-use relink_core::abi::{self, BROKEN, FAILED, OK};
-use relink_core::{Family, Paths};
+use relink_core::abi::{BROKEN, FAILED, OK};
+use relink_core::registry::{OptionKind, Options};
+use relink_core::{Family, Paths, Samples};
 use serde_json::json;
 
-fn library() -> Library {
+fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
-    *LIBRARY.get_or_init(|| {
+    LIBRARY.get_or_init(|| {
         let path = simple_plugin().expect("cargo builds the library");
         Library::open(&path, "simple_plugin").expect("the library opens")
     })
 }
 
 fn create(options: &serde_json::Value) -> Result<Instance, Box<Answer>> {
-    library().create(&Paths::default(), &options.to_string(), 1000)
+    library().create(&Paths::default(), &options.to_string())
 }
+
+/// What the plugin's first collector declares.
+const FAMILIES: &[Family] = &[
+    Family::counter("simple_calls_total", "Collections of this instance."),
+    Family::gauge("simple_text_bytes", "Length of a text of the options.").labels(&["text"]),
+];
 
 /// An instance that misbehaves.
 fn with_fault(fault: &str) -> Instance {
     create(&json!({ "fault": fault })).expect("an instance")
 }
 
-/// An answer that says nothing but why there is none.
+/// The one error of an answer. What was pushed before it counts for nothing.
 fn only_error(answer: &Answer) -> (i32, &str, &str) {
-    assert!(answer.samples.is_empty(), "{answer:?}");
     let [(message, hint)] = &answer.errors[..] else { panic!("one error was expected: {answer:?}") };
     (answer.status, message, hint)
 }
@@ -38,14 +44,16 @@ fn only_error(answer: &Answer) -> (i32, &str, &str) {
 fn the_table_says_what_register_says() {
     let library = library();
     assert_eq!(library.imported.about().name, "simple");
-    assert_eq!(library.imported.table().size, size_of::<abi::PluginTable>());
-    assert_eq!(
-        library.imported.about().families,
-        [
-            Family::counter("simple_calls_total", "Collections of this instance."),
-            Family::gauge("simple_text_bytes", "Length of a text of the options.").labels(&["text"]),
-        ]
-    );
+    let [first, second] = library.imported.about().collectors else { panic!("it has two collectors") };
+    assert_eq!((first.name, first.on, second.name, second.on), ("simple", true, "second", false));
+    let options: Vec<_> =
+        first.options.iter().map(|option| (option.name, option.help, option.kind)).collect();
+    assert_eq!(options[0], ("texts", "The texts to show.", OptionKind::List));
+    assert_eq!((options.len(), second.options.len()), (4, 0));
+    let mut instance =
+        Instance::new(library.collector("second"), &Paths::default(), "{}").expect("an instance");
+    assert_eq!(instance.collect().samples, [(0, vec![], 2.0)]);
+    assert_eq!(first.families, FAMILIES);
 }
 
 #[test]
@@ -76,10 +84,10 @@ fn what_an_instance_can_not_be_made_of_is_told() {
     assert_eq!(status, FAILED);
     assert_eq!(
         message,
-        "[plugins.simple]: unknown field `colour`, expected one of `texts`, `ballast`, `fault`, `exposition`"
+        "[collectors.simple]: unknown option colour, expected texts, ballast, fault, exposition"
     );
     for broken in ["", "no JSON", "[]", "{\"texts\":"] {
-        let answer = library().create(&Paths::default(), broken, 1000).err().expect("a refusal");
+        let answer = library().create(&Paths::default(), broken).err().expect("a refusal");
         let (status, message, _) = only_error(&answer);
         assert_eq!(status, FAILED);
         assert!(message.starts_with("the agent's options are no JSON object"), "{message}");
@@ -95,17 +103,18 @@ fn a_failed_collection_says_why_and_the_next_one_starts_afresh() {
 }
 
 #[test]
-fn samples_that_break_the_rules_are_an_error_and_none_is_passed_on() {
+fn samples_that_break_the_rules_are_an_error() {
     for (fault, words) in [
-        ("undeclared-family", "simple_other, which the plugin did not declare"),
+        ("undeclared-family", "simple_other, which the collector did not declare"),
         ("label-too-many", "simple_calls_total with 1 label values"),
         ("negative-counter", "the counter simple_calls_total with the value -1"),
-        ("flood", "more than 1000 series"),
     ] {
-        let answer = with_fault(fault).collect();
-        let (status, message, _) = only_error(&answer);
-        assert_eq!(status, FAILED, "{fault}");
-        assert!(message.contains(words), "{fault}: {message}");
+        let (simple, mut out) = (library().collector("simple"), Samples::new(FAMILIES, 1000));
+        let options = json!({ "fault": fault }).as_object().cloned().expect("a table");
+        let options = Options::new("simple", Paths::default(), options);
+        let outcome = simple.make(&options).expect("an instance").collect(&mut out);
+        let error = outcome.err().or_else(|| out.fault().cloned()).expect("an error");
+        assert!(error.message().contains(words), "{fault}: {error}");
     }
 }
 

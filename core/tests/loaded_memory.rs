@@ -19,12 +19,12 @@ fn ten_thousand_instances_leave_no_memory_behind() {
     let cycles = |count| {
         for cycle in 0..count {
             let options = r#"{"ballast": 5000, "texts": ["a", "b"]}"#;
-            let mut instance = library.create(&Paths::default(), options, 1000).expect("an instance");
+            let mut instance = library.create(&Paths::default(), options).expect("an instance");
             assert_eq!(instance.collect().samples.len(), 3);
             assert_eq!(instance.facts().facts.len(), 1);
             // A refusal leaves nothing behind either, nor does a panic.
             let fault = ["refuse-new", "panic-in-new"][cycle % 2];
-            let refused = library.create(&Paths::default(), &format!(r#"{{"fault": "{fault}"}}"#), 1000);
+            let refused = library.create(&Paths::default(), &format!(r#"{{"fault": "{fault}"}}"#));
             assert_eq!(refused.err().expect("a refusal").errors.len(), 1);
         }
     };

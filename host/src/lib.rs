@@ -67,9 +67,9 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
         Ok(start) => start,
         Err(error) => return complain(&error, 1),
     };
-    let linked: Vec<_> = registry::plugins().iter().map(|plugin| plugin.name).collect();
+    let linked = registry::plugins();
     let taken = Given::take(std::env::args_os(), flags, &linked);
-    let (cli, given) = match taken.map(|(rest, given)| (settings::cli::parse(&rest, flags), given)) {
+    let (cli, given) = match taken.map(|(rest, given)| (settings::cli::parse(&rest, flags, &linked), given)) {
         Ok((Ok(cli), given)) => (cli, given),
         // Also `--help` and `--version`, which go to stdout with exit code 0.
         Ok((Err(error), _)) => {
@@ -85,14 +85,14 @@ fn start(built: Option<Built>, flags: &'static Flags) -> ExitCode {
         settings::cli::Settings { given: given.called(std::env::args_os().next()), ..cli.settings };
     let command = cli.command.unwrap_or(Command::Run);
     // These say what could be set, so they work whatever is set.
-    if let Some(outcome) = commands::about(&command, flags) {
+    if let Some(outcome) = commands::about(&command, flags, &linked) {
         return outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code));
     }
     if let Some(outcome) = commands::ask(&command, &settings, built) {
         return outcome.unwrap_or_else(|failed| complain(&failed.error, failed.code));
     }
     let outcome = settings::check_environment(std::env::vars_os().map(|(name, _)| name))
-        .and_then(|()| Config::load(&settings, &Agent::known_plugins(built)))
+        .and_then(|()| Config::load(&settings, &Agent::known_plugins(built), &linked))
         .and_then(|config| http::check(&config).map(|()| config))
         // What does not serve needs no key, which may be for the agent's user alone to read.
         .and_then(|config| if command.serves() { config.guarded() } else { Ok(config) });

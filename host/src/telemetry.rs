@@ -1,6 +1,6 @@
 //! The agent's log: lines on stderr, text or JSON.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use relink_core::Error;
@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-
-use crate::lock::lock;
 
 /// The `[log]` table of `relink.toml`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -154,7 +152,8 @@ impl Quota {
     }
 
     fn take_at(&self, now: Instant) -> Option<String> {
-        let mut used = lock(&self.used);
+        // As `lock::lock`, which stands on this floor as well.
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if used.since.is_none_or(|since| now.duration_since(since) >= SPAN) {
             (used.since, used.lines) = (Some(now), 0);
         }

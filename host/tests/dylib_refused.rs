@@ -32,7 +32,7 @@ fn what_is_no_plugin_is_refused_before_its_constructors_run() {
     if !compiles("libraries that are no plugins") {
         return;
     }
-    let setup = Setup::new("");
+    let setup = Setup::new("[collectors.of_a_refused_one]\nenabled = true\n");
     let trace = setup.path("trace");
     let with_trace = format!("-DTRACE=\"{}\"", trace.display());
     let good = in_c(&setup, &[&with_trace]);
@@ -69,14 +69,14 @@ fn what_is_no_plugin_is_refused_before_its_constructors_run() {
         ("riscv.so", machine(243), "is built for Riscv64, expected X86_64"),
         ("other.so", machine(9), "expected X86_64"),
         ("no-stamp.so", in_c(&setup, &[&with_trace, "-DNO_STAMP"]), "no section .relink_plugin"),
-        ("no-entry.so", in_c(&setup, &[&with_trace, "-DENTRY=other"]), "exports no relink_plugin_v1_NAME"),
+        ("no-entry.so", in_c(&setup, &[&with_trace, "-DENTRY=other"]), "exports no relink_plugin_v2_NAME"),
         ("two.so", in_c(&setup, &[&with_trace, "-DSECOND_ENTRY"]), "exports 2 entries"),
         (
-            "v2.so",
-            in_c(&setup, &[&with_trace, "-DENTRY=relink_plugin_v2_c"]),
-            "exports relink_plugin_v2_c, expected",
+            "v1.so",
+            in_c(&setup, &[&with_trace, "-DENTRY=relink_plugin_v1_c"]),
+            "exports relink_plugin_v1_c, expected relink_plugin_v2_NAME",
         ),
-        ("major.so", in_c(&setup, &[&with_trace, "-DMAJOR=2"]), "built for ABI 2, this relink speaks ABI 1"),
+        ("major.so", in_c(&setup, &[&with_trace, "-DMAJOR=1"]), "built for ABI 1, this relink speaks ABI 2"),
         ("orphan.so", orphan, "libneeded-by-test.so: cannot open"),
         ("undefined.so", undefined, "undefined symbol: needed"),
     ];
@@ -122,7 +122,10 @@ fn versions_and_lengths_go_by_the_documented_rule() {
     }
     let rows: &[(&str, &[&str], &str)] = &[
         ("major of the table", &["-DTABLE_MAJOR=3"], "built for ABI 3"),
-        ("shorter", &["-DSIZE=136"], "a table of 136 bytes, which has 144 or more"),
+        ("shorter", &["-DSIZE=104"], "a table of 104 bytes, which has 112 or more"),
+        ("short collectors", &["-DCOLLECTOR_SIZE=112"], "collectors lie 112 bytes apart"),
+        ("collectors without end", &["-DCOLLECTORS=-1"], "collectors, expected"),
+        ("no collector", &["-DCOLLECTORS=0"], "a plugin has a collector at least"),
         ("no table", &["-DNO_TABLE"], "its entry returned no table"),
         ("short families", &["-DFAMILY_SIZE=48"], "families lie 48 bytes apart"),
         ("uneven families", &["-DFAMILY_SIZE=57"], "families lie 57 bytes apart"),
@@ -130,7 +133,7 @@ fn versions_and_lengths_go_by_the_documented_rule() {
         ("kind", &["-DKIND=9"], "is of kind 9, expected 0, 1 or 2"),
         ("name", &["-DNAME=\"../x\""], "../x"),
         ("no name", &["-DNAME=\"\""], "name"),
-        ("name in no UTF-8", &["-DNAME=\"\\xff\""], "its name is no UTF-8"),
+        ("name in no UTF-8", &["-DNAME=\"\\xff\""], "name is no UTF-8"),
         ("family name", &["-DFAMILY=\"a b\""], "family a b"),
         ("the agent's family", &["-DFAMILY=\"relink_generation\""], "the agent's own family"),
         ("no word", &["-DSTATUS=1"], "returned 1 without a word"),

@@ -103,11 +103,14 @@ fn a_version_that_does_not_prove_itself_leaves_the_old_one_serving() {
     let rows = [
         ("panic in create", "panicked at host/tests/support/loadable.rs"),
         ("fail in create", "as asked; ask for something else"),
-        ("hang in create", "its trial collection did not end in 0.3 s"),
-        ("panic in collect", "its trial collection: panicked at host/tests/support/loadable.rs"),
-        ("fail in collect", "its trial collection: as asked; ask for something else"),
-        ("hang in collect", "its trial collection did not end in 0.3 s"),
-        ("twice the same", "its trial collection: "),
+        ("hang in create", "the trial collection of loadable_1 did not end in 0.3 s"),
+        (
+            "panic in collect",
+            "the trial collection of loadable_1: panicked at host/tests/support/loadable.rs",
+        ),
+        ("fail in collect", "the trial collection of loadable_1: as asked; ask for something else"),
+        ("hang in collect", "the trial collection of loadable_1 did not end in 0.3 s"),
+        ("twice the same", "the trial collection of loadable_1: "),
     ];
     let mut retired = 0.0;
     for (at, (what, why)) in rows.into_iter().enumerate() {

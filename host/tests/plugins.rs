@@ -12,13 +12,16 @@ use serde_json::Value;
 
 const ONE_SECOND: [(&str, &str); 1] = [("X-Prometheus-Scrape-Timeout-Seconds", "1")];
 
-/// The plugin's state must be this, with these words.
+/// The collector's state must be this, with these words, and its plugin's is no better; the other collector of that plugin
+/// is well.
 fn state(faulty: &Faulty, expected: &str, words: &str) -> Value {
-    let status = faulty.agent.plugin("moody");
-    let error = status["error"].as_str().unwrap_or_default();
-    assert_eq!(status["state"], expected, "{status}");
+    let plugin = faulty.agent.plugin("moody");
+    let [moody, sibling] = &plugin["collectors"].as_array().unwrap()[..] else { panic!("{plugin}") };
+    let error = moody["error"].as_str().unwrap_or_default();
+    assert_eq!((&moody["state"], &plugin["state"]), (&expected.into(), &expected.into()), "{plugin}");
+    assert_eq!(sibling["state"], "active", "{plugin}");
     assert!(error.contains(words), "{words:?} is not in {error:?}");
-    status
+    moody.clone()
 }
 
 /// Scrapes until the plugin is well again, by itself.
@@ -94,7 +97,10 @@ fn a_panic_in_new_is_met_at_a_scrape_and_an_error_at_the_start() {
 
     let refused = Faulty::try_by("", "new fails", command(FAULTY)).err().expect("it does not start");
     assert!(refused.starts_with("exit status: 2: "), "{refused}");
-    assert!(refused.contains("plugin moody: no such sensor") && refused.contains("plug it in"), "{refused}");
+    assert!(
+        refused.contains("collector moody: no such sensor") && refused.contains("plug it in"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -247,23 +253,29 @@ fn a_slow_plugin_is_shown_to_those_who_can_wait() {
 }
 
 #[test]
-fn a_flood_ends_at_the_limit() {
-    let faulty = Faulty::start();
+fn a_flood_is_cut_at_the_limit_and_told() {
+    let faulty = Faulty::with("[collect]\nseries = 20000\n", "well");
     assert!(faulty.scrape().is_well());
-    for mood in ["floods", "floods with text"] {
+    for (mood, shown) in [("floods", 20_000), ("floods with text", 19)] {
         faulty.mood(mood);
-        assert!(!faulty.scrape().is_well());
-        state(&faulty, "failing", "more than 20000 series");
-        state(&faulty, "failing", "raise [collect] series, or emit fewer");
+        let scrape = faulty.scrape();
+        assert!(scrape.is_well());
+        let said = scrape.said().iter().filter(|line| line.starts_with("moody_value{")).count();
+        assert_eq!(said, shown, "{mood}");
+        let dropped = faulty.agent.sample("relink_collector_dropped_total{collector=\"moody\"}").unwrap();
+        assert!(dropped >= 10_000.0 - shown as f64, "{dropped}");
+        let moody = state(&faulty, "active", "");
+        let warning = moody["warnings"][0].as_str().unwrap();
+        assert!(
+            warning
+                .ends_with("samples beyond [collect] series = 20000 are left out; emit fewer, or raise it")
+        );
     }
     let peak = faulty.status("VmHWM");
     assert!(peak < 100_000, "{peak} kB at the most");
     faulty.mood("well");
     assert!(faulty.scrape().is_well());
-
-    let faulty = Faulty::with("[collect]\nseries = 20\n", "floods");
-    assert!(!faulty.scrape().is_well());
-    state(&faulty, "failing", "more than 20 series");
+    assert_eq!(state(&faulty, "active", "")["warnings"], serde_json::json!([]));
 }
 
 #[test]
@@ -308,14 +320,14 @@ fn odd_texts_are_escaped() {
         assert!(scrape.answer.text().contains(expected), "{expected:?} in {lines:?}");
     }
     assert_eq!(faulty.agent.get("/plugins/moody").status, 200);
-    assert_eq!(faulty.agent.plugin("moody")["samples"], 9);
+    assert_eq!(state(&faulty, "active", "")["samples"], 9);
 }
 
 #[test]
 fn samples_that_break_the_contract_are_refused_by_name() {
     let faulty = Faulty::start();
     for (mood, words) in [
-        ("says what is not declared", "moody_foreign, which the plugin did not declare"),
+        ("says what is not declared", "moody_foreign, which the collector did not declare"),
         ("forgets a label", "moody_value with 0 label values for the labels [\"text\"]"),
         ("has a label too many", "moody_value with 2 label values"),
         ("says it twice", "the series moody_value{text=\"same\"} twice"),

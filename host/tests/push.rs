@@ -339,7 +339,7 @@ fn series_that_end_are_marked_with_the_reload_and_at_the_end() {
     assert_eq!(ends, [times.last().unwrap() + INTERVAL], "at the next collection, once");
     // With it go the plugin's rows among the agent's own, and nothing else.
     let ended: Vec<_> = stored.series.keys().filter(|series| !stored.ends(series).is_empty()).collect();
-    assert_eq!(ended.len(), 3, "{ended:?}");
+    assert_eq!(ended.len(), 5, "{ended:?}");
     assert!(ended.iter().all(|series| series.contains("extra")), "{ended:?}");
 
     // A plugin that fails says nothing, and that ends its series too, as a scraper would see it.

@@ -84,16 +84,16 @@ fn an_image_that_does_not_prove_itself_is_refused() {
         ("abort", &["failed its preflight (signal: 6 (SIGABRT)"]),
         ("panic in a panic", &["failed its preflight (signal: 6 (SIGABRT)", "panic. aborting"]),
         ("overflow", &["failed its preflight (signal: ", "overflow"]),
-        ("panic", &["plugin faulty: panicked", "as asked"]),
-        ("error", &["failed its preflight (exit status: 1)", "plugin faulty: the sensor is not there"]),
+        ("panic", &["plugin faulty: faulty: panicked", "as asked"]),
+        ("error", &["failed its preflight (exit status: 1)", "collector faulty: the sensor is not there"]),
         ("hang", &["the preflight of the new image did not end in 2 s and was killed"]),
-        ("collect fails", &["plugin faulty: the sensor said no"]),
+        ("collect fails", &["plugin faulty: faulty: the sensor said no"]),
     ];
     for (count, (fault, words)) in rows.iter().enumerate() {
         setup.fault(&format!("preflight {fault}"));
         let journal = is_refused(&agent, count as u32 + 1, words);
         if *fault == "collect fails" {
-            let refused = serde_json::json!([{"name": "faulty", "reason": "the sensor said no"}]);
+            let refused = serde_json::json!([{"name": "faulty", "reason": "faulty: the sensor said no"}]);
             assert_eq!(journal["plugins"]["refused"], refused);
         }
     }
@@ -117,7 +117,7 @@ fn an_image_that_fails_after_the_exec_is_rolled_back() {
         ("segv in a thread", "segmentation fault"),
         ("abort", "abort"),
         ("panic in a panic", "abort"),
-        ("error", "plugin faulty: the sensor is not there"),
+        ("error", "collector faulty: the sensor is not there"),
         ("exit", "exit"),
         ("overflow", "segmentation fault"),
         ("overflow in a thread", "segmentation fault"),

@@ -91,7 +91,7 @@ const CHARTS = [
 export const charts = CHARTS.map((spec) => new Chart(spec));
 export const FAMILIES = CHARTS.flatMap(({ families }) => families);
 
-// A plugin that the catalogue knows nothing of has a chart for each of its families, if they are so few.
+// A collector that the catalogue knows nothing of has a chart for each of its families, if they are so few.
 export function chartsOf({ families }) {
 	if (families.length > 6 || families.some(({ name }) => FAMILIES.includes(name))) return [];
 	return families.filter(({ name }) => !name.endsWith('_info')).map(({ name, type, help }) => {

@@ -53,7 +53,7 @@ async function look({ name, generation, state }) {
 	const answer = await fetch(`/plugins/${encodeURIComponent(name)}`).catch(() => null);
 	// It will be in the next list again.
 	if (!answer?.ok) return looked.delete(key);
-	const more = chartsOf(await answer.json()).filter(({ spec }) => !all.some((chart) => chart.spec.id === spec.id));
+	const more = (await answer.json()).collectors.flatMap(chartsOf).filter(({ spec }) => !all.some((chart) => chart.spec.id === spec.id));
 	all = [...all, ...more];
 	stream.want(more.flatMap(({ spec }) => spec.families));
 }

@@ -1,4 +1,4 @@
-// The plugins and how they fare, and what the agent itself costs.
+// The collectors and how they fare, and what the agent itself costs.
 
 import { clock, el, say, seconds, units } from './format.js';
 
@@ -7,23 +7,25 @@ const COSTS = 'node_scrape_collector_duration_seconds';
 export const OWN = [COSTS, 'relink_build_info', 'relink_generation', 'process_cpu_seconds_total', 'process_resident_memory_bytes',
 	'process_open_fds', 'process_start_time_seconds', 'node_uname_info'];
 
-// Whether a plugin in this state is asked for samples.
+// Whether a collector in this state is asked for samples.
 export const runs = ({ state }) => state !== 'refused' && state !== 'off';
 
 export class Plugins {
 	constructor(place) {
-		const head = ['Plugin', 'State', 'Cost', 'Samples'].map((name) => el('th', { scope: 'col' }, name));
+		const head = ['Collector', 'State', 'Cost', 'Samples'].map((name) => el('th', { scope: 'col' }, name));
 		this.count = el('p.muted', { role: 'status' });
 		this.body = el('tbody');
 		this.costs = new Map();
 		this.off = el('details', { hidden: true });
-		place.append(this.count, el('table', { ariaLabel: 'Plugins' }, el('thead', {}, el('tr', {}, ...head)), this.body), this.off);
+		place.append(this.count, el('table', { ariaLabel: 'Collectors' }, el('thead', {}, el('tr', {}, ...head)), this.body), this.off);
 	}
 
-	// Those that don't run come last; those that nobody has chosen are folded away.
+	// Those that don't run come last; those that nobody has chosen are folded away. A plugin that could not be looked into
+	// stands for its collectors.
 	list(plugins) {
-		const sorted = [...plugins].sort((a, b) => runs(b) - runs(a)), off = sorted.filter(({ state }) => state === 'off');
-		this.body.replaceChildren(...sorted.filter(({ state }) => state !== 'off').flatMap((plugin) => this.rows(plugin, runs(plugin))));
+		const all = plugins.flatMap((plugin) => (plugin.collectors.length ? plugin.collectors : [{ ...plugin, warnings: [] }]).map((one) => ({ ...one, plugin })));
+		const sorted = all.sort((a, b) => runs(b) - runs(a)), off = sorted.filter(({ state }) => state === 'off');
+		this.body.replaceChildren(...sorted.filter(({ state }) => state !== 'off').flatMap((one) => this.rows(one, runs(one))));
 		this.off.hidden = !off.length;
 		this.off.replaceChildren(el('summary', {}, el('span.state', { 'data-state': 'off' }, `off: ${off.map(({ name }) => name).join(', ')}`)),
 			...off.map(({ name, error }) => el('p.muted', {}, `${name}: ${error}`)));
@@ -31,14 +33,16 @@ export class Plugins {
 		say(this.count, `${counts.join(', ')}; cost is time per collection`);
 	}
 
-	// Two rows: the figures, and below them in words what it reads, or why it does not.
-	rows({ name, version, help, placement, state, generation, path, samples, last_collect_seconds: cost, error }, runs) {
-		const cell = el('td', {}, seconds(cost ?? NaN)), title = `version ${version}, generation ${generation} ${path ?? ''}`;
+	// Two rows: the figures, and below them in words what it reads, or why it does not, or what it leaves out.
+	rows({ name, help, state, samples, last_collect_seconds: cost, error, warnings, plugin }, runs) {
+		const { version, placement, generation, path } = plugin, words = error ?? warnings.join('; ');
+		const cell = el('td', {}, seconds(cost ?? NaN)), title = `plugin ${plugin.name}, version ${version}, generation ${generation} ${path ?? ''}`;
+		const of = plugin.name === name ? placement : `${plugin.name}, ${placement}`;
 		this.costs.set(name, cell);
 		return [
-			el('tr', {}, el('td', { title }, el('a', { href: `/plugins/${encodeURIComponent(name)}` }, name), el('small', {}, ` ${placement}`)),
+			el('tr', {}, el('td', { title }, el('a', { href: `/plugins/${encodeURIComponent(plugin.name)}` }, name), el('small', {}, ` ${of}`)),
 				el('td', {}, el('span.state', { 'data-state': state }, state)), cell, el('td', {}, runs ? samples.toLocaleString('en') : '–')),
-			el('tr', {}, el(error && runs ? 'td.words' : 'td.muted', { colSpan: 4 }, error ?? help)),
+			el('tr', {}, el(words && runs ? 'td.words' : 'td.muted', { colSpan: 4 }, words || help)),
 		];
 	}
 

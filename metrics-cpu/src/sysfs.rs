@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use relink_core::{Kept, Samples, Unread};
+use relink_core::{Context, Error, Kept, Samples, Unread};
 
 /// The magic number of sysfs in statfs(2), from `linux/magic.h`.
 const SYSFS_MAGIC: u64 = 0x6265_6572;
@@ -32,10 +32,6 @@ impl SysfsFile {
         SysfsFile { path, kept: keep.then(Kept::default) }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The content without the line end. Nothing if the file can't be read: files here come and go with CPUs, and
     /// drivers answer EBUSY, EAGAIN or EINVAL where they have no value. What can't be opened though it is there is told.
     pub(crate) fn read<'a>(&mut self, page: &'a mut Page, out: &mut Samples) -> Option<&'a str> {
@@ -53,6 +49,17 @@ impl SysfsFile {
             kept.put(file);
         }
         Some(std::str::from_utf8(&page[..filled]).unwrap_or("\u{fffd}").trim_end())
+    }
+
+    /// What `parse` makes of the content. Nothing if there is none, or if it makes no sense, which is told.
+    pub(crate) fn parse<T>(
+        &mut self,
+        page: &mut Page,
+        out: &mut Samples,
+        parse: impl FnOnce(&str) -> Result<T, Error>,
+    ) -> Option<T> {
+        let parsed = parse(self.read(page, out)?).context(self.path.display());
+        parsed.map_err(|why| out.warn(why.message())).ok()
     }
 }
 

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_cpu as _;
-use relink_testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, collect, collector, make, render, warnings};
 
 const STAT: &str = "\
 cpu  30 0 60 900 0 0 0 0 0 0
@@ -36,7 +36,14 @@ fn machine() -> Tree {
         .file(&format!("{policy}/scaling_available_governors"), "performance powersave\n")
 }
 
-relink_testing::conforms!("cpu", machine(), reads: 10, allocations: 0);
+const CPUINFO: &str =
+    "processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: A \"fast\" CPU\n\nprocessor\t: 2\n";
+
+relink_testing::conforms! {
+    "cpu", machine().file("proc/cpuinfo", CPUINFO),
+    "cpu" => { options: r#"{"info": true}"#, reads: 5, allocations: 0 },
+    "cpufreq" => { reads: 5, allocations: 0 },
+}
 
 /// The lines of one family.
 fn of(text: &str, family: &str) -> Vec<String> {
@@ -46,8 +53,15 @@ fn of(text: &str, family: &str) -> Vec<String> {
         .collect()
 }
 
-fn fails(tree: &Tree, options: &str) -> String {
-    render(tree, "cpu", options).unwrap_err().to_string()
+fn fails(tree: &Tree) -> String {
+    render(tree, "cpu", "{}").unwrap_err().to_string()
+}
+
+/// The one thing that a collector warns of.
+fn warning(tree: &Tree, name: &str, options: &str) -> String {
+    let warnings = warnings(tree, name, options).unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    warnings[0].clone()
 }
 
 #[test]
@@ -75,11 +89,6 @@ node_cpu_guest_seconds_total{cpu="0",mode="user"} 0.2
 node_cpu_guest_seconds_total{cpu="0",mode="nice"} 0.01
 node_cpu_guest_seconds_total{cpu="2",mode="user"} 0
 node_cpu_guest_seconds_total{cpu="2",mode="nice"} 0
-node_cpu_scaling_frequency_hertz{cpu="2"} 1700000000
-node_cpu_scaling_frequency_min_hertz{cpu="2"} 800000000
-node_cpu_scaling_frequency_max_hertz{cpu="2"} 3500000000
-node_cpu_scaling_governor{cpu="2",governor="performance"} 0
-node_cpu_scaling_governor{cpu="2",governor="powersave"} 1
 node_cpu_core_throttles_total{package="0",core="0"} 5
 node_cpu_core_throttles_total{package="0",core="1"} 6
 node_cpu_package_throttles_total{package="0"} 9
@@ -89,6 +98,27 @@ node_cpu_online{cpu="1"} 0
 node_cpu_online{cpu="2"} 1
 "#
     );
+    let text = render(&machine(), "cpufreq", "{}").unwrap();
+    assert_eq!(
+        text,
+        r#"node_cpu_scaling_frequency_hertz{cpu="2"} 1700000000
+node_cpu_scaling_frequency_min_hertz{cpu="2"} 800000000
+node_cpu_scaling_frequency_max_hertz{cpu="2"} 3500000000
+node_cpu_scaling_governor{cpu="2",governor="performance"} 0
+node_cpu_scaling_governor{cpu="2",governor="powersave"} 1
+"#
+    );
+    for name in ["cpu", "cpufreq"] {
+        assert_eq!(warnings(&machine(), name, "{}").unwrap(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_machine_with_nothing_shows_nothing() {
+    for name in ["cpu", "cpufreq"] {
+        assert_eq!(render(&Tree::new(), name, "{}").unwrap(), "");
+        assert_eq!(warnings(&Tree::new(), name, r"{}").unwrap(), [""; 0]);
+    }
 }
 
 #[test]
@@ -96,6 +126,12 @@ fn a_machine_with_no_more_than_stat_has_cpu_time() {
     let text = render(&Tree::new().file("proc/stat", STAT), "cpu", "{}").unwrap();
     assert_eq!(text.lines().count(), 20);
     assert!(text.lines().all(|line| line.contains("_seconds_total{")), "{text}");
+    // And the rest is there without it.
+    let tree = machine();
+    std::fs::remove_file(tree.path().join("proc/stat")).unwrap();
+    let text = render(&tree, "cpu", "{}").unwrap();
+    assert!(of(&text, "node_cpu_seconds_total").is_empty());
+    assert_eq!(of(&text, "node_cpu_online").len(), 3);
 }
 
 #[test]
@@ -125,21 +161,25 @@ fn cpus_are_plugged_in_and_out_while_the_agent_runs() {
     assert_eq!(cpu0(&text), r#"{cpu="0",mode="idle"} 0.01"#);
     assert_eq!(of(&text, "node_cpu_seconds_total")[11], r#"{cpu="2",mode="idle"} 0"#);
     assert_eq!(of(&text, "node_cpu_online")[2], r#"{cpu="2"} 1"#);
+}
 
-    // A frequency that changes is shown at once, a cpufreq that fails later is left out.
-    tree.write("sys/devices/system/cpu/cpu2/cpufreq/scaling_cur_freq", "900000");
-    let text = next("cpu 1\ncpu0 1 1 1 1\ncpu2 0 0 0 0\n");
-    assert_eq!(of(&text, "node_cpu_scaling_frequency_hertz"), [r#"{cpu="2"} 900000000"#]);
-    std::fs::remove_file(tree.path().join("sys/devices/system/cpu/cpu2/cpufreq/scaling_cur_freq")).unwrap();
-    let text = next("cpu 1\ncpu0 1 1 1 1\ncpu2 0 0 0 0\n");
-    assert!(of(&text, "node_cpu_scaling_frequency_hertz").is_empty());
+#[test]
+fn a_frequency_that_changes_is_shown_at_once_and_one_that_is_gone_is_left_out() {
+    let tree = machine();
+    let frequency = "sys/devices/system/cpu/cpu2/cpufreq/scaling_cur_freq";
+    let mut collector = make(&tree, "cpufreq", "{}").unwrap();
+    let mut next = || of(&collect(&mut *collector, "cpufreq").unwrap(), "node_cpu_scaling_frequency_hertz");
+    assert_eq!(next(), [r#"{cpu="2"} 1700000000"#]);
+    tree.write(frequency, "900000");
+    assert_eq!(next(), [r#"{cpu="2"} 900000000"#]);
+    std::fs::remove_file(tree.path().join(frequency)).unwrap();
+    assert!(next().is_empty());
 }
 
 #[test]
 fn cpus_that_share_a_frequency_are_read_as_one() {
     let cpu = "sys/devices/system/cpu";
     let tree = Tree::new()
-        .file("proc/stat", STAT)
         .file(&format!("{cpu}/cpufreq/policy0/scaling_cur_freq"), "1000\n")
         .file(&format!("{cpu}/cpufreq/policy0/scaling_governor"), "schedutil\n")
         .file(&format!("{cpu}/cpu0/online"), "1\n")
@@ -148,7 +188,7 @@ fn cpus_that_share_a_frequency_are_read_as_one() {
         let link = tree.path().join(format!("{cpu}/cpu{number}/cpufreq"));
         std::os::unix::fs::symlink("../cpufreq/policy0", link).unwrap();
     }
-    let text = render(&tree, "cpu", "{}").unwrap();
+    let text = render(&tree, "cpufreq", "{}").unwrap();
     assert_eq!(
         of(&text, "node_cpu_scaling_frequency_hertz"),
         [r#"{cpu="0"} 1000000"#, r#"{cpu="2"} 1000000"#]
@@ -161,46 +201,67 @@ fn cpus_that_share_a_frequency_are_read_as_one() {
 
 #[test]
 fn a_bad_stat_is_an_error_and_a_good_one_after_it_works() {
-    let stat = |text: &str| Tree::new().file("proc/stat", text);
-    let missing = fails(&Tree::new(), "{}");
-    assert!(missing.starts_with("reading ") && missing.contains("/proc/stat: No such file"), "{missing}");
-    let empty = fails(&stat(""), "{}");
+    let stat = |text: &[u8]| Tree::new().file("proc/stat", text);
+    let empty = fails(&stat(b""));
     assert!(empty.contains("/proc/stat: no line begins with cpu0"), "{empty}");
-    let garbage = fails(&stat("\u{0}\u{7}garbage\n"), "{}");
+    let none = fails(&stat(b"cpu 1 2 3 4\nintr 1\nctxt 2\n"));
+    assert!(none.contains("/proc/stat: no line begins with cpu0"), "{none}");
+    let garbage = fails(&stat(b"\x00\x07garbage\n"));
     assert!(garbage.contains("/proc/stat: line 1: expected cpu and its number, found"), "{garbage}");
-    let number = fails(&stat("cpu 1 2 3 4\ncpu0 1 2 3 4\ncpu1 1 2 99999999999999999999 4\n"), "{}");
-    assert!(number.contains("line 3: expected a number of clock ticks"), "{number}");
-    let binary = fails(&Tree::new().file("proc/stat", [0xff, 0xfe, 0x00]), "{}");
-    assert!(binary.contains("/proc/stat: invalid utf-8"), "{binary}");
+    let binary = fails(&stat(&[0xff, 0xfe, 0x00]));
+    assert!(binary.contains("/proc/stat: line 1: expected cpu and its number, found"), "{binary}");
 
     let tree = machine();
     let mut collector = make(&tree, "cpu", "{}").unwrap();
     let good = collect(&mut *collector, "cpu").unwrap();
-    tree.write("proc/stat", "cpu 1\ncpu0 1 2 3 4\ncpu1 junk\n");
+    tree.write("proc/stat", "junk\n");
     assert!(collect(&mut *collector, "cpu").is_err());
     tree.write("proc/stat", STAT);
     assert_eq!(collect(&mut *collector, "cpu").unwrap(), good);
 }
 
 #[test]
-fn bad_files_of_sysfs_are_errors_that_name_them() {
-    let spoilt = |file: &str, text: &str| {
+fn an_odd_line_of_stat_is_passed_over_and_the_other_cpus_are_shown() {
+    for (line, what) in [
+        ("cpu1 1 2 99999999999999999999 4", "expected a number of clock ticks, found"),
+        ("cpu1 junk", "expected a number of clock ticks, found \"junk\""),
+        ("cpu1 1 2", "2 counters for cpu1, expected user, nice, system and idle"),
+        ("cpu0 1 2 3 4", "cpu0 stands there twice, expected each CPU once"),
+    ] {
+        let text = format!("cpu 1 2 3 4\ncpu0 1 2 3 4\n{line}\ncpu2 1 2 3 4\nintr 1\n");
+        let tree = Tree::new().file("proc/stat", text);
+        let text = render(&tree, "cpu", "{}").unwrap();
+        let cpus: Vec<_> =
+            of(&text, "node_cpu_seconds_total").iter().map(|line| line[..8].to_owned()).collect();
+        assert_eq!(cpus, [[r#"{cpu="0""#; 8], [r#"{cpu="2""#; 8]].concat());
+        let warning = warning(&tree, "cpu", "{}");
+        assert!(warning.contains(&format!("/proc/stat: line 3: {what}")), "{warning}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_in_sysfs_is_passed_over_and_told() {
+    let spoilt = |name: &str, file: &str, text: &str, expected: &str, family: &str| {
         let tree = machine();
+        let before = render(&tree, name, "{}").unwrap();
         tree.write(&format!("sys/devices/system/cpu/{file}"), text);
-        fails(&tree, "{}")
+        let after = render(&tree, name, "{}").unwrap();
+        let gone: Vec<&str> = before.lines().filter(|line| !after.contains(line)).collect();
+        assert!(gone.len() == 1 && gone[0].starts_with(family), "{file}: {gone:?}");
+        assert_eq!(after.lines().count() + 1, before.lines().count());
+        let warning = warning(&tree, name, "{}");
+        assert!(warning.ends_with(&format!("{file}: {expected}")), "{warning}");
     };
-    let frequency = spoilt("cpu2/cpufreq/scaling_min_freq", "fast\n");
-    assert!(
-        frequency.contains("scaling_min_freq: expected a frequency in kHz, found \"fast\""),
-        "{frequency}"
-    );
-    let throttle = spoilt("cpu0/thermal_throttle/core_throttle_count", "\n");
-    assert!(throttle.contains("core_throttle_count: expected a number of times, found \"\""), "{throttle}");
-    let isolated = spoilt("isolated", "all\n");
-    assert!(
-        isolated.contains("isolated: expected a list of CPUs such as 0-3,8, found \"all\""),
-        "{isolated}"
-    );
+    let frequency = "expected a frequency in kHz, found \"fast\"";
+    spoilt("cpufreq", "cpu2/cpufreq/scaling_min_freq", "fast\n", frequency, "node_cpu_scaling_frequency_min");
+    let times = "expected a number of times, found \"\"";
+    spoilt("cpu", "cpu0/thermal_throttle/core_throttle_count", "\n", times, "node_cpu_core_throttles");
+    let online = "expected 0 or 1, found \"yes\"";
+    spoilt("cpu", "cpu2/online", "yes\n", online, "node_cpu_online");
+    let list = "expected a list of CPUs such as 0-3,8, found";
+    spoilt("cpu", "isolated", "all\n", &format!("{list} \"all\""), "node_cpu_isolated");
+    // Some kernels write this for none.
+    spoilt("cpu", "isolated", "(null)\n", &format!("{list} \"(null)\""), "node_cpu_isolated");
 }
 
 #[test]
@@ -212,58 +273,47 @@ fn absurd_values_are_shown_as_they_are() {
 
 #[test]
 fn info_is_off_unless_asked_for() {
-    let cpuinfo =
-        "processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: A \"fast\" CPU\n\nprocessor\t: 2\n";
-    let tree = machine().file("proc/cpuinfo", cpuinfo);
+    let tree = machine().file("proc/cpuinfo", CPUINFO);
     assert!(of(&render(&tree, "cpu", "{}").unwrap(), "node_cpu_info").is_empty());
     assert_eq!(
         of(&render(&tree, "cpu", r#"{"info": true}"#).unwrap(), "node_cpu_info")[0],
         r#"{package="",core="",cpu="0",vendor="AuthenticAMD",family="",model="",model_name="A \"fast\" CPU",microcode="",stepping="",cachesize=""} 1"#
     );
-    let missing = fails(&machine(), r#"{"info": true}"#);
-    assert!(missing.contains("/proc/cpuinfo: No such file"), "{missing}");
-    let garbage = fails(&machine().file("proc/cpuinfo", "junk"), r#"{"info": true}"#);
+    // Without the file, or with a bad one, the rest is as it is.
+    let rest = render(&machine(), "cpu", "{}").unwrap();
+    assert_eq!(render(&machine(), "cpu", r#"{"info": true}"#).unwrap(), rest);
+    assert_eq!(warnings(&machine(), "cpu", r#"{"info": true}"#).unwrap(), [""; 0]);
+    tree.write("proc/cpuinfo", "junk");
+    assert_eq!(render(&tree, "cpu", r#"{"info": true}"#).unwrap(), rest);
+    let garbage = warning(&tree, "cpu", r#"{"info": true}"#);
     assert!(garbage.contains("/proc/cpuinfo: no line such as"), "{garbage}");
+}
+
+#[test]
+fn guest_time_can_be_left_out() {
+    let without = render(&machine(), "cpu", r#"{"guest": false}"#).unwrap();
+    let all = render(&machine(), "cpu", "{}").unwrap();
+    let rest: String = all
+        .lines()
+        .filter(|line| !line.starts_with("node_cpu_guest_"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(without, rest);
 }
 
 #[test]
 fn an_unknown_option_is_refused() {
     let error = make(&machine(), "cpu", r#"{"inof": true}"#).err().unwrap();
-    assert_eq!(
-        error.message(),
-        "[plugins.cpu]: unknown field `inof`, expected one of `cpu`, `cpufreq`, `guest`, `info`"
-    );
+    assert_eq!(error.message(), "[collectors.cpu]: unknown option inof, expected guest, info");
 }
 
 #[test]
 fn this_machine_has_cpu_time() {
     let paths = relink_core::Paths::default();
-    let options = relink_core::Options::new("cpu", paths, Default::default());
-    let mut collector = (plugin("cpu").new)(&options).unwrap();
+    let options = relink_core::registry::Options::new("cpu", paths, Default::default());
+    let mut collector = (collector("cpu").new)(&options).unwrap();
     let first = of(&collect(&mut *collector, "cpu").unwrap(), "node_cpu_seconds_total");
     let second = of(&collect(&mut *collector, "cpu").unwrap(), "node_cpu_seconds_total");
     assert!(!first.is_empty() && first.len().is_multiple_of(8), "{first:?}");
     assert_eq!(first.len(), second.len());
-}
-
-#[test]
-fn each_part_can_be_switched_off() {
-    let parts: &[(&str, &[&str])] = &[
-        (
-            "cpu",
-            &[
-                "node_cpu_seconds",
-                "node_cpu_guest",
-                "node_cpu_core",
-                "node_cpu_package",
-                "node_cpu_isolated",
-                "node_cpu_online",
-            ],
-        ),
-        ("cpufreq", &["node_cpu_scaling_"]),
-        ("guest", &["node_cpu_guest_"]),
-    ];
-    for (part, prefixes) in parts {
-        assert_switch(&machine(), "cpu", part, prefixes);
-    }
 }

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_disk as _;
-use relink_testing::{Tree, assert_switch, collect, make, render};
+use relink_testing::{Tree, collect, make, render, warnings};
 
 const SDA: &str = "   8       0 sda 10 20 30 35 50 60 70 80 9 100 110\n";
 const ROOT: &str = "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard\n";
@@ -11,7 +11,19 @@ fn machine() -> Tree {
     Tree::new().file("proc/1/mountinfo", ROOT).file("proc/diskstats", SDA)
 }
 
-relink_testing::conforms!("disk", machine(), reads: 4, allocations: 2);
+const UDEV: &str =
+    "E:ID_MODEL=Disk_9\nE:ID_SERIAL_SHORT=S1\nE:ID_PATH=pci-1\nE:ID_WWN=0x5\nE:ID_REVISION=2.0\n";
+
+/// The same with all that may be known of the disk.
+fn known() -> Tree {
+    machine().file("root/run/udev/data/b8:0", UDEV).file("sys/block/sda/queue/rotational", "1\n")
+}
+
+relink_testing::conforms! {
+    "disk", known(),
+    "diskstats" => { reads: 2, allocations: 0 },
+    "filesystem" => { reads: 2, allocations: 2 },
+}
 
 /// The lines of one family.
 fn of(text: &str, family: &str) -> Vec<String> {
@@ -21,8 +33,12 @@ fn of(text: &str, family: &str) -> Vec<String> {
         .collect()
 }
 
-fn fails(tree: &Tree, options: &str) -> String {
-    render(tree, "disk", options).unwrap_err().to_string()
+/// What both collectors show on a tree without a warning.
+fn silent(tree: &Tree) -> [String; 2] {
+    ["diskstats", "filesystem"].map(|name| {
+        assert_eq!(warnings(tree, name, "{}").unwrap(), [""; 0]);
+        render(tree, name, "{}").unwrap()
+    })
 }
 
 /// A folder of the machine, as something to mount on.
@@ -32,7 +48,7 @@ fn folder(tree: &Tree, path: &str) {
 
 #[test]
 fn a_file_system_that_answers_has_all_families() {
-    let text = render(&machine(), "disk", "{}").unwrap();
+    let text = render(&machine(), "filesystem", "{}").unwrap();
     let labels = r#"{device="/dev/vda",mountpoint="/",fstype="ext4",device_error=""} "#;
     for name in ["size_bytes", "free_bytes", "avail_bytes", "files", "files_free"] {
         let lines = of(&text, &format!("node_filesystem_{name}"));
@@ -52,7 +68,7 @@ fn one_that_fails_has_only_the_error() {
     let missing = "30 27 0:9 / /gone ro - xfs /dev/sdb1 rw\n";
     let tree = machine();
     tree.write("proc/1/mountinfo", format!("{ROOT}{missing}"));
-    let text = render(&tree, "disk", "{}").unwrap();
+    let text = render(&tree, "filesystem", "{}").unwrap();
     let labels =
         r#"{device="/dev/sdb1",mountpoint="/gone",fstype="xfs",device_error="no such file or directory"}"#;
     let mut lines = text.lines().filter(|line| line.contains("/gone"));
@@ -76,7 +92,7 @@ fn mount_points_are_unescaped_and_made_utf8() {
     for name in [b"root/caf\xe9", b"root/caf\xe8"] {
         std::fs::create_dir(tree.path().join(std::ffi::OsStr::from_bytes(name))).unwrap();
     }
-    let text = render(&tree, "disk", "{}").unwrap();
+    let text = render(&tree, "filesystem", "{}").unwrap();
     let errors = of(&text, "node_filesystem_device_error");
     assert_eq!(
         errors,
@@ -98,7 +114,7 @@ fn duplicates_are_shown_once_as_the_one_on_top() {
     };
     let twice = mount(30, 5, "tmpfs", "rw") + &mount(31, 6, "ramfs", "rw") + &mount(32, 6, "tmpfs", "ro");
     tree.write("proc/1/mountinfo", twice);
-    let text = render(&tree, "disk", "{}").unwrap();
+    let text = render(&tree, "filesystem", "{}").unwrap();
     assert_eq!(
         of(&text, "node_filesystem_readonly"),
         [
@@ -112,19 +128,19 @@ fn duplicates_are_shown_once_as_the_one_on_top() {
         "whose labels have no type"
     );
     tree.write("proc/diskstats", format!("{SDA}{SDA}"));
-    assert_eq!(of(&render(&tree, "disk", "{}").unwrap(), "node_disk_io_now"), [r#"{device="sda"} 9"#]);
+    assert_eq!(of(&render(&tree, "diskstats", "{}").unwrap(), "node_disk_io_now"), [r#"{device="sda"} 9"#]);
 }
 
 #[test]
 fn the_prefix_of_the_rootfs_is_stripped() {
-    let tree = Tree::new().file("proc/diskstats", SDA);
+    let tree = Tree::new();
     let root = tree.path().join("root").display().to_string();
     folder(&tree, "home");
     let mounts = format!(
         "1 0 0:1 / {root} rw - ext4 a rw\n2 1 0:2 / {root}/home rw - ext4 b rw\n3 1 0:3 / {root}x rw - ext4 c rw\n"
     );
     tree.write("proc/1/mountinfo", mounts);
-    let text = render(&tree, "disk", "{}").unwrap();
+    let text = render(&tree, "filesystem", "{}").unwrap();
     let points: Vec<String> = of(&text, "node_filesystem_mount_info")
         .iter()
         .map(|line| line.split("mountpoint=").nth(1).unwrap().to_owned())
@@ -132,35 +148,53 @@ fn the_prefix_of_the_rootfs_is_stripped() {
     assert_eq!(points, [r#""/"} 1"#, r#""/home"} 1"#, &format!("{:?}}} 1", format!("{root}x"))]);
 }
 
+/// The lines without their values.
+fn series(text: &str) -> Vec<String> {
+    text.lines().map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+}
+
 #[test]
-fn mounts_and_disks_come_and_go_while_the_agent_runs() {
+fn mounts_come_and_go_while_the_agent_runs() {
     let tree = machine();
     folder(&tree, "data");
-    let mut collector = make(&tree, "disk", "{}").unwrap();
-    let first = collect(&mut *collector, "disk").unwrap();
+    let mut collector = make(&tree, "filesystem", "{}").unwrap();
+    let mut next = || collect(&mut *collector, "filesystem").unwrap();
+    let first = next();
     tree.write("proc/1/mountinfo", format!("{ROOT}40 27 8:16 / /data rw - xfs /dev/sdb rw\n"));
-    tree.write("proc/diskstats", format!("{SDA}8 16 sdb 1 2 3 4 5 6 7 8 9 10 11\n"));
-    let second = collect(&mut *collector, "disk").unwrap();
-    assert_eq!(of(&second, "node_filesystem_files").len(), 2);
-    assert_eq!(of(&second, "node_disk_read_bytes_total")[1], r#"{device="sdb"} 1536"#);
+    assert_eq!(of(&next(), "node_filesystem_files").len(), 2);
     tree.write("proc/1/mountinfo", ROOT);
+    assert_eq!(series(&next()), series(&first));
+    std::fs::remove_file(tree.path().join("proc/1/mountinfo")).unwrap();
+    assert_eq!(next(), "");
+    tree.write("proc/1/mountinfo", ROOT);
+    assert_eq!(series(&next()), series(&first));
+}
+
+#[test]
+fn disks_come_and_go_while_the_agent_runs() {
+    let tree = machine();
+    let mut collector = make(&tree, "diskstats", "{}").unwrap();
+    let mut next = || collect(&mut *collector, "diskstats").unwrap();
+    let first = next();
+    tree.write("proc/diskstats", format!("{SDA}8 16 sdb 1 2 3 4 5 6 7 8 9 10 11\n"));
+    assert_eq!(of(&next(), "node_disk_read_bytes_total")[1], r#"{device="sdb"} 1536"#);
     tree.write("proc/diskstats", SDA);
-    let third = collect(&mut *collector, "disk").unwrap();
-    let series = |text: &str| -> Vec<String> {
-        text.lines().map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
-    };
-    assert_eq!(series(&first), series(&third));
+    assert_eq!(next(), first);
+    std::fs::remove_file(tree.path().join("proc/diskstats")).unwrap();
+    assert_eq!(next(), "");
+    tree.write("proc/diskstats", SDA);
+    assert_eq!(next(), first);
 }
 
 #[test]
 fn without_process_1_the_own_mounts_are_shown() {
-    let tree = Tree::new().file("proc/self/mountinfo", ROOT).file("proc/diskstats", SDA);
-    assert_eq!(of(&render(&tree, "disk", "{}").unwrap(), "node_filesystem_files").len(), 1);
+    let tree = Tree::new().file("proc/self/mountinfo", ROOT);
+    assert_eq!(of(&render(&tree, "filesystem", "{}").unwrap(), "node_filesystem_files").len(), 1);
 }
 
 /// The mount points that are shown as read-only.
 fn readonly(tree: &Tree) -> Vec<String> {
-    let lines = of(&render(tree, "disk", "{}").unwrap(), "node_filesystem_readonly");
+    let lines = of(&render(tree, "filesystem", "{}").unwrap(), "node_filesystem_readonly");
     let points = lines.iter().filter(|line| line.ends_with(" 1"));
     points.map(|line| line.split('"').nth(3).unwrap().to_owned()).collect()
 }
@@ -179,8 +213,7 @@ fn how_process_1_has_it_mounted_counts() {
 #[test]
 fn how_the_agent_has_it_mounted_does_not_count() {
     // A unit with ProtectSystem=strict, on a machine where only root may look at process 1.
-    let tree =
-        Tree::new().file("proc/diskstats", SDA).file("proc/self/mountinfo", WRITABLE.to_owned() + READ_ONLY);
+    let tree = Tree::new().file("proc/self/mountinfo", WRITABLE.to_owned() + READ_ONLY);
     assert_eq!(readonly(&tree), ["/b", "/c"]);
     // A container with a process 1 of its own, and the machine's root as a volume that is read-only.
     let root = tree.path().join("root").display().to_string();
@@ -200,12 +233,12 @@ fn a_disk_has_as_many_families_as_its_kernel_counts() {
     for (columns, families) in [(11, 11), (15, 15), (17, 17), (19, 17)] {
         let tree = machine();
         tree.write("proc/diskstats", format!("259 0 nvme0n1 {}\n", counts(columns)));
-        let text = render(&tree, "disk", "{}").unwrap();
+        let text = render(&tree, "diskstats", "{}").unwrap();
         let lines =
             text.lines().filter(|line| line.starts_with("node_disk_") && line.contains("_total{")).count();
         assert_eq!(lines + 1, families, "node_disk_io_now is the one that is no counter");
     }
-    let text = render(&machine(), "disk", r#"{"mount_points_include": "^/none$"}"#).unwrap();
+    let text = render(&machine(), "diskstats", "{}").unwrap();
     assert_eq!(
         text,
         r#"node_disk_reads_completed_total{device="sda"} 10
@@ -226,14 +259,18 @@ node_disk_info{device="sda",major="8",minor="0",path="",wwn="",model="",serial="
 
 #[test]
 fn what_udev_and_sysfs_know_is_in_the_info() {
-    let udev = "E:ID_MODEL=Disk_9\nE:ID_SERIAL_SHORT=S1\nE:ID_PATH=pci-1\nE:ID_WWN=0x5\nE:ID_REVISION=2.0\n";
-    let tree = machine().file("root/run/udev/data/b8:0", udev).file("sys/block/sda/queue/rotational", "1\n");
-    let mut collector = make(&tree, "disk", "{}").unwrap();
+    let tree = known();
+    let mut collector = make(&tree, "diskstats", "{}").unwrap();
     let info = r#"{device="sda",major="8",minor="0",path="pci-1",wwn="0x5",model="Disk_9",serial="S1",revision="2.0",rotational="1"} 1"#;
-    assert_eq!(of(&collect(&mut *collector, "disk").unwrap(), "node_disk_info"), [info]);
+    assert_eq!(of(&collect(&mut *collector, "diskstats").unwrap(), "node_disk_info"), [info]);
     // It is read once a device.
     std::fs::remove_dir_all(tree.path().join("root/run")).unwrap();
-    assert_eq!(of(&collect(&mut *collector, "disk").unwrap(), "node_disk_info"), [info]);
+    assert_eq!(of(&collect(&mut *collector, "diskstats").unwrap(), "node_disk_info"), [info]);
+    // And elsewhere, if the operator says so.
+    let tree = machine().file("elsewhere/b8:0", UDEV);
+    let options = format!(r#"{{"udev_data": "{}/elsewhere"}}"#, tree.path().display());
+    let text = render(&tree, "diskstats", &options).unwrap();
+    assert!(of(&text, "node_disk_info")[0].contains(r#"model="Disk_9""#), "{text}");
 }
 
 #[test]
@@ -247,95 +284,159 @@ fn filters_leave_out_and_let_in() {
         "proc/1/mountinfo",
         format!("{ROOT}1 27 0:1 / /dev/x rw - tmpfs a rw\n2 27 0:2 / /m rw - overlay b rw\n"),
     );
-    let names = |options: &str| {
-        let text = render(&tree, "disk", options).unwrap();
-        (of(&text, "node_disk_io_now"), of(&text, "node_filesystem_device_error").len())
+    let disks = |options: &str| of(&render(&tree, "diskstats", options).unwrap(), "node_disk_io_now");
+    assert_eq!(disks("{}"), [r#"{device="sda"} 9"#]);
+    assert_eq!(disks(r#"{"device_include": "^sda1$"}"#), [r#"{device="sda1"} 9"#]);
+    assert_eq!(disks(r#"{"device_exclude": "^sda"}"#), [r#"{device="loop0"} 9"#]);
+    let mounts = |options: &str| {
+        of(&render(&tree, "filesystem", options).unwrap(), "node_filesystem_device_error").len()
     };
-    assert_eq!(names("{}"), (vec![r#"{device="sda"} 9"#.to_owned()], 1));
-    let options = r#"{"devices_include": "^sda1$", "fs_types_exclude": "", "mount_points_exclude": "^/$"}"#;
-    assert_eq!(names(options), (vec![r#"{device="sda1"} 9"#.to_owned()], 2));
+    assert_eq!(mounts("{}"), 1);
+    assert_eq!(mounts(r#"{"fs_types_exclude": "", "mount_points_exclude": "^/$"}"#), 2);
+    assert_eq!(mounts(r#"{"fs_types_include": "tmpfs", "mount_points_include": "^/dev"}"#), 1);
 }
 
 #[test]
-fn bad_sources_are_errors_that_name_file_and_line() {
-    let spoilt = |file: &str, text: &[u8]| {
+fn a_source_that_makes_no_sense_is_an_error_that_names_file_and_line() {
+    let spoilt = |name: &str, file: &str, text: &[u8]| {
         let tree = machine();
         tree.write(file, text);
-        fails(&tree, "{}")
+        render(&tree, name, "{}").unwrap_err().to_string()
     };
-    let empty = spoilt("proc/1/mountinfo", b"");
+    let empty = spoilt("filesystem", "proc/1/mountinfo", b"");
     assert!(
         empty.contains("/proc/1/mountinfo: the file is empty, expected a line for each mount"),
         "{empty}"
     );
-    let garbage = spoilt("proc/1/mountinfo", b"\xff\x00garbage\n");
+    let garbage = spoilt("filesystem", "proc/1/mountinfo", b"\xff\x00garbage\n");
     assert!(garbage.contains("/proc/1/mountinfo: line 1: expected a mount such as"), "{garbage}");
-    let empty = spoilt("proc/diskstats", b"");
-    assert!(empty.contains("/proc/diskstats: the file is empty, expected a line for each disk"), "{empty}");
-    let garbage = spoilt("proc/diskstats", b"garbage\n");
-    assert!(garbage.contains("/proc/diskstats: line 1: expected the major number"), "{garbage}");
-    let binary = spoilt("proc/diskstats", b"\xff\xfe");
-    assert!(binary.contains("/proc/diskstats: invalid utf-8"), "{binary}");
-
-    let missing = fails(&Tree::new().file("proc/diskstats", SDA), "{}");
-    assert!(
-        missing.contains("/proc/1/mountinfo: No such file")
-            && missing.contains("/proc/self/mountinfo: No such"),
-        "{missing}"
-    );
-    let missing = fails(&Tree::new().file("proc/1/mountinfo", ROOT), "{}");
-    assert!(missing.contains("reading ") && missing.contains("/proc/diskstats: No such file"), "{missing}");
-}
-
-#[test]
-fn a_bad_source_that_mends_works_again() {
-    let tree = machine();
-    let mut collector = make(&tree, "disk", "{}").unwrap();
-    let series = collect(&mut *collector, "disk").unwrap().lines().count();
-    for file in ["proc/1/mountinfo", "proc/diskstats"] {
-        let good = std::fs::read(tree.path().join(file)).unwrap();
-        tree.write(file, "junk\n");
-        assert!(collect(&mut *collector, "disk").is_err(), "{file}");
-        assert!(collect(&mut *collector, "disk").is_err(), "{file}, not taken for unchanged");
-        tree.write(file, good);
-        assert_eq!(collect(&mut *collector, "disk").unwrap().lines().count(), series);
+    for garbage in [&b"garbage\n"[..], b"\xff\xfe"] {
+        let garbage = spoilt("diskstats", "proc/diskstats", garbage);
+        assert!(garbage.contains("/proc/diskstats: line 1: expected the major number"), "{garbage}");
     }
 }
 
 #[test]
-fn a_machine_without_disks_is_no_error() {
+fn an_odd_line_is_passed_over_and_the_others_are_shown() {
     let tree = machine();
-    tree.write("proc/diskstats", "");
-    std::fs::create_dir(tree.path().join("sys/block")).unwrap();
-    assert!(!render(&tree, "disk", "{}").unwrap().contains("node_disk_"));
+    tree.write("proc/diskstats", format!("(null)\n{SDA}\n8 16 sdb 1 2 x\n7 0 caf\u{e9}\n"));
+    tree.write("proc/1/mountinfo", format!("(null)\n{ROOT}28 27 0:2 / /dev\n"));
+    let whole = silent(&machine());
+    for (name, whole, odd) in [
+        (
+            "diskstats",
+            &whole[0],
+            [
+                "line 1: expected the major number of a device, found \"(null)\"",
+                "line 4: expected a count, found \"x\"",
+                "line 5: 0 counts for \"caf\u{e9}\", expected at least 11",
+            ]
+            .as_slice(),
+        ),
+        (
+            "filesystem",
+            &whole[1],
+            &[
+                "line 1: expected a mount such as \"27 1 8:1 / /home rw - ext4 /dev/sda1 rw\", found \"(null)\"",
+                "line 3: expected a mount such as \"27 1 8:1 / /home rw - ext4 /dev/sda1 rw\", found \"28 27 0:2 / /dev\"",
+            ],
+        ),
+    ] {
+        let mut collector = make(&tree, name, "{}").unwrap();
+        // Told in each collection, also where the file is not read again.
+        for _ in 0..2 {
+            let mut samples = relink_testing::samples(name, 100);
+            collector.collect(&mut samples).unwrap();
+            assert_eq!(samples.len(), whole.lines().count());
+            let warnings = samples.warnings();
+            assert_eq!(warnings.len(), odd.len(), "{warnings:?}");
+            for (warning, odd) in warnings.iter().zip(odd) {
+                assert!(warning.starts_with('/') && warning.ends_with(odd), "{warning}, expected {odd}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_missing_is_nothing_and_the_other_collector_is_whole() {
+    let [disks, mounts] = silent(&machine());
+    assert_eq!(silent(&Tree::new()), ["", ""]);
+    assert_eq!(silent(&Tree::new().file("proc/diskstats", SDA)), [&disks, ""]);
+    let [none, others] = silent(&Tree::new().file("proc/1/mountinfo", ROOT));
+    assert_eq!((none.as_str(), series(&others)), ("", series(&mounts)));
+}
+
+#[test]
+fn an_empty_diskstats_is_a_machine_without_disks() {
+    // Containers have it so, and see the disks in sysfs all the same.
+    let tree = Tree::new()
+        .file("proc/diskstats", "")
+        .file("sys/block/sda/queue/rotational", "0\n")
+        .file("proc/1/mountinfo", "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n");
+    let [disks, mounts] = silent(&tree);
+    assert_eq!(disks, "");
+    for family in ["node_filesystem_size_bytes", "node_filesystem_avail_bytes"] {
+        let lines = of(&mounts, family);
+        assert!(lines.len() == 1 && lines[0].contains(r#"mountpoint="/""#), "{family}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_bad_source_that_mends_works_again() {
+    for (name, file) in [("filesystem", "proc/1/mountinfo"), ("diskstats", "proc/diskstats")] {
+        let tree = machine();
+        let mut collector = make(&tree, name, "{}").unwrap();
+        let before = collect(&mut *collector, name).unwrap().lines().count();
+        let good = std::fs::read(tree.path().join(file)).unwrap();
+        tree.write(file, "junk\n");
+        assert!(collect(&mut *collector, name).is_err(), "{file}");
+        assert!(collect(&mut *collector, name).is_err(), "{file}, not taken for unchanged");
+        tree.write(file, good);
+        assert_eq!(collect(&mut *collector, name).unwrap().lines().count(), before);
+    }
 }
 
 #[test]
 fn bad_options_are_refused() {
-    let refused = |options: &str| make(&machine(), "disk", options).err().unwrap().to_string();
-    let unknown = refused(r#"{"mountpoints": "x"}"#);
-    assert!(unknown.starts_with("[plugins.disk]: unknown field `mountpoints`, expected one of"), "{unknown}");
-    let pattern = refused(r#"{"fs_types_include": "["}"#);
-    assert!(pattern.contains(r#"fs_types_include is "[", expected a regular expression"#), "{pattern}");
-    let timeout = refused(r#"{"mount_timeout": -1}"#);
-    assert!(timeout.contains("mount_timeout is -1, expected seconds from 0 to 60"), "{timeout}");
+    let refused = |name: &str, options: &str| make(&machine(), name, options).err().unwrap().to_string();
+    assert_eq!(
+        refused("filesystem", r#"{"mountpoints": "x"}"#),
+        "[collectors.filesystem]: unknown option mountpoints, expected mount_points_exclude, mount_points_include, \
+         fs_types_exclude, fs_types_include, mount_timeout"
+    );
+    assert_eq!(
+        refused("diskstats", r#"{"devices_exclude": "x"}"#),
+        "[collectors.diskstats]: unknown option devices_exclude, expected device_exclude, device_include, udev_data"
+    );
+    let pattern = refused("filesystem", r#"{"fs_types_include": "["}"#);
+    let expected = r#"[collectors.filesystem]: fs_types_include is "[", expected a regular expression"#;
+    assert!(pattern.starts_with(expected), "{pattern}");
+    let both = refused("diskstats", r#"{"device_include": "a", "device_exclude": "b"}"#);
+    let expected =
+        "[collectors.diskstats]: device_exclude and device_include are both set, expected at most one";
+    assert_eq!(both, expected);
+    let timeout = refused("filesystem", r#"{"mount_timeout": -1}"#);
+    assert_eq!(timeout, "[collectors.filesystem]: mount_timeout is -1, expected seconds, 0 or more");
+}
+
+#[test]
+fn a_timeout_that_is_cut_is_told() {
+    let warnings = warnings(&machine(), "filesystem", r#"{"mount_timeout": 3600}"#).unwrap();
+    let expected =
+        "[collectors.filesystem]: mount_timeout is 3600, and more than 60 seconds are not waited for";
+    assert_eq!(warnings, [expected]);
 }
 
 #[test]
 fn facts_are_for_people() {
     let tree = machine().file("sys/block/sda/queue/rotational", "0\n");
-    let mut facts = relink_core::Facts::default();
-    make(&tree, "disk", "{}").unwrap().facts(&mut facts).unwrap();
-    let rows = facts.rows();
-    assert!(rows[0].0 == "/" && rows[0].1.starts_with("ext4 on /dev/vda, "), "{rows:?}");
-    assert!(rows[0].1.contains(" used ("), "{rows:?}");
-    assert_eq!(rows[1], ("sda".to_owned(), "read 15.4 kB, written 35.8 kB, SSD".to_owned()));
-}
-
-#[test]
-fn each_part_can_be_switched_off() {
-    let parts: &[(&str, &[&str])] = &[("filesystem", &["node_filesystem_"]), ("diskstats", &["node_disk_"])];
-    for (part, prefixes) in parts {
-        assert_switch(&machine(), "disk", part, prefixes);
-    }
+    let rows = |name: &str| {
+        let mut facts = relink_core::Facts::default();
+        make(&tree, name, "{}").unwrap().facts(&mut facts).unwrap();
+        facts.rows().to_vec()
+    };
+    let mounts = rows("filesystem");
+    assert!(mounts[0].0 == "/" && mounts[0].1.starts_with("ext4 on /dev/vda, "), "{mounts:?}");
+    assert!(mounts[0].1.contains(" used ("), "{mounts:?}");
+    assert_eq!(rows("diskstats"), [("sda".to_owned(), "read 15.4 kB, written 35.8 kB, SSD".to_owned())]);
 }

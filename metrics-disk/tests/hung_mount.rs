@@ -10,12 +10,12 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use metrics_disk as _;
-use relink_core::{Collector, Options, Paths};
+use relink_core::registry::Options;
+use relink_core::{Collector, Paths};
 use relink_testing::{Tree, collect, make};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
-const DISKSTATS: &str = "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n";
 /// How long a collection waits for mounts that may not answer.
 const PATIENCE: Duration = Duration::from_millis(250);
 const INIT: u32 = 26;
@@ -132,7 +132,7 @@ fn machine(mounts: &[(&str, &str)]) -> Tree {
     for (at, (folder, fstype)) in mounts.iter().enumerate() {
         text += &format!("{} 1 0:{} / /{folder} rw - {fstype} {folder} rw\n", at + 2, at + 50);
     }
-    Tree::new().file("proc/1/mountinfo", text).file("proc/diskstats", DISKSTATS)
+    Tree::new().file("proc/1/mountinfo", text)
 }
 
 /// The lines of one family about one mount point, without the family's name.
@@ -152,7 +152,7 @@ fn is_dropped(end: &Receiver<()>) -> bool {
 /// What a collection says, and how long it took.
 fn timed(collector: &mut dyn Collector) -> (String, Duration) {
     let start = Instant::now();
-    (collect(collector, "disk").unwrap(), start.elapsed())
+    (collect(collector, "filesystem").unwrap(), start.elapsed())
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn dead_mounts_delay_no_collection_and_the_good_ones_are_reported() {
     let _second = Fuse::mount(&root.join("dead2")).unwrap();
 
     let timeout = Duration::from_secs(2);
-    let mut collector = make(&tree, "disk", r#"{"mount_timeout": 2}"#).unwrap();
+    let mut collector = make(&tree, "filesystem", r#"{"mount_timeout": 2}"#).unwrap();
     let asked = Instant::now();
     let (mut text, waited) = timed(&mut *collector);
     assert!(waited >= PATIENCE && waited < timeout, "one moment for both: {waited:?}");
@@ -177,7 +177,6 @@ fn dead_mounts_delay_no_collection_and_the_good_ones_are_reported() {
     let good = |text: &str| {
         assert_eq!(about(text, "node_filesystem_size_bytes", "").len(), 1);
         assert_eq!(about(text, "node_filesystem_size_bytes", "remote").len(), 1);
-        assert!(text.contains("node_disk_io_now{"), "{text}");
     };
     good(&text);
     let mut quickest = waited;
@@ -209,7 +208,7 @@ fn a_mount_that_is_slow_each_time_is_shown_and_delays_no_collection() {
     let tree = machine(&[("slow", "fuse.sshfs")]);
     let Some(fuse) = mounted(Fuse::mount(&tree.path().join("root/slow"))) else { return };
     fuse.begin();
-    let mut collector = make(&tree, "disk", "{}").unwrap();
+    let mut collector = make(&tree, "filesystem", "{}").unwrap();
     std::thread::scope(|scope| {
         let (stop, stopped) = channel();
         let (tell, told) = channel();
@@ -252,9 +251,9 @@ fn a_dead_mount_is_asked_once_and_comes_back_by_itself() {
     let tree = machine(&[("slow", "fuse")]);
     let Some(fuse) = mounted(Fuse::mount(&tree.path().join("root/slow"))) else { return };
     fuse.begin();
-    let mut collector = make(&tree, "disk", r#"{"mount_timeout": 0.1}"#).unwrap();
+    let mut collector = make(&tree, "filesystem", r#"{"mount_timeout": 0.1}"#).unwrap();
     for _ in 0..5 {
-        let text = collect(&mut *collector, "disk").unwrap();
+        let text = collect(&mut *collector, "filesystem").unwrap();
         assert!(about(&text, "node_filesystem_device_error", "slow")[0].contains("mountpoint timeout"));
     }
     let question = fuse.question(Duration::from_secs(10)).expect("it was asked");
@@ -264,7 +263,7 @@ fn a_dead_mount_is_asked_once_and_comes_back_by_itself() {
         "proc/1/mountinfo",
         "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:50 / /slow ro - fuse slow rw\n",
     );
-    let text = collect(&mut *collector, "disk").unwrap();
+    let text = collect(&mut *collector, "filesystem").unwrap();
     assert!(about(&text, "node_filesystem_readonly", "slow")[0].ends_with(" 1"), "{text}");
     assert!(fuse.question(Duration::ZERO).is_none());
 
@@ -281,7 +280,7 @@ fn a_dead_mount_is_asked_once_and_comes_back_by_itself() {
         });
         let start = Instant::now();
         let sizes = loop {
-            let text = collect(&mut *collector, "disk").unwrap();
+            let text = collect(&mut *collector, "filesystem").unwrap();
             let sizes = about(&text, "node_filesystem_size_bytes", "slow");
             if !sizes.is_empty() || start.elapsed() > Duration::from_secs(20) {
                 break sizes;
@@ -302,11 +301,11 @@ fn a_mount_that_dies_loses_its_last_answer_and_one_that_is_gone_is_forgotten() {
     let tree = machine(&[("dies", "fuse")]);
     let Some(fuse) = mounted(Fuse::mount(&tree.path().join("root/dies"))) else { return };
     fuse.begin();
-    let mut collector = make(&tree, "disk", r#"{"mount_timeout": 1}"#).unwrap();
+    let mut collector = make(&tree, "filesystem", r#"{"mount_timeout": 1}"#).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| fuse.answer_statfs(&fuse.question(Duration::from_secs(20)).expect("it is asked")));
         let start = Instant::now();
-        while about(&collect(&mut *collector, "disk").unwrap(), "node_filesystem_size_bytes", "dies")
+        while about(&collect(&mut *collector, "filesystem").unwrap(), "node_filesystem_size_bytes", "dies")
             .is_empty()
         {
             assert!(start.elapsed() < Duration::from_secs(20));
@@ -315,7 +314,7 @@ fn a_mount_that_dies_loses_its_last_answer_and_one_that_is_gone_is_forgotten() {
     // From here on nobody answers. What it said last stands for a second, and no longer.
     let start = Instant::now();
     loop {
-        let text = collect(&mut *collector, "disk").unwrap();
+        let text = collect(&mut *collector, "filesystem").unwrap();
         let (sizes, errors) = (
             about(&text, "node_filesystem_size_bytes", "dies"),
             about(&text, "node_filesystem_device_error", "dies"),
@@ -329,13 +328,13 @@ fn a_mount_that_dies_loses_its_last_answer_and_one_that_is_gone_is_forgotten() {
         assert!(start.elapsed() < Duration::from_secs(20), "its last answer is shown for ever");
     }
     tree.write("proc/1/mountinfo", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n");
-    assert!(!collect(&mut *collector, "disk").unwrap().contains("/dies"));
+    assert!(!collect(&mut *collector, "filesystem").unwrap().contains("/dies"));
     // The number of a mount is given to the next one, which has not answered yet.
     tree.write(
         "proc/1/mountinfo",
         "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:51 / /dies rw - fuse other rw\n",
     );
-    let text = collect(&mut *collector, "disk").unwrap();
+    let text = collect(&mut *collector, "filesystem").unwrap();
     assert!(about(&text, "node_filesystem_size_bytes", "dies").is_empty(), "{text}");
 }
 
@@ -345,12 +344,13 @@ fn the_real_mountinfo_announces_what_is_mounted() {
     let folder = std::fs::canonicalize(dir.path()).unwrap();
     let name = folder.to_str().unwrap().trim_start_matches('/').to_owned();
     // Process 1 may have other mounts than this test, so its place is taken by the test's own process.
-    let tree = Tree::new().file("proc/diskstats", DISKSTATS);
+    let tree = Tree::new();
     std::os::unix::fs::symlink("/proc/self", tree.path().join("proc/1")).unwrap();
     let paths = Paths { rootfs: "/".into(), ..tree.paths() };
-    let options = Options::new("disk", paths, Default::default());
-    let mut collector = (relink_testing::plugin("disk").new)(&options).unwrap();
-    let mut seen = || about(&collect(&mut *collector, "disk").unwrap(), "node_filesystem_mount_info", &name);
+    let options = Options::new("filesystem", paths, Default::default());
+    let mut collector = (relink_testing::collector("filesystem").new)(&options).unwrap();
+    let mut seen =
+        || about(&collect(&mut *collector, "filesystem").unwrap(), "node_filesystem_mount_info", &name);
     assert!(seen().is_empty());
     let Some(fuse) = mounted(Fuse::mount(&folder)) else { return };
     assert_eq!(seen().len(), 1, "the new mount is there at once");

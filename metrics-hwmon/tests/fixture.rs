@@ -4,7 +4,7 @@
 use std::os::unix::fs::symlink;
 
 use metrics_hwmon as _;
-use relink_testing::{Tree, assert_switch, collect, make, render};
+use relink_testing::{Tree, collect, make, plugin, render, warnings};
 
 /// A chip of the CPU, one without a device, a zone, a fan that cools, and a laptop's battery.
 fn machine() -> Tree {
@@ -45,12 +45,22 @@ fn machine() -> Tree {
 }
 
 // Looking whether devices came or went costs allocations: a few an entry of the three folders.
-relink_testing::conforms!("hwmon", machine(), reads: 24, allocations: 44);
+relink_testing::conforms! {
+    "hwmon", machine(),
+    "hwmon" => { reads: 11, allocations: 15 },
+    "powersupplyclass" => { reads: 10, allocations: 14 },
+    "thermal_zone" => { reads: 3, allocations: 14 },
+}
+
+/// What all collectors show.
+fn all(tree: &Tree) -> String {
+    plugin("hwmon").collectors.iter().map(|one| render(tree, one.name, "{}").unwrap()).collect()
+}
 
 #[test]
 fn a_whole_machine() {
     assert_eq!(
-        render(&machine(), "hwmon", "{}").unwrap(),
+        all(&machine()),
         r#"node_hwmon_chip_names{chip="platform_coretemp_0",chip_name="coretemp"} 1
 node_hwmon_chip_names{chip="virtual_chip",chip_name="virtual_chip"} 1
 node_hwmon_sensor_label{chip="platform_coretemp_0",sensor="temp1",label="Package id 0"} 1
@@ -65,9 +75,6 @@ node_hwmon_temp_crit_alarm_celsius{chip="platform_coretemp_0",sensor="temp1"} 0.
 node_hwmon_power_average_watt{chip="platform_coretemp_0",sensor="power1"} 15
 node_hwmon_energy_joule_total{chip="platform_coretemp_0",sensor="energy1"} 3.5
 node_hwmon_update_interval_seconds{chip="platform_coretemp_0",sensor="update_interval0"} 1
-node_thermal_zone_temp{zone="0",type="acpitz"} 27.8
-node_cooling_device_cur_state{name="0",type="Fan"} 1
-node_cooling_device_max_state{name="0",type="Fan"} 10
 node_power_supply_info{power_supply="AC",type="Mains",status="",health="",technology="",manufacturer="",model_name="",serial_number="",capacity_level="",charge_type="",usb_type="",scope=""} 1
 node_power_supply_info{power_supply="BAT0",type="Battery",status="Discharging",health="",technology="",manufacturer="",model_name="",serial_number="",capacity_level="",charge_type="",usb_type="",scope=""} 1
 node_power_supply_capacity{power_supply="BAT0"} 81
@@ -75,13 +82,19 @@ node_power_supply_cyclecount{power_supply="BAT0"} 0
 node_power_supply_online{power_supply="AC"} 0
 node_power_supply_temp_celsius{power_supply="BAT0"} 30.1
 node_power_supply_voltage_volt{power_supply="BAT0"} 12.229
+node_thermal_zone_temp{zone="0",type="acpitz"} 27.8
+node_cooling_device_cur_state{name="0",type="Fan"} 1
+node_cooling_device_max_state{name="0",type="Fan"} 10
 "#
     );
 }
 
 #[test]
 fn a_machine_without_sensors_has_no_families() {
-    assert_eq!(render(&Tree::new(), "hwmon", "{}").unwrap(), "");
+    assert_eq!(all(&Tree::new()), "");
+    for collector in plugin("hwmon").collectors {
+        assert!(warnings(&Tree::new(), collector.name, "{}").unwrap().is_empty());
+    }
 }
 
 #[test]
@@ -103,70 +116,126 @@ fn a_sensor_without_a_value_is_left_out_and_comes_back() {
 }
 
 #[test]
+fn what_is_no_number_is_told() {
+    let tree = machine();
+    let energy = "sys/class/hwmon/hwmon0/energy1_input";
+    for (bad, said) in
+        [("", None), ("NaN\n", Some("a number, found \"NaN\"")), ("-5\n", Some("a count, found \"-5\""))]
+    {
+        tree.write(energy, bad);
+        let warnings = warnings(&tree, "hwmon", "{}").unwrap();
+        let told: Vec<_> =
+            warnings.iter().map(|warning| warning.split_once(": expected ").unwrap()).collect();
+        assert_eq!(told.iter().map(|(_, said)| *said).collect::<Vec<_>>(), Vec::from_iter(said), "{bad:?}");
+        assert!(told.iter().all(|(file, _)| file.ends_with("/hwmon0/energy1_input")), "{told:?}");
+    }
+    let tree = tree
+        .file("sys/class/thermal/thermal_zone0/temp", b"\xff\n")
+        .file("sys/class/power_supply/BAT0/capacity", "full\n")
+        .file("sys/class/power_supply/BAT0/model_name", b"Accu \xe9\n");
+    for (collector, said) in [
+        ("thermal_zone", "/temp: expected a number, found \"\u{fffd}\""),
+        ("powersupplyclass", "/capacity: expected"),
+    ] {
+        let warnings = warnings(&tree, collector, "{}").unwrap();
+        let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+        assert!(warning.contains(said), "{warning}");
+    }
+    let text = render(&tree, "powersupplyclass", "{}").unwrap();
+    assert!(text.contains("model_name=\"Accu \u{fffd}\"") && text.contains("cyclecount"), "{text}");
+}
+
+#[test]
+fn a_folder_that_may_not_be_read_is_told() {
+    for (collector, class) in
+        [("hwmon", "hwmon"), ("thermal_zone", "thermal"), ("powersupplyclass", "power_supply")]
+    {
+        let tree = Tree::new().file("sys/class/net", "");
+        let folder = tree.path().join("sys/class").join(class);
+        // Nobody can open a link to itself, root no more than others.
+        symlink(&folder, &folder).unwrap();
+        let warnings = warnings(&tree, collector, "{}").unwrap();
+        let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+        assert!(warning.starts_with(&format!("reading {}: ", folder.display())), "{warning}");
+    }
+}
+
+#[test]
 fn devices_come_and_go() {
     let tree = machine();
-    let mut collector = make(&tree, "hwmon", "{}").unwrap();
-    let good = collect(&mut *collector, "hwmon").unwrap();
-    let (chip, battery) = (tree.path().join("sys/class/hwmon/hwmon0"), "sys/class/power_supply/BAT0");
+    let mut supplies = make(&tree, "powersupplyclass", "{}").unwrap();
+    let good = collect(&mut *supplies, "powersupplyclass").unwrap();
+    std::fs::remove_dir_all(tree.path().join("sys/class/power_supply/BAT0")).unwrap();
+    let text = collect(&mut *supplies, "powersupplyclass").unwrap();
+    let without_battery: Vec<&str> = good.lines().filter(|line| !line.contains("BAT0")).collect();
+    assert_eq!(text.lines().collect::<Vec<_>>(), without_battery);
+
+    let mut hwmon = make(&tree, "hwmon", "{}").unwrap();
+    let good = collect(&mut *hwmon, "hwmon").unwrap();
+    let chip = tree.path().join("sys/class/hwmon/hwmon0");
     let target = std::fs::read_link(&chip).unwrap();
     std::fs::remove_file(&chip).unwrap();
-    std::fs::remove_dir_all(tree.path().join(battery)).unwrap();
-    let text = collect(&mut *collector, "hwmon").unwrap();
-    assert!(!text.contains("coretemp") && !text.contains("BAT0") && text.contains("virtual_chip"), "{text}");
+    let text = collect(&mut *hwmon, "hwmon").unwrap();
+    assert!(!text.contains("coretemp") && text.contains("virtual_chip"), "{text}");
     // Another chip takes the name.
     let other = tree.path().join("sys/devices/pci0/0000:00:18.3/hwmon/hwmon0");
     tree.write("sys/devices/pci0/0000:00:18.3/hwmon/hwmon0/temp1_input", "1000");
     symlink("../..", other.join("device")).unwrap();
     symlink(&other, &chip).unwrap();
-    let text = collect(&mut *collector, "hwmon").unwrap();
+    let text = collect(&mut *hwmon, "hwmon").unwrap();
     assert!(text.contains(r#"node_hwmon_temp_celsius{chip="pci0_0000:00:18_3",sensor="temp1"} 1"#), "{text}");
     std::fs::remove_file(&chip).unwrap();
     symlink(target, &chip).unwrap();
-    let text = collect(&mut *collector, "hwmon").unwrap();
-    let without_battery: Vec<&str> = good.lines().filter(|line| !line.contains("BAT0")).collect();
-    assert_eq!(text.lines().collect::<Vec<_>>(), without_battery);
+    assert_eq!(collect(&mut *hwmon, "hwmon").unwrap(), good);
+}
+
+/// A device with these chips: folder and name.
+fn chips_of_one_device(chips: &[(&str, &str)]) -> Tree {
+    let tree = Tree::new().file("sys/devices/platform/asus-nb-wmi/uevent", "");
+    std::fs::create_dir_all(tree.path().join("sys/class/hwmon")).unwrap();
+    for (at, (entry, name)) in chips.iter().enumerate() {
+        let folder = format!("sys/devices/platform/asus-nb-wmi/hwmon/{entry}");
+        tree.write(&format!("{folder}/name"), format!("{name}\n"));
+        tree.write(&format!("{folder}/fan1_input"), format!("{}\n", 1000 * (at + 1)));
+        symlink("../../../asus-nb-wmi", tree.path().join(&folder).join("device")).unwrap();
+        symlink(tree.path().join(&folder), tree.path().join("sys/class/hwmon").join(entry)).unwrap();
+    }
+    tree
 }
 
 #[test]
-fn two_chips_of_one_device_are_shown_as_one() {
-    let tree = machine();
-    let second = tree.path().join("sys/devices/platform/coretemp.0/hwmon/hwmon2");
-    tree.write("sys/devices/platform/coretemp.0/hwmon/hwmon2/name", "coretemp\n");
-    tree.write("sys/devices/platform/coretemp.0/hwmon/hwmon2/temp1_input", "1\n");
-    tree.write("sys/devices/platform/coretemp.0/hwmon/hwmon2/temp2_input", "2000\n");
-    symlink("../..", second.join("device")).unwrap();
-    symlink(&second, tree.path().join("sys/class/hwmon/hwmon2")).unwrap();
-    let text = render(&tree, "hwmon", "{}").unwrap();
-    let of_cpu = text.lines().filter(|line| line.starts_with("node_hwmon_temp_celsius{chip=\"platform"));
-    assert_eq!(
-        of_cpu.collect::<Vec<_>>(),
-        [
-            r#"node_hwmon_temp_celsius{chip="platform_coretemp_0",sensor="temp1"} 55"#,
-            r#"node_hwmon_temp_celsius{chip="platform_coretemp_0",sensor="temp2"} 2"#,
-        ]
-    );
+fn chips_of_one_device_are_told_apart() {
+    let fans = |chips: &[(&str, &str)], options: &str| {
+        let text = render(&chips_of_one_device(chips), "hwmon", options).unwrap();
+        let fans = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("node_hwmon_fan_rpm{chip=\"platform_asus_nb_wmi"));
+        fans.map(|fan| fan.replace("\",sensor=\"fan1\"}", "")).collect::<Vec<_>>()
+    };
+    assert_eq!(fans(&[("hwmon1", "asus1")], "{}"), [" 1000"]);
+    let two = [("hwmon1", "asus1"), ("hwmon2", "asus2")];
+    assert_eq!(fans(&two, "{}"), ["_asus1 1000", "_asus2 2000"]);
+    assert_eq!(fans(&two, r#"{"chip_exclude": "_asus1$"}"#), ["_asus2 2000"], "by the label that is shown");
+    let three = [("hwmon1", "asus"), ("hwmon2", "asus"), ("hwmon3", "other")];
+    assert_eq!(fans(&three, "{}"), ["_hwmon1 1000", "_hwmon2 2000", "_other 3000"]);
+    assert_eq!(fans(&[("hwmon1", "asus"), ("hwmon2", "")], "{}"), ["_asus 1000", "_hwmon2 2000"]);
 }
 
 #[test]
 fn chips_and_supplies_can_be_left_out() {
-    let options = r#"{"chips_exclude": "^platform_", "supplies_exclude": "^BAT"}"#;
-    let text = render(&machine(), "hwmon", options).unwrap();
-    assert!(!text.contains("coretemp") && !text.contains("BAT0"), "{text}");
-    assert!(text.contains("virtual_chip") && text.contains("\"AC\""), "{text}");
-    let error = make(&machine(), "hwmon", r#"{"chips_exclude": "("}"#).err().unwrap().to_string();
-    assert!(error.starts_with("[plugins.hwmon]: chips_exclude is \"(\", expected a regular"), "{error}");
-    let error = make(&machine(), "hwmon", r#"{"chip_exclude": ""}"#).err().unwrap().to_string();
-    assert!(error.contains("unknown field `chip_exclude`"), "{error}");
-}
-
-#[test]
-fn each_part_can_be_switched_off() {
-    let parts: &[(&str, &[&str])] = &[
-        ("hwmon", &["node_hwmon_"]),
-        ("thermal_zone", &["node_thermal_", "node_cooling_"]),
-        ("powersupplyclass", &["node_power_"]),
-    ];
-    for (part, prefixes) in parts {
-        assert_switch(&machine(), "hwmon", part, prefixes);
-    }
+    let text = render(&machine(), "hwmon", r#"{"chip_exclude": "^platform_"}"#).unwrap();
+    assert!(!text.contains("coretemp") && text.contains("virtual_chip"), "{text}");
+    let text = render(&machine(), "powersupplyclass", r#"{"ignored_supplies": "^BAT"}"#).unwrap();
+    assert!(!text.contains("BAT0") && text.contains("\"AC\""), "{text}");
+    let refused =
+        |collector: &str, options: &str| make(&machine(), collector, options).err().unwrap().to_string();
+    let error = refused("hwmon", r#"{"chip_exclude": "("}"#);
+    assert!(error.starts_with("[collectors.hwmon]: chip_exclude is \"(\", expected a regular"), "{error}");
+    let error = refused("powersupplyclass", r#"{"ignored_supplies": "("}"#);
+    assert!(
+        error.starts_with("[collectors.powersupplyclass]: ignored_supplies is \"(\", expected"),
+        "{error}"
+    );
+    let error = refused("hwmon", r#"{"chips_exclude": ""}"#);
+    assert_eq!(error, "[collectors.hwmon]: unknown option chips_exclude, expected chip_exclude");
 }

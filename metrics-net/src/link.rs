@@ -1,78 +1,68 @@
-//! What is known of one interface at one collection.
-
-use std::time::Instant;
-
-use relink_core::{Samples, Unread};
-
-use crate::families::{ATTRIBUTES, CARRIER_CHANGES, FAMILIES, FLAGS, STATISTICS, TRAFFIC};
+//! What netlink tells of one interface.
 
 /// `IFF_UP`: the operator has switched the interface on.
 pub(crate) const SWITCHED_ON: u32 = 1;
 
-/// One interface. Its texts keep their memory from one collection to the next.
-#[derive(Debug, Default)]
+// The places in `Link::numbers`.
+pub(crate) const CARRIER: usize = 0;
+pub(crate) const CARRIER_CHANGES: usize = 1;
+pub(crate) const CARRIER_UP_CHANGES: usize = 2;
+pub(crate) const CARRIER_DOWN_CHANGES: usize = 3;
+pub(crate) const DORMANT: usize = 4;
+pub(crate) const FLAGS: usize = 5;
+pub(crate) const INTERFACE: usize = 6;
+pub(crate) const BELOW: usize = 7;
+pub(crate) const LINK_MODE: usize = 8;
+pub(crate) const MTU: usize = 9;
+pub(crate) const GROUP: usize = 10;
+pub(crate) const HARDWARE: usize = 11;
+pub(crate) const QUEUE_LENGTH: usize = 12;
+/// How many they are.
+pub(crate) const NUMBERS: usize = 13;
+
+/// The kernel's counters of an interface: the names of the files in `statistics`, in the order of `rtnl_link_stats64`.
+pub(crate) const STATISTICS: [&str; 24] = [
+    "rx_packets",
+    "tx_packets",
+    "rx_bytes",
+    "tx_bytes",
+    "rx_errors",
+    "tx_errors",
+    "rx_dropped",
+    "tx_dropped",
+    "multicast",
+    "collisions",
+    "rx_length_errors",
+    "rx_over_errors",
+    "rx_crc_errors",
+    "rx_frame_errors",
+    "rx_fifo_errors",
+    "rx_missed_errors",
+    "tx_aborted_errors",
+    "tx_carrier_errors",
+    "tx_fifo_errors",
+    "tx_heartbeat_errors",
+    "tx_window_errors",
+    "rx_compressed",
+    "tx_compressed",
+    "rx_nohandler",
+];
+
+/// One of each of [`STATISTICS`], as far as the kernel knows them.
+pub(crate) type Counts = [Option<u64>; STATISTICS.len()];
+
+/// One interface. Its texts keep their memory from one reading to the next.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Link {
+    /// What is no UTF-8 as U+FFFD.
     pub(crate) name: String,
-    /// The kernel's number, 0 if this is no interface yet.
+    /// The kernel's number.
     pub(crate) index: u32,
-    /// Whether the filter leaves it out.
-    pub(crate) ignored: bool,
-    /// One of each of [`ATTRIBUTES`], as the file of sysfs shows it.
-    pub(crate) numbers: [Option<i64>; ATTRIBUTES.len()],
-    /// One of each of [`STATISTICS`].
-    pub(crate) counts: [Option<u64>; STATISTICS.len()],
+    /// As the files of sysfs show them.
+    pub(crate) numbers: [Option<i64>; NUMBERS],
+    pub(crate) counts: Counts,
     pub(crate) address: String,
     pub(crate) broadcast: String,
-    pub(crate) duplex: String,
     pub(crate) state: String,
     pub(crate) alias: String,
-    /// When sysfs was last asked for what netlink does not tell, and what could have changed it since.
-    pub(crate) looked: Option<(Instant, [Option<i64>; 2])>,
-    /// What sysfs had and could not be read.
-    pub(crate) unread: Unread,
-}
-
-impl Link {
-    /// Whose change means that the link may have another speed now.
-    pub(crate) fn marks(&self) -> [Option<i64>; 2] {
-        [self.numbers[CARRIER_CHANGES], self.numbers[FLAGS]]
-    }
-
-    /// The traffic: what node_exporter's collector `netdev` shows.
-    pub(crate) fn push_traffic(&self, out: &mut Samples) {
-        for (at, traffic) in TRAFFIC.iter().enumerate() {
-            if let Some(sum) = self.sum(traffic.of) {
-                out.push_index(ATTRIBUTES.len() + at, &[&self.name], sum as f64);
-            }
-        }
-    }
-
-    /// Link and identity: what its collector `netclass` shows.
-    pub(crate) fn push_class(&self, out: &mut Samples) {
-        let name = self.name.as_str();
-        for (at, (number, attribute)) in self.numbers.iter().zip(&ATTRIBUTES).enumerate() {
-            if let Some(number) = number {
-                out.push_index(at, &[name], *number as f64 * attribute.worth);
-            }
-        }
-        let up = if self.state == "up" { 1.0 } else { 0.0 };
-        out.push_index(FAMILIES.len() - 2, &[name], up);
-        let admin = match self.numbers[FLAGS] {
-            None => "unknown",
-            Some(flags) if flags as u32 & SWITCHED_ON != 0 => "up",
-            Some(_) => "down",
-        };
-        let labels = [name, &self.address, &self.broadcast, &self.duplex, &self.state, admin, &self.alias];
-        out.push_index(FAMILIES.len() - 1, &labels, 1.0);
-    }
-
-    /// The first counter must be known; the others are added as far as they are.
-    fn sum(&self, of: &[usize]) -> Option<u64> {
-        let (first, others) = of.split_first()?;
-        let mut sum = self.counts[*first]?;
-        for other in others {
-            sum = sum.saturating_add(self.counts[*other].unwrap_or(0));
-        }
-        Some(sum)
-    }
 }

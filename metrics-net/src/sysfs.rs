@@ -1,85 +1,76 @@
-//! `/sys/class/net`: what netlink does not tell, or where there is no netlink, all of it.
+//! `/sys/class/net`: a folder for each interface.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use relink_core::{Context, Error, Unread};
+use relink_core::{Context, Error, Samples, Unread};
 
-use crate::families::{ATTRIBUTES, INTERFACE, STATISTICS, SYSFS_ONLY};
-use crate::link::Link;
-
-/// All interfaces, by name. Costs some forty files an interface.
-pub(crate) fn read(
-    folder: &Path,
-    links: &mut Vec<Link>,
-    ignores: impl Fn(&str) -> bool,
-) -> Result<(), Error> {
-    links.clear();
-    let entries = std::fs::read_dir(folder).context(format_args!("reading {}", folder.display()))?;
+/// The interfaces by name, what is no UTF-8 as U+FFFD, and their folders.
+pub(crate) fn interfaces(folder: &Path, out: &mut Samples) -> Result<Vec<(String, PathBuf)>, Error> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(why) if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        entries => entries.context(format_args!("reading {}", folder.display()))?,
+    };
+    let (mut found, mut unread) = (Vec::new(), Unread::default());
     for entry in entries {
         let entry = entry.context(format_args!("reading {}", folder.display()))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = entry.path();
         // There are files as well, such as `bonding_masters`.
-        if ignores(&name) || !entry.path().is_dir() {
-            continue;
+        if unread.unless(&path, std::fs::metadata(&path)).is_some_and(|about| about.is_dir()) {
+            found.push((entry.file_name().to_string_lossy().into_owned(), path));
         }
-        let mut link = Link { name, ..Link::default() };
-        fill(&entry.path(), &mut link)?;
-        links.push(link);
     }
-    links.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(())
+    unread.tell(out);
+    found.sort();
+    // Names that differ in nothing but U+FFFD would be one series, and a series can't be there twice.
+    found.dedup_by(|(name, _), (before, _)| name == before);
+    Ok(found)
 }
 
-fn fill(folder: &Path, link: &mut Link) -> Result<(), Error> {
-    let unread = &mut link.unread;
-    for at in 0..SYSFS_ONLY {
-        link.numbers[at] = read_attribute(folder, at, unread)?;
+/// Reads files of one number or word, and keeps what there is to tell of them.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    unread: Unread,
+    odd: Vec<String>,
+}
+
+impl Files {
+    /// Warns of what could not be read, and of what is no number.
+    pub(crate) fn tell(&self, out: &mut Samples) {
+        self.unread.tell(out);
+        self.odd.iter().for_each(|odd| out.warn(odd));
     }
-    link.index = link.numbers[INTERFACE].unwrap_or(0) as u32;
-    for (count, file) in link.counts.iter_mut().zip(STATISTICS) {
-        let path = folder.join("statistics").join(file);
-        *count = read_parsed(path, "a count", unread, |text| text.parse().ok())?;
+
+    /// Whether the folder is there and may be looked into.
+    pub(crate) fn can_see(&mut self, folder: &Path) -> bool {
+        self.unread.unless(folder, std::fs::metadata(folder)).is_some()
     }
-    link.address = unread.read(&folder.join("address")).unwrap_or_default();
-    link.broadcast = unread.read(&folder.join("broadcast")).unwrap_or_default();
-    link.state = unread.read(&folder.join("operstate")).unwrap_or_default();
-    link.alias = unread.read(&folder.join("ifalias")).unwrap_or_default();
-    read_rest(folder, link)
-}
 
-/// What netlink does not tell.
-pub(crate) fn fill_rest(folder: &Path, link: &mut Link) -> Result<(), Error> {
-    link.unread = Unread::default();
-    read_rest(folder, link)
-}
-
-fn read_rest(folder: &Path, link: &mut Link) -> Result<(), Error> {
-    let unread = &mut link.unread;
-    for at in SYSFS_ONLY..ATTRIBUTES.len() {
-        link.numbers[at] = read_attribute(folder, at, unread)?;
+    /// Nothing if there is no such file, or if the driver has no value for it.
+    pub(crate) fn word(&mut self, path: &Path) -> String {
+        self.unread.read(path).unwrap_or_default()
     }
-    link.duplex = unread.read(&folder.join("duplex")).unwrap_or_default();
-    Ok(())
-}
 
-fn read_attribute(folder: &Path, at: usize, unread: &mut Unread) -> Result<Option<i64>, Error> {
-    // Some are hexadecimal.
-    read_parsed(folder.join(ATTRIBUTES[at].file), "a number", unread, |text| match text.strip_prefix("0x") {
-        Some(digits) => i64::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
-    })
-}
+    /// Some are hexadecimal.
+    pub(crate) fn number(&mut self, path: &Path) -> Option<i64> {
+        self.parsed(path, "a number", |text| match text.strip_prefix("0x") {
+            Some(digits) => i64::from_str_radix(digits, 16).ok(),
+            None => text.parse().ok(),
+        })
+    }
 
-/// Nothing if there is no such file, or if the driver has no value for it.
-fn read_parsed<T>(
-    path: PathBuf,
-    what: &str,
-    unread: &mut Unread,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>, Error> {
-    let Some(text) = unread.read(&path) else { return Ok(None) };
-    match parse(&text) {
-        Some(value) => Ok(Some(value)),
-        None => Err(Error::expected(what, &text).context(path.display())),
+    pub(crate) fn count(&mut self, path: &Path) -> Option<u64> {
+        self.parsed(path, "a count", |text| text.parse().ok())
+    }
+
+    fn parsed<T>(&mut self, path: &Path, what: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let text = self.unread.read(path)?;
+        let value = parse(&text);
+        if value.is_none() {
+            self.odd.push(Error::expected(what, &text).context(path.display()).to_string());
+        }
+        value
     }
 }

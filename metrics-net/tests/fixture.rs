@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use metrics_net as _;
-use relink_core::{Options, Paths};
-use relink_testing::{Tree, assert_switch, collect, make, plugin, render};
+use relink_testing::{Tree, collect, make, render, warnings};
 
 const COUNTERS: [(&str, u32); 24] = [
     ("rx_packets", 100),
@@ -71,18 +70,23 @@ fn machine() -> Tree {
     tree.file("sys/class/net/lo/operstate", "unknown\n").file("sys/class/net/lo/statistics/rx_bytes", "1\n")
 }
 
-relink_testing::conforms!("net", machine(), reads: 96, allocations: 400);
+relink_testing::conforms! {
+    "net", machine(),
+    "netclass" => { reads: 46, allocations: 190 },
+    "netdev" => { reads: 50, allocations: 210 },
+}
 
-fn fails(tree: &Tree, options: &str) -> String {
-    render(tree, "net", options).unwrap_err().to_string()
+fn only(collector: &str, device: &str) -> String {
+    let text = render(&machine(), collector, "{}").unwrap();
+    let device = format!("device=\"{device}\"");
+    text.lines().filter(|line| line.contains(&device)).map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
 fn a_whole_machine() {
-    let text = render(&machine(), "net", r#"{"devices_exclude": "^lo$"}"#).unwrap();
-    let d = r#"{device="eth0"}"#;
+    let device = r#"{device="eth0"}"#;
     assert_eq!(
-        text.replace(d, ""),
+        only("netclass", "eth0").replace(device, ""),
         r#"node_network_carrier 1
 node_network_carrier_changes_total 3
 node_network_carrier_up_changes_total 2
@@ -100,7 +104,13 @@ node_network_address_assign_type 0
 node_network_device_id 32
 node_network_name_assign_type 2
 node_network_speed_bytes 125000000
-node_network_receive_bytes_total 3000
+node_network_up 1
+node_network_info{device="eth0",address="02:fc:00:00:00:01",broadcast="ff:ff:ff:ff:ff:ff",duplex="full",operstate="up",adminstate="up",ifalias="uplink"} 1
+"#
+    );
+    assert_eq!(
+        only("netdev", "eth0").replace(device, ""),
+        "node_network_receive_bytes_total 3000
 node_network_receive_compressed_total 21
 node_network_receive_drop_total 77
 node_network_receive_errs_total 5
@@ -117,49 +127,119 @@ node_network_transmit_drop_total 8
 node_network_transmit_errs_total 6
 node_network_transmit_fifo_total 18
 node_network_transmit_packets_total 200
-node_network_up 1
-node_network_info{device="eth0",address="02:fc:00:00:00:01",broadcast="ff:ff:ff:ff:ff:ff",duplex="full",operstate="up",adminstate="up",ifalias="uplink"} 1
-"#
+"
     );
 }
 
 #[test]
 fn what_an_interface_does_not_tell_is_left_out() {
-    let text = render(&machine(), "net", r#"{"devices_include": "^lo$"}"#).unwrap();
+    assert_eq!(only("netdev", "lo"), "node_network_receive_bytes_total{device=\"lo\"} 1\n");
     assert_eq!(
-        text,
-        r#"node_network_receive_bytes_total{device="lo"} 1
-node_network_up{device="lo"} 0
+        only("netclass", "lo"),
+        r#"node_network_up{device="lo"} 0
 node_network_info{device="lo",address="",broadcast="",duplex="",operstate="unknown",adminstate="unknown",ifalias=""} 1
 "#
     );
+    for collector in ["netclass", "netdev"] {
+        assert!(warnings(&machine(), collector, "{}").unwrap().is_empty());
+        assert_eq!(render(&Tree::new(), collector, "{}").unwrap(), "", "a machine without a network");
+    }
 }
 
 #[test]
-fn bad_sources_are_errors_that_name_the_file() {
-    let missing = fails(&Tree::new(), "{}");
-    assert!(missing.contains("reading ") && missing.contains("/sys/class/net: No such file"), "{missing}");
-    let tree = machine().file("sys/class/net/eth0/mtu", "long\n");
-    let garbage = fails(&tree, "{}");
-    assert!(garbage.ends_with("/sys/class/net/eth0/mtu: expected a number, found \"long\""), "{garbage}");
-    let tree = machine().file("sys/class/net/eth0/statistics/rx_bytes", "-1\n");
-    let garbage = fails(&tree, "{}");
-    assert!(garbage.ends_with("/statistics/rx_bytes: expected a count, found \"-1\""), "{garbage}");
-    assert!(render(&tree, "net", r#"{"devices_include": "lo"}"#).is_ok(), "what is left out is not read");
+fn what_is_odd_is_told_and_the_rest_is_shown() {
+    for (collector, file, content, said, shown) in [
+        ("netclass", "mtu", "long\n", "expected a number, found \"long\"", "node_network_flags"),
+        ("netclass", "carrier_changes", "-1\n", "expected a count, found \"-1\"", "node_network_mtu_bytes"),
+        (
+            "netdev",
+            "statistics/rx_bytes",
+            "-1\n",
+            "expected a count, found \"-1\"",
+            "node_network_receive_packets_total",
+        ),
+    ] {
+        let file = format!("sys/class/net/eth0/{file}");
+        let tree = machine().file(&file, content);
+        let before = render(&machine(), collector, "{}").unwrap();
+        let text = render(&tree, collector, "{}").unwrap();
+        assert_eq!(text.lines().count(), before.lines().count() - 1, "{text}");
+        assert!(text.contains(&format!("{shown}{{device=\"eth0\"}}")), "{text}");
+        let told = warnings(&tree, collector, "{}").unwrap();
+        let [warning] = &told[..] else { panic!("{told:?}") };
+        assert!(warning.ends_with(&format!("/{file}: {said}")), "{warning}");
+        let options = match collector {
+            "netclass" => r#"{"ignored_devices": "^eth"}"#,
+            _ => r#"{"device_exclude": "^eth"}"#,
+        };
+        assert!(warnings(&tree, collector, options).unwrap().is_empty(), "what is left out is not read");
+    }
+}
+
+#[test]
+fn what_may_not_be_read_is_told_and_the_rest_is_shown() {
+    let tree = machine();
+    let net = tree.path().join("sys/class/net");
+    // Nobody can open a link to itself, root no more than others.
+    let spoil = |path: &std::path::Path| std::os::unix::fs::symlink(path, path).unwrap();
+    std::fs::remove_file(net.join("eth0/speed")).unwrap();
+    spoil(&net.join("eth0/speed"));
+    spoil(&net.join("eth1"));
+    let told = warnings(&tree, "netclass", "{}").unwrap();
+    let [interface, speed] = &told[..] else { panic!("{told:?}") };
+    assert!(
+        interface.contains("/eth1: Too many levels") && speed.contains("/eth0/speed: Too many"),
+        "{told:?}"
+    );
+    assert!(render(&tree, "netclass", "{}").unwrap().contains("node_network_mtu_bytes"));
+    std::fs::remove_dir_all(&net).unwrap();
+    spoil(&net);
+    for collector in ["netclass", "netdev"] {
+        let error = render(&tree, collector, "{}").unwrap_err().to_string();
+        assert!(error.starts_with(&format!("reading {}: ", net.display())), "{error}");
+    }
+}
+
+#[test]
+fn names_need_be_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let tree = machine();
+    for name in [b"e\xfe", b"e\xff"] {
+        let folder = tree.path().join("sys/class/net").join(std::ffi::OsStr::from_bytes(name));
+        std::fs::create_dir_all(folder.join("statistics")).unwrap();
+        std::fs::write(folder.join("statistics/rx_bytes"), "5\n").unwrap();
+    }
+    let text = render(&tree, "netdev", "{}").unwrap();
+    let series = "node_network_receive_bytes_total{device=\"e\u{fffd}\"} 5\n";
+    assert_eq!(text.matches(series).count(), 1, "{text}");
 }
 
 #[test]
 fn an_unknown_speed_is_shown_as_the_driver_has_it() {
-    let text = render(&machine().file("sys/class/net/eth0/speed", "-1\n"), "net", "{}").unwrap();
+    let text = render(&machine().file("sys/class/net/eth0/speed", "-1\n"), "netclass", "{}").unwrap();
     assert!(text.contains("node_network_speed_bytes{device=\"eth0\"} -125000\n"), "{text}");
 }
 
-/// This machine's interfaces: series and values.
-fn own(source: &str) -> BTreeMap<String, f64> {
-    let table = [("source".to_owned(), source.into())].into_iter().collect();
-    let mut collector = (plugin("net").new)(&Options::new("net", Paths::default(), table)).unwrap();
-    let first = collect(&mut *collector, "net").unwrap();
-    let second = collect(&mut *collector, "net").unwrap();
+/// This machine.
+fn own() -> Tree {
+    let tree = Tree::new();
+    std::fs::remove_dir(tree.path().join("sys")).unwrap();
+    std::os::unix::fs::symlink("/sys", tree.path().join("sys")).unwrap();
+    tree
+}
+
+/// A machine whose interfaces are this one's, and whose sysfs is at another place than `/sys`.
+fn elsewhere() -> Tree {
+    let tree = Tree::new().file("sys/class/other", "");
+    std::os::unix::fs::symlink("/sys/class/net", tree.path().join("sys/class/net")).unwrap();
+    tree
+}
+
+/// The interfaces that a collector sees: series and values.
+fn seen(name: &str, tree: &Tree) -> BTreeMap<String, f64> {
+    let mut made = make(tree, name, "{}").unwrap();
+    let first = collect(&mut *made, name).unwrap();
+    let second = collect(&mut *made, name).unwrap();
     assert_eq!(first.lines().count(), second.lines().count());
     let rows = second.lines().filter_map(|line| line.rsplit_once(' '));
     rows.map(|(series, value)| (series.to_owned(), value.parse().unwrap())).collect()
@@ -167,72 +247,53 @@ fn own(source: &str) -> BTreeMap<String, f64> {
 
 #[test]
 fn netlink_and_sysfs_say_the_same_of_this_machine() {
-    let (before, netlink, after) = (own("sysfs"), own("netlink"), own("sysfs"));
-    assert!(
-        netlink.keys().any(|series| series.starts_with("node_network_receive_bytes_total{")),
-        "{netlink:?}"
-    );
-    assert_eq!(netlink.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
-    for (series, value) in &netlink {
-        assert!(
-            (before[series]..=after[series]).contains(value),
-            "{series} {value}, sysfs {}",
-            before[series]
-        );
+    let (own, elsewhere) = (own(), elsewhere());
+    for (name, shown) in [("netclass", "node_network_info{"), ("netdev", "node_network_receive_bytes_total{")]
+    {
+        let sysfs = || seen(name, &elsewhere);
+        let (before, netlink, after) = (sysfs(), seen(name, &own), sysfs());
+        assert!(netlink.keys().any(|series| series.starts_with(shown)), "{netlink:?}");
+        assert_eq!(netlink.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+        for (series, value) in &netlink {
+            assert!(
+                (before[series]..=after[series]).contains(value),
+                "{series} {value}, sysfs {}",
+                before[series]
+            );
+        }
     }
-    assert_eq!(own("auto").len(), netlink.len());
+}
+
+#[test]
+fn interfaces_are_left_out_by_pattern() {
+    for (collector, options) in [
+        ("netclass", r#"{"ignored_devices": "^lo$"}"#),
+        ("netdev", r#"{"device_exclude": "^lo$"}"#),
+        ("netdev", r#"{"device_include": "^eth"}"#),
+    ] {
+        let text = render(&machine(), collector, options).unwrap();
+        assert!(text.contains("\"eth0\"") && !text.contains("\"lo\""), "{text}");
+        assert!(!render(&own(), collector, options).unwrap().contains("\"lo\""), "the same over netlink");
+    }
 }
 
 #[test]
 fn bad_options_are_refused() {
-    let error = make(&machine(), "net", r#"{"device": "x"}"#).err().unwrap().to_string();
-    assert!(error.starts_with("[plugins.net]: unknown field `device`, expected one of"), "{error}");
+    let refused =
+        |collector: &str, options: &str| make(&machine(), collector, options).err().unwrap().to_string();
+    let error = refused("netdev", r#"{"device": "x"}"#);
+    assert_eq!(error, "[collectors.netdev]: unknown option device, expected device_exclude, device_include");
+    let error = refused("netclass", r#"{"ignored_devices": "("}"#);
+    assert!(
+        error.starts_with("[collectors.netclass]: ignored_devices is \"(\", expected a regular"),
+        "{error}"
+    );
 }
 
 #[test]
 fn facts_are_for_people() {
     let mut facts = relink_core::Facts::default();
-    make(&machine(), "net", "{}").unwrap().facts(&mut facts).unwrap();
+    make(&machine(), "netclass", "{}").unwrap().facts(&mut facts).unwrap();
     let row = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(facts.rows(), [row("eth0", "up, 02:fc:00:00:00:01, MTU 1500"), row("lo", "unknown")]);
-}
-
-#[test]
-fn each_part_can_be_switched_off() {
-    let parts: &[(&str, &[&str])] = &[
-        (
-            "netdev",
-            &[
-                "node_network_receive_",
-                "node_network_transmit_b",
-                "node_network_transmit_c",
-                "node_network_transmit_d",
-                "node_network_transmit_e",
-                "node_network_transmit_f",
-                "node_network_transmit_p",
-            ],
-        ),
-        (
-            "netclass",
-            &[
-                "node_network_carrier",
-                "node_network_dormant",
-                "node_network_flags",
-                "node_network_iface",
-                "node_network_mtu",
-                "node_network_net_",
-                "node_network_protocol",
-                "node_network_transmit_queue",
-                "node_network_address",
-                "node_network_device",
-                "node_network_name",
-                "node_network_speed",
-                "node_network_up",
-                "node_network_info",
-            ],
-        ),
-    ];
-    for (part, prefixes) in parts {
-        assert_switch(&machine(), "net", part, prefixes);
-    }
 }

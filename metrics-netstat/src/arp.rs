@@ -1,11 +1,16 @@
 //! `/proc/net/arp`: the neighbours that the machine knows, by network device.
 
-use relink_core::{Context, Error, Options, Samples, Source};
+use std::net::Ipv4Addr;
 
-use crate::families::ARP_ENTRIES;
+use relink_core::{Collector, Error, Family, Paths, Samples, Source};
 
-/// How many words a line has; the last is the device.
-const COLUMNS: usize = 6;
+pub(crate) const ENTRIES: Family =
+    Family::gauge("node_arp_entries", "How many neighbours a device has (/proc/net/arp).")
+        .labels(&["device"]);
+
+/// The fewest words of a line: address, type, flags, mask, device. One more is the hardware's address, if the device has
+/// such.
+const FEWEST: usize = 5;
 
 pub(crate) struct Arp {
     source: Source,
@@ -14,36 +19,41 @@ pub(crate) struct Arp {
 }
 
 impl Arp {
-    pub(crate) fn new(options: &Options) -> Self {
-        Arp { source: Source::new(options.procfs("net/arp")), devices: Vec::new() }
+    pub(crate) fn new(paths: &Paths) -> Result<Self, Error> {
+        Ok(Arp { source: Source::new(paths.procfs("net/arp")), devices: Vec::new() })
     }
+}
 
-    pub(crate) fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        self.devices.iter_mut().for_each(|(_, count)| *count = 0);
-        let Some(text) = self.source.read_if_present(out)? else { return Ok(()) };
-        let counted = count(text, &mut self.devices);
-        counted.context(self.source.path().display())?;
-        self.devices.retain(|(_, count)| *count > 0);
-        for (device, count) in &self.devices {
-            out.push(&ARP_ENTRIES, [device], f64::from(*count));
+impl Collector for Arp {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        let Arp { source, devices } = self;
+        devices.iter_mut().for_each(|(_, count)| *count = 0);
+        source.lines(out, |line, _| {
+            // The head.
+            if line.starts_with("IP address") {
+                return Ok(());
+            }
+            let device = device(line)?;
+            match devices.iter_mut().find(|(name, _)| name == device) {
+                Some((_, count)) => *count += 1,
+                None => devices.push((device.to_owned(), 1)),
+            }
+            Ok(())
+        })?;
+        devices.retain(|(_, count)| *count > 0);
+        for (device, count) in devices {
+            out.push(&ENTRIES, [device], f64::from(*count));
         }
         Ok(())
     }
 }
 
-fn count(text: &str, devices: &mut Vec<(String, u32)>) -> Result<(), Error> {
-    let mut lines = text.lines();
-    if !lines.next().unwrap_or("").starts_with("IP address") {
-        return Err(Error::expected("a line that begins with IP address", text));
-    }
-    for (at, line) in lines.enumerate() {
-        let device = line.split_ascii_whitespace().nth(COLUMNS - 1);
-        let device = device.ok_or_else(|| Error::expected(format_args!("{COLUMNS} words"), line));
-        let device = device.context(format_args!("line {}", at + 2))?;
-        match devices.iter_mut().find(|(name, _)| name == device) {
-            Some((_, count)) => *count += 1,
-            None => devices.push((device.to_owned(), 1)),
-        }
-    }
-    Ok(())
+/// The device of a line such as `192.0.2.1  0x1  0x2  02:fc:00:00:00:05  *  eth0`.
+fn device(line: &str) -> Result<&str, Error> {
+    let mut words = line.split_ascii_whitespace();
+    let is_address = words.next().is_some_and(|word| word.parse::<Ipv4Addr>().is_ok());
+    let device = words.nth(FEWEST - 2).map(|device| words.next_back().unwrap_or(device));
+    device
+        .filter(|_| is_address)
+        .ok_or_else(|| Error::expected("an IP address, and its device as the last word", line))
 }

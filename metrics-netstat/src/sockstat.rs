@@ -1,15 +1,39 @@
 //! `/proc/net/sockstat` and `sockstat6`: how many sockets there are, and their memory.
 
-use relink_core::{Context, Error, Options, Samples, Source};
+use relink_core::{Collector, Error, Family, Paths, Samples, Source};
 
-use crate::families::FAMILIES;
+use crate::files::each;
+use crate::numbers::decimal;
+
+/// Found by name: `node_sockstat_TCP_inuse` is `inuse` of `TCP`.
+pub(crate) const FAMILIES: &[Family] = &[
+    Family::gauge("node_sockstat_FRAG_inuse", "How many fragment queues of IP are in use."),
+    Family::gauge("node_sockstat_FRAG_memory", "Bytes of memory of fragment queues of IP."),
+    Family::gauge("node_sockstat_RAW_inuse", "How many raw sockets are in use."),
+    Family::gauge("node_sockstat_TCP_alloc", "How many TCP sockets are allocated."),
+    Family::gauge("node_sockstat_TCP_inuse", "How many TCP sockets are in use."),
+    Family::gauge("node_sockstat_TCP_mem", "Pages of memory of TCP sockets."),
+    Family::gauge("node_sockstat_TCP_mem_bytes", "Bytes of memory of TCP sockets."),
+    Family::gauge("node_sockstat_TCP_orphan", "How many TCP sockets belong to no process any more."),
+    Family::gauge("node_sockstat_TCP_tw", "How many TCP sockets wait in state TIME_WAIT."),
+    Family::gauge("node_sockstat_UDP_inuse", "How many UDP sockets are in use."),
+    Family::gauge("node_sockstat_UDP_mem", "Pages of memory of UDP sockets."),
+    Family::gauge("node_sockstat_UDP_mem_bytes", "Bytes of memory of UDP sockets."),
+    Family::gauge("node_sockstat_UDPLITE_inuse", "How many UDP-Lite sockets are in use."),
+    Family::gauge("node_sockstat_FRAG6_inuse", "How many fragment queues of IPv6 are in use."),
+    Family::gauge("node_sockstat_FRAG6_memory", "Bytes of memory of fragment queues of IPv6."),
+    Family::gauge("node_sockstat_RAW6_inuse", "How many raw sockets of IPv6 are in use."),
+    Family::gauge("node_sockstat_TCP6_inuse", "How many TCP sockets of IPv6 are in use."),
+    Family::gauge("node_sockstat_UDP6_inuse", "How many UDP sockets of IPv6 are in use."),
+    Family::gauge("node_sockstat_UDPLITE6_inuse", "How many UDP-Lite sockets of IPv6 are in use."),
+    Family::gauge("node_sockstat_sockets_used", "How many sockets there are."),
+];
 
 const PREFIX: &str = "node_sockstat_";
 
 pub(crate) struct Sockstat {
-    ipv4: Source,
-    /// A kernel without IPv6 has none.
-    ipv6: Source,
+    /// A kernel without IPv6 has the first only.
+    files: [Source; 2],
     fields: Vec<Field>,
     page_size: f64,
 }
@@ -22,39 +46,36 @@ struct Field {
 }
 
 impl Sockstat {
-    pub(crate) fn new(options: &Options) -> Self {
+    pub(crate) fn new(paths: &Paths) -> Result<Self, Error> {
         let fields = FAMILIES.iter().enumerate().filter_map(|(family, described)| {
             let (protocol, key) = described.name().strip_prefix(PREFIX)?.split_once('_')?;
             Some(Field { protocol, key, family })
         });
-        Sockstat {
-            ipv4: Source::new(options.procfs("net/sockstat")),
-            ipv6: Source::new(options.procfs("net/sockstat6")),
+        Ok(Sockstat {
+            files: ["net/sockstat", "net/sockstat6"].map(|file| Source::new(paths.procfs(file))),
             fields: fields.collect(),
             page_size: rustix::param::page_size() as f64,
-        }
-    }
-
-    pub(crate) fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let pushed = push_lines(self.ipv4.read()?, &self.fields, self.page_size, out);
-        pushed.context(self.ipv4.path().display())?;
-        let Some(text) = self.ipv6.read_if_present(out)? else { return Ok(()) };
-        let pushed = push_lines(text, &self.fields, self.page_size, out);
-        pushed.context(self.ipv6.path().display())
+        })
     }
 }
 
-/// Lines such as `TCP: inuse 1 orphan 0 tw 1 alloc 1 mem 0`, with memory in pages.
-fn push_lines(text: &str, fields: &[Field], page_size: f64, out: &mut Samples) -> Result<(), Error> {
-    if text.is_empty() {
-        return Err(Error::new("the file is empty, expected lines such as TCP: inuse 1"));
+impl Collector for Sockstat {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        let Sockstat { files, fields, page_size } = self;
+        each(files, out, |source, out| {
+            let mut shown = false;
+            source.lines(out, |line, out| {
+                push_line(line, fields, *page_size, out)?;
+                shown = true;
+                Ok(())
+            })?;
+            Ok(shown)
+        })
     }
-    for (at, line) in text.lines().enumerate() {
-        push_line(line, fields, page_size, out).context(format_args!("line {}", at + 1))?;
-    }
-    Ok(())
 }
 
+/// A line such as `TCP: inuse 1 orphan 0 tw 1 alloc 1 mem 0`, with memory in pages. The first number that is none is
+/// told, and the others are shown.
 fn push_line(line: &str, fields: &[Field], page_size: f64, out: &mut Samples) -> Result<(), Error> {
     let (protocol, rest) = line
         .split_once(": ")
@@ -64,15 +85,18 @@ fn push_line(line: &str, fields: &[Field], page_size: f64, out: &mut Samples) ->
             out.push_index(field.family, &[], value);
         }
     };
+    let mut read = Ok(());
     let mut words = rest.split_ascii_whitespace();
     while let Some(key) = words.next() {
         let word = words.next().unwrap_or("");
-        let number: i64 =
-            word.parse().map_err(|_| Error::expected(format_args!("a number after {key}"), word))?;
-        push(key, number as f64);
+        let Ok(number) = decimal(word) else {
+            read = read.and(Err(Error::expected(format_args!("a number after {key}"), word)));
+            continue;
+        };
+        push(key, number);
         if key == "mem" {
-            push("mem_bytes", number as f64 * page_size);
+            push("mem_bytes", number * page_size);
         }
     }
-    Ok(())
+    read
 }

@@ -1,21 +1,43 @@
 //! `/proc/net/softnet_stat`: the packets that each CPU took from network devices.
 
-use relink_core::{Context, Error, Family, Options, Samples, Source};
+use relink_core::{Collector, Error, Family, Paths, Samples, Source};
 
-use crate::families::{
-    SOFTNET_BACKLOG, SOFTNET_DROPPED, SOFTNET_FLOW_LIMIT, SOFTNET_PROCESSED, SOFTNET_RPS, SOFTNET_SQUEEZED,
-};
-use crate::hexadecimal;
+use crate::numbers::hexadecimal;
+
+const BACKLOG: Family =
+    Family::gauge("node_softnet_backlog_len", "Packets that wait for a CPU (/proc/net/softnet_stat).")
+        .labels(&["cpu"]);
+const DROPPED: Family = Family::counter(
+    "node_softnet_dropped_total",
+    "Packets dropped because the backlog of a CPU was full (/proc/net/softnet_stat).",
+)
+.labels(&["cpu"]);
+const FLOW_LIMIT: Family = Family::counter(
+    "node_softnet_flow_limit_count_total",
+    "Times that a CPU reached the limit of one flow (/proc/net/softnet_stat).",
+)
+.labels(&["cpu"]);
+const PROCESSED: Family = Family::counter(
+    "node_softnet_processed_total",
+    "Packets that a CPU took from network devices (/proc/net/softnet_stat).",
+)
+.labels(&["cpu"]);
+const RPS: Family = Family::counter(
+    "node_softnet_received_rps_total",
+    "Times that a CPU was woken by another one for packets (/proc/net/softnet_stat).",
+)
+.labels(&["cpu"]);
+const SQUEEZED: Family = Family::counter(
+    "node_softnet_times_squeezed_total",
+    "Times that a CPU had more packets than its budget (/proc/net/softnet_stat).",
+)
+.labels(&["cpu"]);
+
+pub(crate) const FAMILIES: &[Family] = &[BACKLOG, DROPPED, FLOW_LIMIT, PROCESSED, RPS, SQUEEZED];
 
 /// The columns that have a family; later ones came with later kernels.
-const COLUMNS: [(usize, Family); 6] = [
-    (0, SOFTNET_PROCESSED),
-    (1, SOFTNET_DROPPED),
-    (2, SOFTNET_SQUEEZED),
-    (9, SOFTNET_RPS),
-    (10, SOFTNET_FLOW_LIMIT),
-    (11, SOFTNET_BACKLOG),
-];
+const COLUMNS: [(usize, Family); 6] =
+    [(0, PROCESSED), (1, DROPPED), (2, SQUEEZED), (9, RPS), (10, FLOW_LIMIT), (11, BACKLOG)];
 /// The columns that every kernel has.
 const FEWEST: usize = 3;
 /// The column of the CPU's number, since Linux 5.10. Before, the line's own number has to do.
@@ -28,43 +50,43 @@ pub(crate) struct Softnet {
 }
 
 impl Softnet {
-    pub(crate) fn new(options: &Options) -> Self {
-        Softnet { source: Source::new(options.procfs("net/softnet_stat")), cpus: Vec::new() }
-    }
-
-    pub(crate) fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let pushed = push_lines(self.source.read()?, &mut self.cpus, out);
-        pushed.context(self.source.path().display())
+    pub(crate) fn new(paths: &Paths) -> Result<Self, Error> {
+        Ok(Softnet { source: Source::new(paths.procfs("net/softnet_stat")), cpus: Vec::new() })
     }
 }
 
-fn push_lines(text: &str, cpus: &mut Vec<(u64, String)>, out: &mut Samples) -> Result<(), Error> {
-    if text.is_empty() {
-        return Err(Error::new("the file is empty, expected a line for each CPU"));
+impl Collector for Softnet {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        let Softnet { source, cpus } = self;
+        // Lines of the file, and those of them that are shown.
+        let (mut line_number, mut shown) = (0, 0);
+        source.lines(out, |line, out| {
+            line_number += 1;
+            let (counts, found) = counts(line)?;
+            let cpu = if found > NUMBER { counts[NUMBER] } else { line_number - 1 };
+            if cpus.get(shown).is_none_or(|(known, _)| *known != cpu) {
+                cpus.truncate(shown);
+                cpus.push((cpu, cpu.to_string()));
+            }
+            for (column, family) in COLUMNS.iter().filter(|(column, _)| *column < found) {
+                out.push(family, [&cpus[shown].1], counts[*column] as f64);
+            }
+            shown += 1;
+            Ok(())
+        })
     }
-    for (at, line) in text.lines().enumerate() {
-        push_line(at, line, cpus, out).context(format_args!("line {}", at + 1))?;
-    }
-    Ok(())
 }
 
-fn push_line(at: usize, line: &str, cpus: &mut Vec<(u64, String)>, out: &mut Samples) -> Result<(), Error> {
+/// The columns of a line, and how many of them it has.
+fn counts(line: &str) -> Result<([u64; NUMBER + 1], usize), Error> {
     let mut counts = [0; NUMBER + 1];
     let mut found = 0;
     for (count, word) in counts.iter_mut().zip(line.split_ascii_whitespace()) {
-        *count = hexadecimal(Some(word))?;
+        *count = hexadecimal(word)?;
         found += 1;
     }
     if found < FEWEST {
         return Err(Error::expected(format_args!("at least {FEWEST} hexadecimal numbers"), line));
     }
-    let number = if found > NUMBER { counts[NUMBER] } else { at as u64 };
-    if cpus.get(at).is_none_or(|(known, _)| *known != number) {
-        cpus.truncate(at);
-        cpus.push((number, number.to_string()));
-    }
-    for (column, family) in COLUMNS.iter().filter(|(column, _)| *column < found) {
-        out.push(family, [&cpus[at].1], counts[*column] as f64);
-    }
-    Ok(())
+    Ok((counts, found))
 }

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_netstat as _;
-use relink_testing::{Tree, assert_switch, collect, make, render};
+use relink_testing::{Tree, collect, make, plugin, render, warnings};
 
 const NETSTAT: &str = "\
 TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPTimeouts TCPRcvQDrop
@@ -69,21 +69,60 @@ fn machine() -> Tree {
         .file("proc/net/stat/nf_conntrack", CONNTRACK)
 }
 
-fn fails(file: &str, content: &str) -> String {
-    let tree = machine();
-    tree.write(file, content);
-    render(&tree, "netstat", r#"{"tcp_states": true}"#).unwrap_err().to_string()
+relink_testing::conforms! {
+    "netstat", machine(),
+    "arp" => { reads: 2, allocations: 0 },
+    "conntrack" => { reads: 6, allocations: 0 },
+    "netstat" => { reads: 6, allocations: 0 },
+    "sockstat" => { reads: 4, allocations: 0 },
+    "softnet" => { reads: 2, allocations: 0 },
+    "tcpstat" => { reads: 2, allocations: 0 },
+    "udp_queues" => { reads: 4, allocations: 0 },
 }
 
-relink_testing::conforms!("netstat", machine(), reads: 24, allocations: 0);
+/// What the collectors show that are on by default.
+fn all(tree: &Tree) -> String {
+    let on = plugin("netstat").collectors.iter().filter(|collector| collector.on);
+    on.map(|collector| render(tree, collector.name, "{}").unwrap()).collect()
+}
+
+/// The collector of a file of the tree.
+fn reader_of(file: &str) -> &'static str {
+    match file {
+        "netstat" | "snmp" | "snmp6" => "netstat",
+        "sockstat" | "sockstat6" => "sockstat",
+        "softnet_stat" => "softnet",
+        "udp" | "udp6" => "udp_queues",
+        "tcp" => "tcpstat",
+        "arp" => "arp",
+        _ => "conntrack",
+    }
+}
+
+fn path_of(file: &str) -> String {
+    let folder = if file.starts_with("nf_") { "proc/sys/net/netfilter" } else { "proc/net" };
+    format!("{folder}/{file}")
+}
 
 #[test]
 fn a_whole_machine() {
     let page = rustix::param::page_size() * 4;
     assert_eq!(
-        render(&machine(), "netstat", "{}").unwrap(),
+        all(&machine()),
         format!(
-            r#"node_netstat_Ip_Forwarding 2
+            r#"node_arp_entries{{device="eth0"}} 2
+node_arp_entries{{device="wlan0"}} 1
+node_nf_conntrack_entries 5
+node_nf_conntrack_entries_limit 262144
+node_nf_conntrack_stat_drop 0
+node_nf_conntrack_stat_early_drop 0
+node_nf_conntrack_stat_found 11
+node_nf_conntrack_stat_ignore 0
+node_nf_conntrack_stat_insert 0
+node_nf_conntrack_stat_insert_failed 0
+node_nf_conntrack_stat_invalid 1
+node_nf_conntrack_stat_search_restart 17
+node_netstat_Ip_Forwarding 2
 node_netstat_IpExt_InOctets 11110499173
 node_netstat_IpExt_OutOctets 10726270254
 node_netstat_Ip6_InOctets 128
@@ -114,10 +153,6 @@ node_sockstat_FRAG6_inuse 0
 node_sockstat_FRAG6_memory 9
 node_sockstat_TCP6_inuse 5
 node_sockstat_sockets_used 16
-node_arp_entries{{device="eth0"}} 2
-node_arp_entries{{device="wlan0"}} 1
-node_nf_conntrack_entries 5
-node_nf_conntrack_entries_limit 262144
 node_softnet_backlog_len{{cpu="0"}} 5
 node_softnet_backlog_len{{cpu="2"}} 0
 node_softnet_dropped_total{{cpu="0"}} 1
@@ -134,136 +169,285 @@ node_udp_queues{{queue="tx",ip="v4"}} 32
 node_udp_queues{{queue="rx",ip="v4"}} 3
 node_udp_queues{{queue="tx",ip="v6"}} 0
 node_udp_queues{{queue="rx",ip="v6"}} 0
-node_nf_conntrack_stat_drop 0
-node_nf_conntrack_stat_early_drop 0
-node_nf_conntrack_stat_found 11
-node_nf_conntrack_stat_ignore 0
-node_nf_conntrack_stat_insert 0
-node_nf_conntrack_stat_insert_failed 0
-node_nf_conntrack_stat_invalid 1
-node_nf_conntrack_stat_search_restart 17
 "#
         )
     );
 }
 
 #[test]
+fn only_tcpstat_is_off() {
+    let off = plugin("netstat").collectors.iter().filter(|collector| !collector.on);
+    assert_eq!(off.map(|collector| collector.name).collect::<Vec<_>>(), ["tcpstat"]);
+}
+
+#[test]
 fn a_kernel_without_ipv6_and_conntrack_has_fewer_families() {
-    let text = render(&bare(), "netstat", "{}").unwrap();
+    let text = all(&bare());
     assert!(text.contains("node_netstat_Udp_InErrors") && text.contains("node_sockstat_TCP_inuse"), "{text}");
     assert!(!text.contains("6_"), "{text}");
     assert!(!text.contains("conntrack") && !text.contains("udp_queues") && !text.contains("arp"), "{text}");
+    assert_eq!(render(&bare(), "tcpstat", "{}").unwrap(), "");
+    assert_eq!(all(&Tree::new()), "", "nor is it an error to have none of it");
 }
 
 #[test]
 fn tcp_sockets_are_counted_when_asked_for() {
-    let text = render(&machine(), "netstat", r#"{"tcp_states": true}"#).unwrap();
-    let states: Vec<&str> = text.lines().filter(|line| line.starts_with("node_tcp_")).collect();
     assert_eq!(
-        states,
-        [
-            r#"node_tcp_connection_states{state="established"} 2"#,
-            r#"node_tcp_connection_states{state="listen"} 1"#,
-            r#"node_tcp_connection_states{state="rx_queued_bytes"} 3"#,
-            r#"node_tcp_connection_states{state="tx_queued_bytes"} 32"#,
-        ]
+        render(&machine(), "tcpstat", "{}").unwrap(),
+        r#"node_tcp_connection_states{state="established"} 2
+node_tcp_connection_states{state="listen"} 1
+node_tcp_connection_states{state="rx_queued_bytes"} 3
+node_tcp_connection_states{state="tx_queued_bytes"} 32
+"#
     );
-    let error = make(&machine(), "netstat", r#"{"tcp": true}"#).err().unwrap();
-    let message = error.message();
-    assert!(message.contains("unknown field `tcp`") && message.contains("`tcp_states`"), "{message}");
 }
 
 #[test]
 fn an_older_kernel_tells_less_of_packets() {
     let tree = machine();
     tree.write("proc/net/softnet_stat", "00000001 00000002 00000003 0 0 0 0 0 0\n00000004 0 0 0 0 0 0 0 0\n");
-    let text = render(&tree, "netstat", "{}").unwrap();
-    let softnet: Vec<&str> = text.lines().filter(|line| line.starts_with("node_softnet_")).collect();
-    assert_eq!(softnet.len(), 6, "{softnet:?}");
-    assert!(softnet.contains(&r#"node_softnet_processed_total{cpu="1"} 4"#), "{softnet:?}");
+    let text = render(&tree, "softnet", "{}").unwrap();
+    assert_eq!(text.lines().count(), 6, "{text}");
+    assert!(text.contains("node_softnet_processed_total{cpu=\"1\"} 4\n"), "{text}");
 }
 
 #[test]
 fn neighbours_and_columns_come_and_go() {
     let tree = machine();
-    let mut collector = make(&tree, "netstat", "{}").unwrap();
-    let good = collect(&mut *collector, "netstat").unwrap();
+    let mut arp = make(&tree, "arp", "{}").unwrap();
+    let mut netstat = make(&tree, "netstat", "{}").unwrap();
+    let sorted = |text: String| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let before = [collect(&mut *arp, "arp").unwrap(), collect(&mut *netstat, "netstat").unwrap()];
     tree.write("proc/net/arp", ARP.replace("eth0", "wlan0"));
     tree.write("proc/net/netstat", "IpExt: OutOctets\nIpExt: 9\n");
-    let text = collect(&mut *collector, "netstat").unwrap();
-    assert!(text.contains("node_arp_entries{device=\"wlan0\"} 3") && !text.contains("eth0"), "{text}");
+    assert_eq!(collect(&mut *arp, "arp").unwrap(), "node_arp_entries{device=\"wlan0\"} 3\n");
+    let text = collect(&mut *netstat, "netstat").unwrap();
     assert!(text.contains("IpExt_OutOctets 9\n") && !text.contains("InOctets 1111"), "{text}");
     tree.write("proc/net/arp", ARP);
     tree.write("proc/net/netstat", NETSTAT);
-    let mut again: Vec<String> =
-        collect(&mut *collector, "netstat").unwrap().lines().map(str::to_owned).collect();
-    let mut before: Vec<String> = good.lines().map(str::to_owned).collect();
-    again.sort();
-    before.sort();
-    assert_eq!(again, before, "only the order of devices may differ");
+    let again = [collect(&mut *arp, "arp").unwrap(), collect(&mut *netstat, "netstat").unwrap()];
+    assert_eq!(again.map(sorted), before.map(sorted), "only the order of devices may differ");
 }
 
 #[test]
-fn what_must_be_there_and_is_missing_is_an_error() {
-    for file in ["netstat", "snmp", "sockstat", "softnet_stat"] {
+fn a_file_that_is_missing_or_empty_is_nothing() {
+    for file in ["netstat", "snmp", "sockstat", "softnet_stat", "udp", "arp", "stat/nf_conntrack"] {
         let tree = machine();
-        std::fs::remove_file(tree.path().join("proc/net").join(file)).unwrap();
-        let error = render(&tree, "netstat", "{}").unwrap_err().to_string();
-        assert!(error.contains(&format!("/proc/net/{file}: No such file")), "{error}");
-        let empty = fails(&format!("proc/net/{file}"), "");
-        assert!(empty.contains(&format!("/proc/net/{file}: ")) && empty.contains("expected"), "{empty}");
+        let path = path_of(file);
+        std::fs::remove_file(tree.path().join(&path)).unwrap();
+        assert!(warnings(&tree, reader_of(file), "{}").unwrap().is_empty(), "{file}");
+        tree.write(&path, "");
+        assert!(warnings(&tree, reader_of(file), "{}").unwrap().is_empty(), "{file}");
     }
 }
 
+/// The file is the only one that its collector has here.
 #[test]
-fn garbage_is_told_with_its_file_and_line() {
+fn a_file_of_which_nothing_is_understood_is_an_error() {
     for (file, content, said) in [
         ("netstat", "junk", "/netstat: line 1: expected a protocol, a colon and names, found \"junk\""),
-        ("netstat", "IpExt: OutOctets\n", "/netstat: line 2: expected the numbers of the line before"),
-        ("netstat", "IpExt: OutOctets\nTcp: 1\n", "line 2: expected the numbers of the line before"),
-        ("snmp", "Udp: A NoPorts\nUdp: 1\n", "/snmp: line 2: expected a number, found \"\""),
-        ("snmp", "Udp: A NoPorts\nUdp: 1 x\n", "/snmp: line 2: expected a number, found \"x\""),
         ("snmp6", "Udp6NoPorts\n", "/snmp6: line 1: expected a name and a number"),
         ("sockstat", "TCP: inuse\n", "/sockstat: line 1: expected a number after inuse, found \"\""),
         ("sockstat6", "\u{0}", "/sockstat6: line 1: expected a protocol"),
         ("softnet_stat", "00 00 xx\n", "/softnet_stat: line 1: expected a hexadecimal number, found \"xx\""),
         ("softnet_stat", "00 00\n", "/softnet_stat: line 1: expected at least 3 hexadecimal numbers"),
-        ("udp", "junk\n", "/udp: expected a line that begins with sl, found \"junk"),
-        ("tcp", "  sl x\n 0: 1 2 01 5\n", "/tcp: line 2: expected tx_queue:rx_queue, found \"5\""),
-        ("arp", "", "/arp: expected a line that begins with IP address"),
-        ("arp", "IP address\n1 2 3\n", "/arp: line 2: expected 6 words, found \"1 2 3\""),
-        ("stat/nf_conntrack", "x y\n", "/nf_conntrack: expected a line of names"),
-        ("stat/nf_conntrack", "found drop\n0001\n", "/nf_conntrack: line 2: expected a hexadecimal number"),
+        ("udp", "junk\n", "/udp: line 1: expected a line that begins with sl, found \"junk"),
+        (
+            "arp",
+            "1 2 3\n",
+            "/arp: line 1: expected an IP address, and its device as the last word, found \"1 2 3\"",
+        ),
+        ("stat/nf_conntrack", "x y\n", "/nf_conntrack: line 1: expected a line of names"),
+        ("nf_conntrack_max", "many", "/nf_conntrack_max: expected a number, found \"many\""),
     ] {
-        let error = fails(&format!("proc/net/{file}"), content);
+        let tree = Tree::new().file(&path_of(file), content);
+        let error = render(&tree, reader_of(file), "{}").unwrap_err().to_string();
         assert!(error.contains(said), "{error}");
     }
-    let error = fails("proc/sys/net/netfilter/nf_conntrack_max", "many");
-    assert!(error.contains("/nf_conntrack_max: expected a number, found \"many\""), "{error}");
 }
 
 #[test]
-fn each_part_can_be_switched_off() {
-    let parts: &[(&str, &[&str])] = &[
-        ("netstat", &["node_netstat_"]),
-        ("sockstat", &["node_sockstat_"]),
-        ("softnet", &["node_softnet_"]),
-        ("udp_queues", &["node_udp_"]),
-        ("arp", &["node_arp_"]),
-        ("conntrack", &["node_nf_"]),
-    ];
-    for (part, prefixes) in parts {
-        assert_switch(&machine(), "netstat", part, prefixes);
+fn what_is_odd_is_told_once_and_the_rest_is_shown() {
+    for (file, content, said, shown) in [
+        (
+            "netstat",
+            "junk\nIpExt: OutOctets\nIpExt: 1\n",
+            "/netstat: line 1: expected a protocol, a colon and names, found \"junk\"",
+            "node_netstat_IpExt_OutOctets 1\n",
+        ),
+        (
+            "netstat",
+            "TcpExt: ListenDrops\nIpExt: OutOctets\nIpExt: 1\n",
+            "/netstat: line 2: expected the numbers of the line before, found \"IpExt: OutOctets\"",
+            "node_netstat_IpExt_OutOctets 1\n",
+        ),
+        (
+            "netstat",
+            "TcpExt: ListenDrops\nTcpExt: 4\nIpExt: OutOctets\n",
+            "/netstat: expected the numbers of IpExt behind its names, found none",
+            "node_netstat_TcpExt_ListenDrops 4\n",
+        ),
+        (
+            "snmp",
+            "Udp: InErrors NoPorts\nUdp: 1\n",
+            "/snmp: line 2: expected a number, found \"\"",
+            "node_netstat_Udp_InErrors 1\n",
+        ),
+        (
+            "snmp",
+            "Udp: InErrors NoPorts\nUdp: x 1\n",
+            "/snmp: line 2: expected a number, found \"x\"",
+            "node_netstat_Udp_NoPorts 1\n",
+        ),
+        (
+            "snmp6",
+            "Udp6NoPorts (null)\nUdp6InErrors 2\n",
+            "/snmp6: line 1: expected a name and a number",
+            "node_netstat_Udp6_InErrors 2\n",
+        ),
+        (
+            "sockstat",
+            "TCP: inuse x tw 2\nUDP: inuse 3\n",
+            "/sockstat: line 1: expected a number after inuse, found \"x\"",
+            "node_sockstat_TCP_tw 2\n",
+        ),
+        (
+            "softnet_stat",
+            "junk\n4 0 0\n",
+            "/softnet_stat: line 1: expected a hexadecimal number, found \"junk\"",
+            "node_softnet_processed_total{cpu=\"1\"} 4\n",
+        ),
+        (
+            "tcp",
+            "  sl x\n 0: 1 2 01 5\n 1: 1 2 01 5:6\n",
+            "/tcp: line 2: expected tx_queue:rx_queue, found \"5\"",
+            "node_tcp_connection_states{state=\"established\"} 1\n",
+        ),
+        (
+            "arp",
+            "IP address\n1.2.3.4\n192.0.2.1 0x1 0x2 02:fc:00:00:00:05 * eth0\n",
+            "/arp: line 2: expected an IP address, and its device as the last word, found \"1.2.3.4\"",
+            "node_arp_entries{device=\"eth0\"} 1\n",
+        ),
+        (
+            "stat/nf_conntrack",
+            "found drop\n0001 0002\n0001\n",
+            "/nf_conntrack: line 3: expected a hexadecimal number, found \"\"",
+            "node_nf_conntrack_entries 5\n",
+        ),
+        (
+            "nf_conntrack_max",
+            "many",
+            "/nf_conntrack_max: expected a number, found \"many\"",
+            "node_nf_conntrack_entries 5\n",
+        ),
+    ] {
+        let tree = machine().file(&path_of(file), content);
+        let text = render(&tree, reader_of(file), "{}").unwrap();
+        assert!(text.contains(shown), "{file}: {text}");
+        let warnings = warnings(&tree, reader_of(file), "{}").unwrap();
+        let [warning] = &warnings[..] else { panic!("{file}: {warnings:?}") };
+        assert!(warning.contains(said), "{warning}");
     }
+}
+
+#[test]
+fn a_sum_of_which_a_part_is_not_understood_is_not_shown() {
+    for (file, content, left_out) in [
+        ("stat/nf_conntrack", "found drop\n0001 0002\n0001\n", "node_nf_conntrack_stat_"),
+        ("stat/nf_conntrack", "found drop\nzz zz\n", "node_nf_conntrack_stat_"),
+        ("udp", "  sl x\n 0: 1 2 01 5\n", "ip=\"v4\""),
+    ] {
+        let tree = machine().file(&path_of(file), content);
+        let text = render(&tree, reader_of(file), "{}").unwrap();
+        assert!(!text.is_empty() && !text.contains(left_out), "{file}: {text}");
+    }
+}
+
+/// gVisor shows such a file.
+#[test]
+fn names_without_numbers_leave_the_other_files() {
+    let tree = Tree::new()
+        .file("proc/net/netstat", "TcpExt: SyncookiesSent ListenDrops\n")
+        .file("proc/net/snmp", "Tcp: MaxConn ActiveOpens\nTcp: -1 10\n");
+    let text = render(&tree, "netstat", "{}").unwrap();
+    assert_eq!(text, "node_netstat_Tcp_ActiveOpens 10\nnode_netstat_Tcp_MaxConn -1\n");
+    let warnings = warnings(&tree, "netstat", "{}").unwrap();
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(warning.ends_with("/netstat: expected the numbers of TcpExt behind its names, found none"));
+}
+
+#[test]
+fn a_file_that_may_not_be_read_leaves_the_others() {
+    let tree = machine();
+    for (collector, file, shown) in [
+        ("sockstat", "proc/net/sockstat", "node_sockstat_TCP6_inuse 5\n"),
+        ("netstat", "proc/net/snmp", "node_netstat_TcpExt_ListenDrops 3\n"),
+        ("udp_queues", "proc/net/udp6", "node_udp_queues{queue=\"tx\",ip=\"v4\"} 32\n"),
+        ("conntrack", "proc/net/stat/nf_conntrack", "node_nf_conntrack_entries 5\n"),
+    ] {
+        let path = tree.path().join(file);
+        std::fs::remove_file(&path).unwrap();
+        // Nobody can open a link to itself, root no more than others.
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+        let text = render(&tree, collector, "{}").unwrap();
+        assert!(text.contains(shown), "{text}");
+        let warnings = warnings(&tree, collector, "{}").unwrap();
+        let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+        assert!(warning.starts_with("reading ") && warning.contains(file), "{warning}");
+    }
+    for (collector, file) in [("arp", "arp"), ("softnet", "softnet_stat"), ("tcpstat", "tcp")] {
+        let path = tree.path().join("proc/net").join(file);
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+        let error = render(&tree, collector, "{}").unwrap_err().to_string();
+        assert!(error.starts_with("reading ") && error.contains(file), "{error}");
+    }
+}
+
+/// The kernel prints the column of the hardware's address empty for a device that has none.
+#[test]
+fn a_neighbour_without_an_address_of_the_hardware_counts() {
+    let head = ARP.lines().next().unwrap();
+    let tunnel = "10.0.0.2         0x30a       0x2                           *        tun0";
+    let odd = b"10.0.0.3         0x1         0x2         02:fc:00:00:00:07     *        e\xffh";
+    let content = [head.as_bytes(), tunnel.as_bytes(), odd].join(&b'\n');
+    let tree = Tree::new().file("proc/net/arp", content);
+    assert_eq!(
+        render(&tree, "arp", "{}").unwrap(),
+        "node_arp_entries{device=\"tun0\"} 1\nnode_arp_entries{device=\"e\u{fffd}h\"} 1\n"
+    );
+    assert!(warnings(&tree, "arp", "{}").unwrap().is_empty());
+}
+
+/// Counters that the kernel took below zero: some are printed with their sign, others as beyond 63 bits.
+#[test]
+fn a_number_below_zero_is_shown() {
+    let tree = machine()
+        .file("proc/net/snmp", "Tcp: CurrEstab MaxConn\nTcp: 18446744073709551615 -1\n")
+        .file("proc/net/sockstat", "TCP: inuse 1 orphan -5 mem -1\n");
+    let text = render(&tree, "netstat", "{}").unwrap();
+    assert!(text.contains("Tcp_CurrEstab 18446744073709552000\nnode_netstat_Tcp_MaxConn -1\n"), "{text}");
+    let text = render(&tree, "sockstat", "{}").unwrap();
+    assert!(text.contains("TCP_orphan -5\n") && text.contains("TCP_mem -1\n"), "{text}");
 }
 
 #[test]
 fn fields_choose_among_the_protocols() {
     let text = render(&machine(), "netstat", r#"{"fields": "^(Tcp_ActiveOpens|Ip6_InOctets)$"}"#).unwrap();
-    let shown: Vec<_> = text.lines().filter(|line| line.starts_with("node_netstat_")).collect();
-    assert_eq!(shown.len(), 2, "{text}");
-    assert!(
-        text.contains("node_netstat_Tcp_ActiveOpens ") && text.contains("node_netstat_Ip6_InOctets "),
-        "{text}"
-    );
+    assert_eq!(text, "node_netstat_Ip6_InOctets 128\nnode_netstat_Tcp_ActiveOpens 68937\n");
+    let error = make(&machine(), "netstat", r#"{"field": ""}"#).err().unwrap();
+    assert_eq!(error.message(), "[collectors.netstat]: unknown option field, expected fields");
+}
+
+#[test]
+fn fields_without_a_family_are_facts() {
+    let mut facts = relink_core::Facts::default();
+    make(&machine(), "netstat", r#"{"fields": "^Tcp_"}"#).unwrap().facts(&mut facts).unwrap();
+    let row = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(facts.rows(), [row("fields", "1 match and have no family here: Tcp_RtoMax")]);
 }

@@ -1,7 +1,7 @@
 //! The plugin on trees of files such as the kernel would show.
 
 use metrics_pressure as _;
-use relink_testing::{Tree, collect, make, render};
+use relink_testing::{Tree, collect, make, render, warnings};
 
 const IDLE: &str = "some avg10=0.00 avg60=0.00 avg300=0.00 total=";
 
@@ -14,7 +14,7 @@ fn machine() -> Tree {
         .file("proc/pressure/irq", format!("{full}500000\n"))
 }
 
-relink_testing::conforms!("pressure", machine(), reads: 8, allocations: 0);
+relink_testing::conforms! { "pressure", machine(), "pressure" => { reads: 8, allocations: 0 } }
 
 #[test]
 fn a_whole_machine() {
@@ -33,25 +33,38 @@ node_pressure_irq_stalled_seconds_total 0.5
 #[test]
 fn a_kernel_without_it_has_no_pressure() {
     assert_eq!(render(&Tree::new(), "pressure", "{}").unwrap(), "");
+    assert!(warnings(&Tree::new(), "pressure", "{}").unwrap().is_empty());
     let tree = machine();
     std::fs::remove_file(tree.path().join("proc/pressure/irq")).unwrap();
     assert_eq!(render(&tree, "pressure", "{}").unwrap().lines().count(), 5);
 }
 
 #[test]
-fn a_file_that_is_bad_is_an_error_and_a_good_one_after_it_works() {
+fn what_is_bad_in_a_file_is_passed_over_and_the_others_are_shown() {
     let tree = machine();
     let mut collector = make(&tree, "pressure", "{}").unwrap();
     let good = collect(&mut *collector, "pressure").unwrap();
-    for (bad, said) in [
-        ("", "pressure/io: the file is empty"),
-        ("\u{0}junk", "pressure/io: line 1: expected some or full"),
-        ("some avg10=0.00\n", "line 1: expected total= and microseconds"),
-        (&format!("{IDLE}1\nfull total=-3\n"), "line 2: expected total= and microseconds"),
+    let half = format!("{IDLE}31266595\nfull total=-3\n");
+    for (bad, lost, said) in [
+        ("", 2, "pressure/io: the file is empty, expected a line full or some"),
+        ("\u{0}junk", 2, "pressure/io: line 1: expected some or full, found \"\\0junk\""),
+        (
+            "some avg10=0.00\n",
+            2,
+            "pressure/io: line 1: expected total= and microseconds at the end, found \"some avg10=0.00\"",
+        ),
+        (
+            &half,
+            1,
+            "pressure/io: line 2: expected total= and microseconds at the end, found \"full total=-3\"",
+        ),
     ] {
         tree.write("proc/pressure/io", bad);
-        let error = collect(&mut *collector, "pressure").unwrap_err().to_string();
-        assert!(error.contains(said), "{error}");
+        let text = collect(&mut *collector, "pressure").unwrap();
+        assert_eq!(text.lines().count(), 6 - lost, "{text}");
+        assert!(text.lines().all(|line| good.contains(line)), "{text}");
+        let warnings = warnings(&tree, "pressure", "{}").unwrap();
+        assert!(warnings.len() == 1 && warnings[0].ends_with(said), "{warnings:?}");
     }
     tree.write("proc/pressure/io", format!("{IDLE}31266595\nfull total=22620044\n"));
     assert_eq!(collect(&mut *collector, "pressure").unwrap(), good);

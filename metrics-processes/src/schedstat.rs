@@ -1,41 +1,50 @@
-//! `/proc/schedstat`: how long each CPU ran tasks and let them wait.
+//! `/proc/schedstat`: how long each CPU ran tasks and let them wait. A kernel without CONFIG_SCHEDSTATS has no such file.
 
-use relink_core::{Context, Error, Options, Samples, Source};
+use relink_core::{Collector, Error, Family, Paths, Samples, Source};
 
-use crate::{RUNNING, TIMESLICES, WAITING};
+pub(crate) const FAMILIES: &[Family] = &[
+    Family::counter(
+        "node_schedstat_running_seconds_total",
+        "Time in which a CPU ran tasks (/proc/schedstat).",
+    )
+    .labels(&["cpu"]),
+    Family::counter(
+        "node_schedstat_waiting_seconds_total",
+        "Time for which tasks together waited for a CPU (/proc/schedstat).",
+    )
+    .labels(&["cpu"]),
+    Family::counter("node_schedstat_timeslices_total", "Turns that a CPU gave to tasks (/proc/schedstat).")
+        .labels(&["cpu"]),
+];
 
-/// Times are in nanoseconds.
-const NANOSECONDS: f64 = 1e9;
+/// By what the columns of the families are divided: times are in nanoseconds.
+const DIVISORS: [f64; 3] = [1e9, 1e9, 1.0];
 /// The word of a CPU's line at which running, waiting and timeslices begin.
 const FIRST: usize = 7;
 
-/// A kernel without CONFIG_SCHEDSTATS has no such file.
-pub(crate) struct Schedstat {
-    source: Source,
-}
+pub(crate) struct Schedstat(Source);
 
 impl Schedstat {
-    pub(crate) fn new(options: &Options) -> Self {
-        Schedstat { source: Source::new(options.procfs("schedstat")) }
-    }
-
-    pub(crate) fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let Some(text) = self.source.read_if_present(out)? else { return Ok(()) };
-        let pushed = push_lines(text, out);
-        pushed.context(self.source.path().display())
+    pub(crate) fn new(paths: &Paths) -> Result<Self, Error> {
+        Ok(Schedstat(Source::new(paths.procfs("schedstat"))))
     }
 }
 
-fn push_lines(text: &str, out: &mut Samples) -> Result<(), Error> {
-    if !text.starts_with("version ") {
-        return Err(Error::expected("version and a number", text));
-    }
-    for (at, line) in text.lines().enumerate() {
-        if let Some(rest) = line.strip_prefix("cpu") {
-            push_cpu(rest, out).context(format_args!("line {}", at + 1))?;
+impl Collector for Schedstat {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        let mut is_known = false;
+        self.0.lines(out, |line, out| {
+            is_known |= line.starts_with("version ");
+            let Some(rest) = line.strip_prefix("cpu") else { return Ok(()) };
+            push_cpu(rest, out)?;
+            is_known = true;
+            Ok(())
+        })?;
+        if !is_known {
+            self.0.parse(|text| Err::<(), _>(Error::expected("version and a number", text)))?;
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// What follows `cpu` in `cpu0 498494191 0 3533438552 2553969831 3853684107 2465731542 2045936778163 343796328169
@@ -45,10 +54,13 @@ fn push_cpu(line: &str, out: &mut Samples) -> Result<(), Error> {
     let cpu = words.next().filter(|cpu| cpu.bytes().all(|byte| byte.is_ascii_digit()));
     let cpu = cpu.ok_or_else(|| Error::expected("the number of a CPU", line))?;
     let mut words = words.skip(FIRST - 1);
-    for (family, divisor) in [(RUNNING, NANOSECONDS), (WAITING, NANOSECONDS), (TIMESLICES, 1.0)] {
+    let mut numbers = [0_u64; 3];
+    for number in &mut numbers {
         let word = words.next().unwrap_or("");
-        let number: u64 = word.parse().map_err(|_| Error::expected("a count", word))?;
-        out.push(&family, [cpu], number as f64 / divisor);
+        *number = word.parse().map_err(|_| Error::expected("a count", word))?;
+    }
+    for ((family, number), divisor) in FAMILIES.iter().zip(numbers).zip(DIVISORS) {
+        out.push(family, [cpu], number as f64 / divisor);
     }
     Ok(())
 }

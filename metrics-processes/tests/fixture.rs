@@ -2,9 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_processes as _;
-use relink_testing::{Tree, assert_switch, collect, make, plugin, render};
-
-const ALL: &str = r#"{"states": true}"#;
+use relink_testing::{Tree, collect, make, render, warnings};
 
 fn stat(name: &str, state: char, threads: u32) -> String {
     format!("7 ({name}) {state} 1 1 1 0 -1 4194304 105 0 0 0 0 0 0 0 20 0 {threads} 0 497129 2998272\n")
@@ -29,12 +27,17 @@ fn machine() -> Tree {
         .file("proc/301/cmdline", "a process that ended while it was looked at")
 }
 
-relink_testing::conforms!("processes", machine(), reads: 6, allocations: 0);
+// Allocations: those of the two listings, of /proc and of the threads of one process.
+relink_testing::conforms! {
+    "processes", machine(),
+    "processes" => { reads: 10, allocations: 24 },
+    "schedstat" => { reads: 2, allocations: 0 },
+}
 
 #[test]
 fn a_whole_machine() {
     assert_eq!(
-        render(&machine(), "processes", ALL).unwrap(),
+        render(&machine(), "processes", "{}").unwrap(),
         r#"node_processes_max_processes 32768
 node_processes_max_threads 192730
 node_processes_pids 3
@@ -45,7 +48,11 @@ node_processes_threads_state{thread_state="D"} 1
 node_processes_threads_state{thread_state="R"} 1
 node_processes_threads_state{thread_state="S"} 2
 node_processes_threads_state{thread_state="Z"} 1
-node_schedstat_running_seconds_total{cpu="0"} 2045.936778163
+"#
+    );
+    assert_eq!(
+        render(&machine(), "schedstat", "{}").unwrap(),
+        r#"node_schedstat_running_seconds_total{cpu="0"} 2045.936778163
 node_schedstat_running_seconds_total{cpu="3"} 1.5
 node_schedstat_waiting_seconds_total{cpu="0"} 343.796328169
 node_schedstat_waiting_seconds_total{cpu="3"} 0.000000001
@@ -56,21 +63,18 @@ node_schedstat_timeslices_total{cpu="3"} 2
 }
 
 #[test]
-fn processes_are_counted_only_when_asked_for() {
-    let text = render(&machine(), "processes", "{}").unwrap();
-    let shown: Vec<&str> = text.lines().filter(|line| line.starts_with("node_processes")).collect();
-    assert_eq!(shown, ["node_processes_max_processes 32768", "node_processes_max_threads 192730"]);
-    let error = make(&machine(), "processes", r#"{"state": true}"#).err().unwrap();
-    assert_eq!(
-        error.message(),
-        "[plugins.processes]: unknown field `state`, expected `states` or `schedstat`"
-    );
+fn a_machine_without_the_files_shows_nothing() {
+    assert!(!relink_testing::collector("processes").on, "it reads a file of each process");
+    for collector in ["processes", "schedstat"] {
+        assert_eq!(render(&Tree::new(), collector, "{}").unwrap(), "");
+        assert!(warnings(&Tree::new(), collector, "{}").unwrap().is_empty());
+    }
 }
 
 #[test]
 fn processes_come_and_go() {
     let tree = machine();
-    let mut collector = make(&tree, "processes", ALL).unwrap();
+    let mut collector = make(&tree, "processes", "{}").unwrap();
     let good = collect(&mut *collector, "processes").unwrap();
     std::fs::remove_dir_all(tree.path().join("proc/20")).unwrap();
     let text = collect(&mut *collector, "processes").unwrap();
@@ -83,31 +87,81 @@ fn processes_come_and_go() {
 }
 
 #[test]
-fn garbage_is_told_with_its_file() {
-    for (file, content, said) in [
-        ("1/stat", "", "/proc/1/stat: expected a name in parentheses and a state, found \"\""),
-        ("1/stat", "1 (init) SS 1", "/proc/1/stat: expected a name in parentheses and a state"),
-        ("1/stat", "1 (init) S 1 1", "/proc/1/stat: expected a number of threads, found \"\""),
-        ("20/task/21/stat", "junk", "/proc/20/task/21/stat: expected a name in parentheses"),
-        ("sys/kernel/pid_max", "all\n", "/pid_max: expected a limit, found \"all\\n\""),
-        ("schedstat", "", "/schedstat: expected version and a number, found \"\""),
-        ("schedstat", "version 15\ncpu0 1 2 3 4 5 6 7\n", "/schedstat: line 2: expected a count, found \"\""),
-        ("schedstat", "version 15\ncpux 1\n", "/schedstat: line 2: expected the number of a CPU"),
+fn garbage_is_passed_over_and_told_with_its_file() {
+    let state = "expected a name in parentheses and a state";
+    for (file, content, lost, said) in [
+        ("1/stat", "", "pids 3", format!("/proc/1/stat: {state}, found \"\"")),
+        ("1/stat", "1 (init) SS 1", "pids 3", format!("/proc/1/stat: {state}, found \"1 (init) SS 1\"")),
+        (
+            "1/stat",
+            "1 (init) S 1 1",
+            "pids 3",
+            "/proc/1/stat: expected a number of threads, found \"\"".into(),
+        ),
+        ("20/task/21/stat", "junk", "\"R\"} 1", format!("/proc/20/task/21/stat: {state}, found \"junk\"")),
+        (
+            "sys/kernel/pid_max",
+            "all\n",
+            "max_processes",
+            "/pid_max: expected a limit, found \"all\\n\"".into(),
+        ),
     ] {
         let tree = machine();
+        assert!(render(&tree, "processes", "{}").unwrap().contains(lost));
         tree.write(&format!("proc/{file}"), content);
-        let error = render(&tree, "processes", ALL).unwrap_err().to_string();
-        assert!(error.contains(said), "{error}");
+        let text = render(&tree, "processes", "{}").unwrap();
+        assert!(!text.contains(lost) && text.contains("node_processes_max_threads 192730"), "{text}");
+        let warnings = warnings(&tree, "processes", "{}").unwrap();
+        assert!(warnings.len() == 1 && warnings[0].ends_with(&said), "{warnings:?}");
     }
-    let missing = render(&Tree::new(), "processes", "{}").unwrap_err().to_string();
-    assert!(missing.contains("/pid_max: No such file"), "{missing}");
+}
+
+#[test]
+fn processes_that_may_not_be_read_are_told_once() {
+    let tree = machine();
+    // Nobody can open a link to itself, root no more than others.
+    for task in ["1", "300", "20/task/21"] {
+        let path = tree.path().join("proc").join(task).join("stat");
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("stat", &path).unwrap();
+    }
+    let text = render(&tree, "processes", "{}").unwrap();
+    assert!(
+        text.contains("node_processes_pids 1\n") && text.contains("node_processes_threads 3\n"),
+        "{text}"
+    );
+    let warnings = warnings(&tree, "processes", "{}").unwrap();
+    assert!(warnings.len() == 1 && warnings[0].contains("/proc/<pid>/stat: Too many levels"), "{warnings:?}");
+}
+
+#[test]
+fn an_odd_cpu_is_passed_over_and_another_file_is_an_error() {
+    let schedstat = |content: &str| machine().file("proc/schedstat", content);
+    let good = "version 15\ncpu0 0 0 0 0 0 0 5 6 7\n";
+    for (line, said) in [
+        ("cpu1 1 2 3 4 5 6 7", "/schedstat: line 3: expected a count, found \"\""),
+        ("cpu1 1 2 3 4 5 6 7 8 -9", "/schedstat: line 3: expected a count, found \"-9\""),
+        ("cpux 1", "/schedstat: line 3: expected the number of a CPU, found \"x 1\""),
+    ] {
+        let tree = schedstat(&format!("{good}{line}\ncpu3 0 0 0 0 0 0 5 6 7\n"));
+        assert_eq!(render(&tree, "schedstat", "{}").unwrap().lines().count(), 6);
+        let warnings = warnings(&tree, "schedstat", "{}").unwrap();
+        assert!(warnings.len() == 1 && warnings[0].ends_with(said), "{warnings:?}");
+    }
+    for (content, said) in [
+        ("", "/schedstat: expected version and a number, found \"\""),
+        ("junk\n", "/schedstat: expected version and a number, found \"junk\\n\""),
+        ("cpux 1\n", "/schedstat: line 1: expected the number of a CPU, found \"x 1\""),
+    ] {
+        let error = render(&schedstat(content), "schedstat", "{}").unwrap_err().to_string();
+        assert!(error.ends_with(said), "{error}");
+    }
 }
 
 #[test]
 fn this_process_is_among_those_of_this_machine() {
-    let table = serde_json::Map::from_iter([("states".to_owned(), true.into())]);
-    let options = relink_core::Options::new("processes", relink_core::Paths::default(), table);
-    let mut collector = (plugin("processes").new)(&options).unwrap();
+    let options = relink_core::registry::Options::new("processes", Default::default(), Default::default());
+    let mut collector = (relink_testing::collector("processes").new)(&options).unwrap();
     let text = collect(&mut *collector, "processes").unwrap();
     let value = |name: &str| -> f64 {
         let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{text}"));
@@ -117,12 +171,4 @@ fn this_process_is_among_those_of_this_machine() {
     // The test runs in a thread of its own.
     assert!(value("node_processes_threads ") > value("node_processes_pids "));
     assert!(value("node_processes_threads_state{thread_state=\"R\"}") >= 1.0);
-}
-
-#[test]
-fn each_part_can_be_switched_off() {
-    let parts: &[(&str, &[&str])] = &[("schedstat", &["node_schedstat_"])];
-    for (part, prefixes) in parts {
-        assert_switch(&machine(), "processes", part, prefixes);
-    }
 }

@@ -1,57 +1,94 @@
 //! `/proc/interrupts`: how often each CPU was interrupted, by interrupt.
 
-use relink_core::{Context, Error, Options, Samples, Source};
+use relink_core::{Collector, Error, Family, Paths, Samples, Source};
 
-use crate::families::INTERRUPTS_BY_CPU;
+pub(crate) const INTERRUPTS: Family =
+    Family::counter("node_interrupts_total", "Times that an interrupt interrupted a CPU (/proc/interrupts).")
+        .labels(&["cpu", "type", "info", "devices"]);
 
 pub(crate) struct Interrupts {
     source: Source,
+    table: Table,
+}
+
+/// What is known while the lines are read, in buffers that are kept.
+#[derive(Default)]
+struct Table {
+    /// The line of CPUs, and their numbers.
+    header: String,
+    cpus: Vec<String>,
+    /// Of one line.
+    counts: Vec<u64>,
+    info: String,
+    devices: String,
 }
 
 impl Interrupts {
-    pub(crate) fn new(options: &Options) -> Self {
-        Interrupts { source: Source::new(options.procfs("interrupts")) }
-    }
-
-    pub(crate) fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let pushed = push_lines(self.source.read()?, out);
-        pushed.context(self.source.path().display())
+    pub(crate) fn new(paths: &Paths) -> Result<Self, Error> {
+        Ok(Interrupts { source: Source::new(paths.procfs("interrupts")), table: Table::default() })
     }
 }
 
-/// A line of CPUs, then a line for each interrupt.
-fn push_lines(text: &str, out: &mut Samples) -> Result<(), Error> {
-    let mut lines = text.lines();
-    let header = lines.next().unwrap_or("");
-    let cpus: Option<Vec<&str>> =
-        header.split_ascii_whitespace().map(|word| word.strip_prefix("CPU")).collect();
-    let cpus = cpus.filter(|cpus| !cpus.is_empty());
-    let cpus =
-        cpus.ok_or_else(|| Error::expected("a line of CPUs such as CPU0 CPU1", header).context("line 1"))?;
-    for (at, line) in lines.enumerate() {
-        push_line(line, &cpus, out).context(format_args!("line {}", at + 2))?;
+impl Collector for Interrupts {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        let (mut has_header, table) = (false, &mut self.table);
+        self.source.lines(out, |line, out| {
+            if has_header {
+                return table.push(line, out);
+            }
+            table.head(line)?;
+            has_header = true;
+            Ok(())
+        })
     }
-    Ok(())
 }
 
-/// A line such as `24: 1 0 IO-APIC 5-edge ACPI:Ged` or `LOC: 7 9 Local timer interrupts`. A line with fewer numbers
-/// than CPUs, or nothing behind them, is a count of errors of the whole machine.
-fn push_line(line: &str, cpus: &[&str], out: &mut Samples) -> Result<(), Error> {
-    let (name, rest) =
-        line.split_once(':').ok_or_else(|| Error::expected("an interrupt, a colon and numbers", line))?;
-    let name = name.trim_start();
-    let words: Vec<&str> = rest.split_ascii_whitespace().collect();
-    if words.len() <= cpus.len() {
-        return Ok(());
+impl Table {
+    /// A line of CPUs, `CPU0 CPU1`; without one, no line can be understood.
+    fn head(&mut self, line: &str) -> Result<(), Error> {
+        if self.header == line {
+            return Ok(());
+        }
+        self.header.clear();
+        let cpus = line.split_ascii_whitespace().map(|word| Some(word.strip_prefix("CPU")?.to_owned()));
+        let cpus: Option<Vec<String>> = cpus.collect();
+        let cpus = cpus.filter(|cpus| !cpus.is_empty());
+        self.cpus = cpus.ok_or_else(|| Error::expected("a line of CPUs such as CPU0 CPU1", line))?;
+        self.header.push_str(line);
+        Ok(())
     }
-    let (counts, described) = words.split_at(cpus.len());
-    // Only an interrupt with a number tells chip and devices apart.
-    let is_numbered = name.bytes().all(|byte| byte.is_ascii_digit());
-    let (info, devices) = described.split_at(if is_numbered { 1 } else { described.len() });
-    let (info, devices) = (info.join(" "), devices.join(" "));
-    for (cpu, count) in cpus.iter().zip(counts) {
-        let count: u64 = count.parse().map_err(|_| Error::expected("a count", count))?;
-        out.push(&INTERRUPTS_BY_CPU, [cpu, name, &info, &devices], count as f64);
+
+    /// A line such as `24: 1 0 IO-APIC 5-edge ACPI:Ged` or `LOC: 7 9 Local timer interrupts`. A line with fewer numbers
+    /// than CPUs, or nothing behind them, is a count of errors of the whole machine.
+    fn push(&mut self, line: &str, out: &mut Samples) -> Result<(), Error> {
+        let (name, rest) =
+            line.split_once(':').ok_or_else(|| Error::expected("an interrupt, a colon and numbers", line))?;
+        let name = name.trim_start();
+        let mut words = rest.split_ascii_whitespace();
+        if words.clone().count() <= self.cpus.len() {
+            return Ok(());
+        }
+        self.counts.clear();
+        for word in words.by_ref().take(self.cpus.len()) {
+            self.counts.push(word.parse().map_err(|_| Error::expected("a count", word))?);
+        }
+        // Only an interrupt with a number tells chip and devices apart.
+        let is_numbered = name.bytes().all(|byte| byte.is_ascii_digit());
+        join(&mut self.info, words.by_ref().take(if is_numbered { 1 } else { usize::MAX }));
+        join(&mut self.devices, words);
+        for (cpu, count) in self.cpus.iter().zip(&self.counts) {
+            out.push(&INTERRUPTS, [cpu, name, &self.info, &self.devices], *count as f64);
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+fn join<'a>(text: &mut String, words: impl Iterator<Item = &'a str>) {
+    text.clear();
+    for word in words {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(word);
+    }
 }

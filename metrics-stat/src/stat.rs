@@ -1,42 +1,81 @@
-//! `/proc/stat`, as far as it is not about single CPUs, and `/proc/sys/fs/file-nr`.
+//! `/proc/stat`, as far as it is not about single CPUs.
 
-use relink_core::{Context, Error, Family};
+use relink_core::{Collector, Error, Facts, Family, Paths, Samples, Source};
 
-use crate::families::*;
+use crate::time::now;
 
-/// The lines and their families.
-const LINES: [(&str, Family); 6] = [
-    ("intr", INTERRUPTS),
-    ("ctxt", CONTEXT_SWITCHES),
-    ("btime", BOOT_TIME),
-    ("processes", FORKS),
-    ("procs_running", PROCS_RUNNING),
-    ("procs_blocked", PROCS_BLOCKED),
+pub(crate) const FAMILIES: &[Family] = &[
+    BOOT_TIME,
+    Family::counter(
+        "node_context_switches_total",
+        "Times that a CPU went from one task to another since boot (/proc/stat).",
+    ),
+    Family::counter("node_intr_total", "Interrupts since boot, of all kinds together (/proc/stat)."),
+    Family::counter("node_forks_total", "Processes and threads that were started since boot (/proc/stat)."),
+    Family::gauge("node_procs_running", "Tasks that run or wait for a CPU (/proc/stat)."),
+    Family::gauge("node_procs_blocked", "Tasks that wait for I/O and can't be interrupted (/proc/stat)."),
 ];
 
-/// Hands out what `/proc/stat` says. Kernels differ in which lines they have, but one without any is no kernel's.
-pub(crate) fn parse_stat(text: &str, mut one: impl FnMut(&Family, u64)) -> Result<(), Error> {
-    let mut found = false;
-    for (number, line) in text.lines().enumerate() {
-        let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let Some((_, family)) = LINES.iter().find(|(known, _)| *known == key) else { continue };
-        // Behind the sum, `intr` has a number for each interrupt.
-        let word = rest.split(' ').next().unwrap_or("");
-        let value = word.parse().map_err(|_| Error::expected(format_args!("a number after {key}"), word));
-        one(family, value.context(format_args!("line {}", number + 1))?);
-        found = true;
+const BOOT_TIME: Family =
+    Family::gauge("node_boot_time_seconds", "When the machine started, in Unix time (/proc/stat).");
+
+/// The lines of the families, in their order.
+const KEYS: [&str; 6] = ["btime", "ctxt", "intr", "processes", "procs_running", "procs_blocked"];
+
+pub(crate) struct Stat(Source);
+
+impl Stat {
+    pub(crate) fn new(paths: &Paths) -> Result<Self, Error> {
+        Ok(Stat(Source::new(paths.procfs("stat"))))
     }
-    if found { Ok(()) } else { Err(Error::new("no line such as \"ctxt 388277\", expected one")) }
 }
 
-/// The files that are open and the most that may be: the first and the third number. The second, files that are
-/// allocated but unused, is always 0.
-pub(crate) fn parse_file_nr(text: &str) -> Result<[u64; 2], Error> {
-    let line = text.lines().next().unwrap_or("");
-    let mut words = line.split_ascii_whitespace().map(str::parse);
-    match (words.next(), words.next(), words.next()) {
-        (Some(Ok(allocated)), Some(Ok(_)), Some(Ok(maximum))) => Ok([allocated, maximum]),
-        _ => Err(Error::expected("three numbers such as \"704 0 2466170\"", line).context("line 1")),
+impl Collector for Stat {
+    /// Kernels differ in which lines they have, but one without any is no kernel's.
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        let mut is_known = false;
+        self.0.lines(out, |line, out| {
+            let Some(at) = family_of(line) else { return Ok(()) };
+            is_known = true;
+            out.push_index(at, &[], number(line)? as f64);
+            Ok(())
+        })?;
+        if !is_known {
+            self.0.parse(|_| Err::<(), _>(Error::new("no line such as \"ctxt 388277\", expected one")))?;
+        }
+        Ok(())
+    }
+
+    fn facts(&mut self, out: &mut Facts) -> Result<(), Error> {
+        let text = self.0.text()?.unwrap_or_default();
+        let boot = text.lines().find(|line| line.starts_with("btime ")).and_then(|line| number(line).ok());
+        if let Some(boot) = boot {
+            out.push("up", duration(now() - boot as f64));
+        }
+        Ok(())
+    }
+}
+
+/// The place of the family of a line such as `ctxt 388277`.
+fn family_of(line: &str) -> Option<usize> {
+    let key = line.split_ascii_whitespace().next();
+    KEYS.iter().position(|known| key == Some(known))
+}
+
+/// The number of such a line. Behind the sum, `intr` has one for each interrupt.
+fn number(line: &str) -> Result<u64, Error> {
+    let mut words = line.split_ascii_whitespace();
+    let (key, word) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    word.parse().map_err(|_| Error::expected(format_args!("a number after {key}"), word))
+}
+
+/// The two largest parts of a time: `3 d 4 h`.
+fn duration(seconds: f64) -> String {
+    let minutes = (seconds.max(0.0) / 60.0) as u64;
+    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
     }
 }
 
@@ -44,36 +83,9 @@ pub(crate) fn parse_file_nr(text: &str) -> Result<[u64; 2], Error> {
 mod tests {
     use super::*;
 
-    fn values(text: &str) -> Result<Vec<(&'static str, u64)>, Error> {
-        let mut values = Vec::new();
-        parse_stat(text, |family, value| values.push((family.name(), value)))?;
-        Ok(values)
-    }
-
     #[test]
-    fn the_lines_that_are_not_about_one_cpu() {
-        let found = values("cpu 1 2\nintr 213356 0 9\nctxt 388277\nsoftirq 5 1\nnew 3\n").unwrap();
-        assert_eq!(found, [("node_intr_total", 213356), ("node_context_switches_total", 388277)]);
-    }
-
-    #[test]
-    fn what_is_no_stat_is_told() {
-        let message = |text: &str| values(text).unwrap_err().message().to_owned();
-        assert_eq!(message(""), "no line such as \"ctxt 388277\", expected one");
-        assert_eq!(message("junk\nctx 3"), "no line such as \"ctxt 388277\", expected one");
-        assert_eq!(message("cpu 1\nctxt x"), "line 2: expected a number after ctxt, found \"x\"");
-        assert_eq!(message("btime"), "line 1: expected a number after btime, found \"\"");
-    }
-
-    #[test]
-    fn open_files_are_three_numbers() {
-        assert_eq!(parse_file_nr("704\t0\t9223372036854775807\n").unwrap(), [704, 9223372036854775807]);
-        for text in ["", "704", "704 0", "704 x 1", "-1 0 1"] {
-            let message = parse_file_nr(text).unwrap_err().message().to_owned();
-            assert_eq!(
-                message,
-                format!("line 1: expected three numbers such as \"704 0 2466170\", found {text:?}")
-            );
-        }
+    fn a_duration_is_for_people() {
+        let shown = [-5.0, 59.0, 3600.0, 86_399.0, 273_600.0].map(duration);
+        assert_eq!(shown, ["0 min", "0 min", "1 h 0 min", "23 h 59 min", "3 d 4 h"]);
     }
 }

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use metrics_stat as _;
-use relink_testing::{Tree, assert_switch, make, render};
+use relink_testing::{Tree, make, render, warnings};
 
 const STAT: &str = "\
 cpu  30 0 60 900 0 0 0 0 0 0
@@ -16,85 +16,112 @@ procs_blocked 1
 softirq 99 0 1
 ";
 
-fn machine() -> Tree {
-    Tree::new().file("proc/stat", STAT).file("proc/sys/fs/file-nr", "704\t0\t2466170\n")
-}
-
-relink_testing::conforms!("stat", machine(), reads: 4, allocations: 0);
-
-#[test]
-fn a_whole_machine() {
-    let text = render(&machine(), "stat", "{}").unwrap();
-    let (known, own): (Vec<&str>, Vec<&str>) =
-        text.lines().partition(|line| !line.starts_with("node_time") && !line.starts_with("node_uname"));
-    assert_eq!(
-        known,
-        [
-            "node_boot_time_seconds 1700000000",
-            "node_context_switches_total 388277",
-            "node_intr_total 213356",
-            "node_forks_total 4711",
-            "node_procs_running 2",
-            "node_procs_blocked 1",
-            "node_filefd_allocated 704",
-            "node_filefd_maximum 2466170",
-        ]
-    );
-    let time: f64 = own[0].strip_prefix("node_time_seconds ").unwrap().parse().unwrap();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
-    assert!((now - 60.0..=now).contains(&time), "{time}");
-    let name = rustix::system::uname();
-    let release = format!("release=\"{}\"", name.release().to_str().unwrap());
-    assert!(
-        own[1].starts_with("node_uname_info{sysname=\"Linux\",") && own[1].contains(&release),
-        "{}",
-        own[1]
-    );
-}
-
-#[test]
-fn a_kernel_without_sysctl_has_no_number_of_files() {
-    let text = render(&Tree::new().file("proc/stat", STAT), "stat", "{}").unwrap();
-    assert!(!text.contains("filefd"), "{text}");
-    assert_eq!(text.lines().filter(|line| !line.starts_with("node_timex_")).count(), 8);
-}
-
-#[test]
-fn bad_sources_are_errors_that_name_file_and_line() {
-    let fails =
-        |file: &str, text: &str| render(&machine().file(file, text), "stat", "{}").unwrap_err().to_string();
-    let missing = render(&Tree::new(), "stat", "{}").unwrap_err().to_string();
-    assert!(missing.contains("/proc/stat: No such file"), "{missing}");
-    let empty = fails("proc/stat", "");
-    assert!(empty.contains("/proc/stat: no line such as"), "{empty}");
-    let garbage = fails("proc/stat", "cpu 1\nbtime soon\n");
-    assert!(
-        garbage.contains("/proc/stat: line 2: expected a number after btime, found \"soon\""),
-        "{garbage}"
-    );
-    let files = fails("proc/sys/fs/file-nr", "many\n");
-    assert!(files.contains("/proc/sys/fs/file-nr: line 1: expected three numbers"), "{files}");
-}
-
-#[test]
-fn facts_are_for_people() {
-    let mut facts = relink_core::Facts::default();
-    make(&machine(), "stat", "{}").unwrap().facts(&mut facts).unwrap();
-    assert!(facts.rows()[0].0 == "kernel" && facts.rows()[0].1.starts_with("Linux "), "{facts:?}");
-    assert!(facts.rows()[1].0 == "up" && facts.rows()[1].1.contains(" d "), "{facts:?}");
-}
-
 const INTERRUPTS: &str = "           CPU0       CPU2
  24:          1          0  IO-APIC   5-edge      ACPI:Ged
 LOC:          7          9   Local timer interrupts
 ERR:          3
 ";
 
+fn machine() -> Tree {
+    Tree::new()
+        .file("proc/stat", STAT)
+        .file("proc/sys/fs/file-nr", "704\t0\t2466170\n")
+        .file("proc/interrupts", INTERRUPTS)
+}
+
+relink_testing::conforms! {
+    "stat", machine(),
+    "filefd" => { reads: 2, allocations: 0 },
+    "interrupts" => { reads: 2, allocations: 0 },
+    "stat" => { reads: 2, allocations: 0 },
+    "time" => { reads: 0, allocations: 0 },
+    "timex" => { reads: 0, allocations: 0 },
+    "uname" => { reads: 0, allocations: 0 },
+}
+
 #[test]
-fn interrupts_are_shown_one_by_one_when_asked_for() {
-    let tree = machine().file("proc/interrupts", INTERRUPTS);
-    assert!(!render(&tree, "stat", "{}").unwrap().contains("node_interrupts"));
-    let text = render(&tree, "stat", r#"{"interrupts": true}"#).unwrap();
+fn a_whole_machine() {
+    assert_eq!(
+        render(&machine(), "stat", "{}").unwrap(),
+        "node_boot_time_seconds 1700000000
+node_context_switches_total 388277
+node_intr_total 213356
+node_forks_total 4711
+node_procs_running 2
+node_procs_blocked 1
+"
+    );
+    assert_eq!(
+        render(&machine(), "filefd", "{}").unwrap(),
+        "node_filefd_allocated 704\nnode_filefd_maximum 2466170\n"
+    );
+    let time = render(&machine(), "time", "{}").unwrap();
+    let time: f64 = time.trim_end().strip_prefix("node_time_seconds ").unwrap().parse().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!((now - 60.0..=now).contains(&time), "{time}");
+    let uname = render(&machine(), "uname", "{}").unwrap();
+    let name = rustix::system::uname();
+    let release = format!("release=\"{}\"", name.release().to_str().unwrap());
+    assert!(uname.starts_with("node_uname_info{sysname=\"Linux\",") && uname.contains(&release), "{uname}");
+}
+
+#[test]
+fn a_machine_without_the_files_shows_nothing() {
+    for collector in ["filefd", "interrupts", "stat"] {
+        assert_eq!(render(&Tree::new(), collector, "{}").unwrap(), "", "{collector}");
+        assert!(warnings(&Tree::new(), collector, "{}").unwrap().is_empty(), "{collector}");
+    }
+}
+
+#[test]
+fn bad_sources_are_errors_that_name_file_and_line() {
+    for (collector, file, text, said) in [
+        ("stat", "stat", "", "/proc/stat: no line such as \"ctxt 388277\", expected one"),
+        ("stat", "stat", "junk\nctx 3\n", "/proc/stat: no line such as \"ctxt 388277\", expected one"),
+        ("stat", "stat", "btime\n", "/proc/stat: line 1: expected a number after btime, found \"\""),
+        ("filefd", "sys/fs/file-nr", "many\n", "/file-nr: line 1: expected three numbers"),
+        ("interrupts", "interrupts", "junk\n", "/interrupts: line 1: expected a line of CPUs"),
+        ("interrupts", "interrupts", "1: 2 x\n2: 3 y\n", "/interrupts: line 1: expected a line of CPUs"),
+    ] {
+        let error = render(&machine().file(&format!("proc/{file}"), text), collector, "{}").unwrap_err();
+        assert!(error.message().contains(said), "{error}");
+    }
+}
+
+/// A line of a 4.14 kernel whose count has run over.
+#[test]
+fn an_odd_line_of_stat_is_passed_over() {
+    let tree = machine().file(
+        "proc/stat",
+        b"cpu  1 1 1 1\ncpu0 1 0 1 9\nctxt 7\n\nbtime 1700000000\nprocesses -2049562273\nfuture \xff\n",
+    );
+    assert_eq!(
+        render(&tree, "stat", "{}").unwrap(),
+        "node_boot_time_seconds 1700000000\nnode_context_switches_total 7\n"
+    );
+    let [warning] = &warnings(&tree, "stat", "{}").unwrap()[..] else { panic!("one warning") };
+    let said = "/proc/stat: line 6: expected a number after processes, found \"-2049562273\"";
+    assert!(warning.ends_with(said), "{warning}");
+}
+
+#[test]
+fn facts_are_for_people() {
+    let row = |collector: &str| {
+        let mut facts = relink_core::Facts::default();
+        make(&machine(), collector, "{}").unwrap().facts(&mut facts).unwrap();
+        let [(name, value)] = facts.rows() else { panic!("{facts:?}") };
+        format!("{name}: {value}")
+    };
+    let (kernel, up) = (row("uname"), row("stat"));
+    assert!(kernel.starts_with("kernel: Linux "), "{kernel}");
+    assert!(up.starts_with("up: ") && up.contains(" d "), "{up}");
+}
+
+#[test]
+fn interrupts_are_shown_one_by_one() {
+    let tree = machine();
+    assert!(!relink_testing::collector("interrupts").on, "a series for each CPU and interrupt is asked for");
+    let text = render(&tree, "interrupts", "{}").unwrap();
     let shown: Vec<&str> =
         text.lines().filter_map(|line| line.strip_prefix("node_interrupts_total")).collect();
     assert_eq!(
@@ -106,27 +133,39 @@ fn interrupts_are_shown_one_by_one_when_asked_for() {
             r#"{cpu="2",type="LOC",info="Local timer interrupts",devices=""} 9"#,
         ]
     );
-    for (bad, said) in [
-        ("", "/interrupts: line 1: expected a line of CPUs"),
-        ("junk\n", "/interrupts: line 1: expected a line of CPUs"),
-        ("CPU0\njunk\n", "/interrupts: line 2: expected an interrupt, a colon and numbers, found \"junk\""),
-        ("CPU0\n1: x y\n", "/interrupts: line 2: expected a count, found \"x\""),
-    ] {
-        tree.write("proc/interrupts", bad);
-        let error = render(&tree, "stat", r#"{"interrupts": true}"#).unwrap_err().to_string();
-        assert!(error.contains(said), "{error}");
-    }
 }
 
 #[test]
-fn each_part_can_be_switched_off() {
-    let parts: &[(&str, &[&str])] = &[
-        ("stat", &["node_boot_", "node_context_", "node_intr_", "node_forks_", "node_procs_"]),
-        ("time", &["node_time_"]),
-        ("uname", &["node_uname_"]),
-        ("filefd", &["node_filefd_"]),
-    ];
-    for (part, prefixes) in parts {
-        assert_switch(&machine(), "stat", part, prefixes);
+fn an_odd_interrupt_is_passed_over() {
+    let table = b"  CPU0\n  0: 10 IO-APIC 2-edge timer\n\njunk\n1: x y\n9: 3 IO-APIC \xff\nERR: 0\n\n";
+    let tree = machine().file("proc/interrupts", table);
+    assert_eq!(
+        render(&tree, "interrupts", "{}").unwrap(),
+        "node_interrupts_total{cpu=\"0\",type=\"0\",info=\"IO-APIC\",devices=\"2-edge timer\"} 10\n\
+         node_interrupts_total{cpu=\"0\",type=\"9\",info=\"IO-APIC\",devices=\"\u{fffd}\"} 3\n"
+    );
+    let warnings = warnings(&tree, "interrupts", "{}").unwrap();
+    let [junk, count] = &warnings[..] else { panic!("{warnings:?}") };
+    let said = "/interrupts: line 4: expected an interrupt, a colon and numbers, found \"junk\"";
+    assert!(junk.ends_with(said), "{junk}");
+    assert!(count.ends_with("/interrupts: line 5: expected a count, found \"x\""), "{count}");
+}
+
+#[test]
+fn a_large_machine_and_a_cpu_that_goes_are_shown_whole() {
+    let table = |cpus: usize| {
+        let columns = |what: &str| (0..cpus).map(|cpu| format!(" {what}{cpu}")).collect::<String>();
+        let line = |at: usize| format!("{at}:{} PCI-MSI {at}-edge nvme0q{at}\n", columns(""));
+        columns("CPU") + "\n" + &(0..200).map(line).collect::<String>()
+    };
+    let tree = machine().file("proc/interrupts", table(128));
+    let mut collector = make(&tree, "interrupts", "{}").unwrap();
+    for cpus in [128, 127, 128] {
+        tree.write("proc/interrupts", table(cpus));
+        let text = relink_testing::collect(&mut *collector, "interrupts").unwrap();
+        assert_eq!(text.lines().count(), cpus * 200);
+        let last =
+            format!("{{cpu=\"{}\",type=\"199\",info=\"PCI-MSI\",devices=\"199-edge nvme0q199\"}}", cpus - 1);
+        assert!(text.lines().last().unwrap().contains(&last), "{last}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use metrics_textfile as _;
 use relink_core::{Collector, Facts};
-use relink_testing::{Texts, Tree, collect, make, render, samples};
+use relink_testing::{Texts, Tree, collect, make, plugin, render, samples};
 
 const BACKUP: &str = "# HELP backup_ok B.\n# TYPE backup_ok gauge\nbackup_ok{job=\"home\"} 1\n";
 
@@ -21,7 +21,12 @@ fn options(tree: &Tree) -> String {
 }
 
 // Allocations: the listing, and a path and a label a file.
-relink_testing::conforms!("textfile", *MACHINE, options: &options(&MACHINE), reads: 0, allocations: 16);
+relink_testing::conforms! {
+    "textfile", *MACHINE,
+    "textfile" => { options: OPTIONS.as_str(), reads: 0, allocations: 16 },
+}
+
+static OPTIONS: LazyLock<String> = LazyLock::new(|| options(&MACHINE));
 
 /// A tree with the folder `texts`.
 fn tree() -> Tree {
@@ -32,6 +37,15 @@ fn tree() -> Tree {
 
 fn collector(tree: &Tree) -> Box<dyn Collector> {
     make(tree, "textfile", &options(tree)).unwrap()
+}
+
+/// The collector as it is behind the C interface.
+fn as_a_library(tree: &Tree) -> Box<dyn Collector> {
+    let plugin = relink_core::abi::Imported::linked(plugin("textfile")).unwrap();
+    let table = serde_json::from_str(&options(tree)).unwrap();
+    plugin.collectors()[0]
+        .make(&relink_core::registry::Options::new("textfile", tree.paths(), table))
+        .unwrap()
 }
 
 /// The lines, and what was warned of, without the folder's path.
@@ -117,6 +131,40 @@ backup_ok{job=\"mail\"} 0
             .any(|(name, value)| name.ends_with("c.prom") && value.starts_with("left out: line 2"))
     );
     assert!(facts.rows().iter().any(|(name, value)| name.ends_with("a.prom") && value == "1 series"));
+}
+
+#[test]
+fn of_a_file_only_the_family_that_can_not_be_shown_is_left_out() {
+    let tree = tree();
+    tree.write("texts/a.prom", BACKUP);
+    let disks = "# TYPE smart_ok gauge\nsmart_ok{disk=\"sda\"} 1\nsmart_ok{disk=\"sda\"} 1\n\
+        # TYPE smart_hours counter\nsmart_hours{disk=\"sda\"} 7\n";
+    tree.write("texts/disks.prom", disks);
+    tree.write("texts/untyped.prom", "backup_ok{job=\"x\"} 1\n# TYPE Bare\nb_x 1\n");
+    let mut textfile = collector(&tree);
+    for textfile in [&mut textfile, &mut as_a_library(&tree)] {
+        let text = collect(&mut **textfile, "textfile").unwrap();
+        assert_eq!(text.matches("node_textfile_mtime_seconds{").count(), 3, "{text}");
+        let (text, warnings) = shown(&mut **textfile, &tree);
+        assert_eq!(
+            text,
+            "node_textfile_scrape_error 1\nb_x 1\nbackup_ok{job=\"home\"} 1\nsmart_hours{disk=\"sda\"} 7"
+        );
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert_eq!(warnings[0], "disks.prom: the series smart_ok{disk=\"sda\"} twice");
+        assert!(warnings[1].starts_with("untyped.prom: has backup_ok as untyped, but "), "{warnings:?}");
+    }
+    let mut facts = Facts::default();
+    textfile.facts(&mut facts).unwrap();
+    let told = |(name, value): &(String, String)| {
+        name.ends_with("disks.prom") && value.starts_with("left out in part: the series")
+    };
+    assert!(facts.rows().iter().any(told), "{facts:?}");
+    tree.write("texts/disks.prom", disks.replacen("{disk=\"sda\"} 1", "{disk=\"sdb\"} 1", 1));
+    std::fs::remove_file(tree.path().join("texts/untyped.prom")).unwrap();
+    let (text, warnings) = shown(&mut *textfile, &tree);
+    assert!(text.starts_with("node_textfile_scrape_error 0\n") && text.contains("sdb"), "{text}");
+    assert!(warnings.is_empty(), "{warnings:?}");
 }
 
 #[test]
@@ -234,8 +282,8 @@ fn a_folder_may_be_a_pattern() {
 #[test]
 fn options_are_checked() {
     for (options, why) in [
-        (r#"{"directory": 3}"#, "directory: expected a path, or a list of paths"),
-        (r#"{"folder": "x"}"#, "unknown field `folder`, expected `directory`"),
+        (r#"{"directory": 3}"#, "[collectors.textfile]: directory is 3, expected a text or a list of texts"),
+        (r#"{"folder": "x"}"#, "[collectors.textfile]: unknown option folder, expected directory"),
     ] {
         let error = make(&Tree::new(), "textfile", options).err().unwrap();
         assert!(error.message().contains(why), "{error}");
@@ -311,7 +359,7 @@ fn a_flood_costs_what_it_brings_and_the_rest_is_shown() {
         .map(|line| Path::new(line).file_name().unwrap().to_str().unwrap())
         .collect();
     assert!(
-        warnings[0].starts_with("flood.prom: has ") && warnings[0].contains("expected 10240000 at most"),
+        warnings[0].starts_with("flood.prom: has ") && warnings[0].contains("expected 512000 at most"),
         "{warnings:?}"
     );
     assert!(warnings[1].starts_with("long.prom: has "), "{warnings:?}");

@@ -17,7 +17,7 @@ use relink_core::Error;
 pub struct Pattern(Regex);
 
 impl Pattern {
-    /// Compiles what the operator wrote. `option` is where, as in `[plugins.disk]: devices_exclude`; the error names it.
+    /// Compiles what the operator wrote. `option` is where, as in `[collectors.diskstats]: device_exclude`; the error names it.
     pub fn new(option: &str, text: &str) -> Result<Self, Error> {
         let compiled = translate(text).and_then(|text| Regex::new(&text).map_err(|why| why.to_string()));
         compiled
@@ -395,8 +395,11 @@ mod tests {
             (r"(?i)\pL", "write both cases out"),
             ("*", "repetition"),
         ] {
-            let error = Pattern::new("[plugins.x]: fields", pattern).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("[plugins.x]: fields is {pattern:?}, expected")), "{error}");
+            let error = Pattern::new("[collectors.x]: fields", pattern).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("[collectors.x]: fields is {pattern:?}, expected")),
+                "{error}"
+            );
             assert!(error.contains(why), "{pattern}: {why:?} is not in: {error}");
         }
     }

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use crate::allocator::{Allocated, allocated};
-use crate::{Tree, lines, lint, make, options, plugin, readme};
+use crate::{Tree, lines, lint, options, plugin, readme};
 use relink_core::abi::Imported;
 use relink_core::guard::{Failure, guarded};
-use relink_core::{Collector, Descriptor, Error};
+use relink_core::registry::{self, CollectorDescriptor};
+use relink_core::{Collector, Error, Family};
 use relink_exposition::Texts;
 
-/// How many series a collection may have here. Another number than where nobody says any, so that a plugin which is not
-/// told its limit behaves otherwise than one that is.
+/// How many series a collection may have here.
 const SERIES: usize = 100_000;
-/// Collections in which a plugin's buffers find their size.
+/// Collections in which a collector's buffers find their size.
 const WARM_UP: u64 = 100;
 /// Collections over which the cost is taken, as a mean.
 const MEASURED: u64 = 1_000;
@@ -34,149 +34,196 @@ pub struct Cost {
     pub allocations: u64,
 }
 
-/// Makes a test that holds a plugin to the contract: one line in a file of `tests/`, once a file.
+/// One collector of a plugin, and what it may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// Its name.
+    pub collector: &'static str,
+    /// Its options, as JSON.
+    pub options: &'static str,
+    /// What it may cost with them.
+    pub cost: Cost,
+}
+
+/// Makes a test that holds a plugin to the contract: one in a file of `tests/`.
 ///
 /// ```ignore
-/// relink_testing::conforms!("load", machine(), reads: 2, allocations: 0);
+/// relink_testing::conforms! {
+///     "disk", machine(),
+///     "diskstats" => { reads: 2, allocations: 0 },
+///     "filesystem" => { options: r#"{"mount_points_exclude": "^/run"}"#, reads: 4, allocations: 2 },
+/// }
 /// ```
 ///
-/// `options: r#"{"info": true}"#` before `reads` sets options. The tree is a machine on which the plugin works, best with every file that it may read. The test
-/// fails unless
+/// All collectors of the plugin are listed. The tree is a machine on which they work, best with every file that they may
+/// read. The test fails unless
 ///
 /// - names and help texts of the declared families pass Prometheus' linter;
-/// - an option that does not exist is refused by name;
-/// - the tables of the crate's README, below `| family |` and `| option |`, list its families in their order and all of its options;
-/// - all samples are of declared families, with the right labels, and no series stands there twice;
-/// - with each file of the tree in turn missing, empty, cut in half, garbage, or full of absurd numbers: a collector
-///   that had read the good one, and one made anew, do not panic; an error names the file; and when the file is back,
-///   the first shows the same series as before;
+/// - the tables of the crate's README, below `| family |` and `| option |`, list the families in their order and all
+///   options;
+/// - all samples are of declared families, with the right labels, and no series is there twice;
+/// - with each file of the tree in turn missing, empty, cut in half, garbage, full of absurd numbers, no text, or not to be
+///   opened: a collector that had read the good one, and one made afresh, do not panic; a file that is missing is no error;
+///   an error names the file; all other collectors show what they showed before; and when the file is back, so does this
+///   one;
 /// - a collection costs no more than said here ([`Cost`]), and over 10,000 of them memory does not grow (counted by
 ///   an allocator of the test's own, in the thread that collects);
-/// - the plugin shows the same when it is driven over the C interface of loaded plugins, where it has the same options
-///   and the same limit of series.
+/// - each collector shows the same when it is driven over the C interface of loaded plugins.
 #[macro_export]
 macro_rules! conforms {
-    ($name:expr, $tree:expr, reads: $reads:expr, allocations: $allocations:expr $(,)?) => {
-        $crate::conforms! { $name, $tree, options: "{}", reads: $reads, allocations: $allocations }
-    };
-    ($name:expr, $tree:expr, options: $options:expr, reads: $reads:expr, allocations: $allocations:expr $(,)?) => {
+    (
+        $plugin:expr, $tree:expr,
+        $($collector:literal => {
+            $(options: $options:expr,)? reads: $reads:expr, allocations: $allocations:expr $(,)?
+        }),* $(,)?
+    ) => {
         #[global_allocator]
         static COUNTING: $crate::CountingAllocator = $crate::CountingAllocator;
 
         #[test]
         fn the_plugin_conforms() {
-            let cost = $crate::Cost { reads: $reads, allocations: $allocations };
             let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
-            $crate::conforms($name, &$tree, $options, cost, readme);
+            let cases = [$($crate::Case {
+                collector: $collector,
+                options: [$($options,)? "{}"][0],
+                cost: $crate::Cost { reads: $reads, allocations: $allocations },
+            }),*];
+            $crate::conforms($plugin, &$tree, &cases, readme);
         }
     };
 }
 
 /// What [`conforms!`](crate::conforms!) calls.
-pub fn conforms(name: &str, tree: &Tree, options: &str, cost: Cost, readme: &str) {
+pub fn conforms(name: &str, tree: &Tree, cases: &[Case], readme: &str) {
     let plugin = plugin(name);
-    let mut problems = lint::problems(plugin.families);
-    let good = match once(plugin, &mut *make(tree, name, options).expect("a collector on the good tree")) {
-        Ok(text) if text.is_empty() => panic!("{name} shows nothing on the tree: there is nothing to check"),
-        Ok(text) => text,
-        Err(why) => panic!("{name} fails on the tree: {why}"),
-    };
-    problems.extend(accepts_anything(tree, name));
-    problems.extend(readme::problems(readme, plugin.families, &known_options(tree, name)));
-    let subject = Subject { plugin, tree, options, series: series(&good) };
-    for file in files(tree.path()) {
-        problems.extend(subject.survives(&file));
+    let (mut problems, mut subjects) = (Vec::new(), Vec::new());
+    for collector in plugin.collectors {
+        match cases.iter().find(|case| case.collector == collector.name) {
+            Some(case) => subjects.push(Subject::new(collector, tree, case)),
+            None => problems.push(format!("no case is given for its collector {}", collector.name)),
+        }
     }
-    problems.extend(subject.keeps_to(cost));
-    problems.extend(subject.is_the_same_when_loaded());
+    let all: Vec<Family> =
+        plugin.collectors.iter().flat_map(|collector| collector.families).copied().collect();
+    let known: Vec<_> = plugin.collectors.iter().flat_map(|one| one.options).map(|one| one.name).collect();
+    problems.extend(lint::problems(&all));
+    problems.extend(readme::problems(readme, &all, &known));
+    for file in files(tree.path()) {
+        problems.extend(survives(&subjects, tree, &file));
+    }
+    for subject in &subjects {
+        problems.extend(subject.keeps_to());
+        problems.extend(subject.is_the_same_when_loaded());
+    }
     assert!(problems.is_empty(), "{name} does not conform:\n- {}", problems.join("\n- "));
 }
 
-/// An option that no plugin has.
-fn accepts_anything(tree: &Tree, name: &str) -> Option<String> {
-    match make(tree, name, r#"{"no_such_option": 1}"#) {
-        Err(why) if why.message().contains("`no_such_option`") => None,
-        Err(why) => Some(format!("the option no_such_option is refused, but not by name: {why}")),
-        Ok(_) => Some(
-            "takes the option no_such_option; give its struct #[serde(default, deny_unknown_fields)], or call \
-             options.expect_none()"
-                .to_owned(),
-        ),
-    }
-}
-
-/// The options that a plugin says it knows when it refuses one; none where it has none.
-fn known_options(tree: &Tree, name: &str) -> Vec<String> {
-    let refused = make(tree, name, r#"{"no_such_option": 1}"#).err();
-    let words = refused.as_ref().map_or("", Error::message);
-    let known = words.split_once("expected ").map_or("", |(_, known)| known);
-    known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-}
-
 struct Subject<'a> {
-    plugin: &'static Descriptor,
+    about: &'static CollectorDescriptor,
     tree: &'a Tree,
-    options: &'a str,
+    options: &'static str,
+    cost: Cost,
     /// What it shows on the good tree.
     series: Vec<String>,
 }
 
-impl Subject<'_> {
-    fn make(&self) -> Result<Box<dyn Collector>, Error> {
-        (self.plugin.new)(&options(self.tree, self.plugin.name, self.options).with_series(SERIES))
+impl<'a> Subject<'a> {
+    fn new(about: &'static CollectorDescriptor, tree: &'a Tree, case: &Case) -> Self {
+        let mut subject = Subject { about, tree, options: case.options, cost: case.cost, series: Vec::new() };
+        let name = about.name;
+        match once(about, &mut *subject.make().expect("a collector on the good tree")) {
+            Ok(text) if text.is_empty() => {
+                panic!("{name} shows nothing on the tree: there is nothing to check")
+            }
+            Ok(text) => subject.series = series(&text),
+            Err(why) => panic!("{name} fails on the tree: {why}"),
+        }
+        subject
     }
 
-    /// Spoils one file in all ways.
-    fn survives(&self, file: &Path) -> Vec<String> {
-        let path = self.tree.path().join(file);
-        let good = std::fs::read(&path).expect("a file of the tree");
-        let mut problems = Vec::new();
-        for (how, content) in spoilt(&good) {
-            let mut old = self.make().expect("a collector on the good tree");
-            once(self.plugin, &mut *old).expect("a collection on the good tree");
-            match content {
-                Some(content) => std::fs::write(&path, content),
-                None => std::fs::remove_file(&path),
+    fn make(&self) -> Result<Box<dyn Collector>, Error> {
+        (self.about.new)(&options(self.tree, self.about.name, self.options))
+    }
+}
+
+/// Spoils one file in all ways.
+fn survives(subjects: &[Subject<'_>], tree: &Tree, file: &Path) -> Vec<String> {
+    let path = tree.path().join(file);
+    let good = std::fs::read(&path).expect("a file of the tree");
+    let mut problems = Vec::new();
+    for (how, spoil) in spoilt(&good) {
+        let spoilt = format!("{} {how}", file.display());
+        let mut running: Vec<_> =
+            subjects.iter().map(|subject| subject.make().expect("a good tree")).collect();
+        for (subject, code) in subjects.iter().zip(&mut running) {
+            once(subject.about, &mut **code).expect("a collection on the good tree");
+        }
+        spoil(&path);
+        let mut touched = Vec::new();
+        for (subject, code) in subjects.iter().zip(&mut running) {
+            let attempts = [
+                guarded(|| once(subject.about, &mut **code)),
+                guarded(|| once(subject.about, &mut **code)),
+                guarded(|| once(subject.about, &mut *subject.make()?)),
+            ];
+            for (outcome, who) in attempts.iter().zip(["a running one", "a running one", "a new one"]) {
+                let problem = subject.problem(outcome, file, how == "missing");
+                problems
+                    .extend(problem.map(|what| format!("{spoilt}, {who} of {}: {what}", subject.about.name)));
             }
-            .expect("a file of the tree can be changed");
-            let mut attempt = |who: &str, outcome: Result<String, Failure>| {
-                let name = file.file_name().unwrap_or_default().to_string_lossy();
-                let what = match outcome {
-                    Err(Failure::Panicked(why)) => why.to_string(),
-                    Err(Failure::Said(why)) if !why.message().contains(&*name) => {
-                        format!("the error does not name the file: {why}")
-                    }
-                    _ => return,
-                };
-                problems.push(format!("{} {how}, {who}: {what}", file.display()));
+            let is_whole = |outcome: &Result<String, Failure>| {
+                outcome.as_ref().is_ok_and(|text| series(text) == subject.series)
             };
-            for _ in 0..2 {
-                attempt("met by a running collector", guarded(|| once(self.plugin, &mut *old)));
-            }
-            attempt("met by a new collector", guarded(|| once(self.plugin, &mut *self.make()?)));
-            std::fs::write(&path, &good).expect("a file of the tree");
-            match guarded(|| once(self.plugin, &mut *old)) {
-                Ok(text) if series(&text) == self.series => {}
-                Ok(text) => problems.push(format!(
-                    "{} {how} and restored: shows {} series, expected the {} of before",
-                    file.display(),
-                    text.lines().count(),
-                    self.series.len()
-                )),
-                Err(Failure::Said(why) | Failure::Panicked(why)) => {
-                    problems.push(format!("{} {how} and restored: still fails: {why}", file.display()));
-                }
+            if !attempts.iter().all(is_whole) {
+                touched.push(subject.about.name);
             }
         }
-        problems
+        if touched.len() > 1 {
+            problems.push(format!("{spoilt}: it takes along more than one collector: {touched:?}"));
+        }
+        std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir(&path)).ok();
+        std::fs::write(&path, &good).expect("a file of the tree");
+        for (subject, code) in subjects.iter().zip(&mut running) {
+            let problem = match guarded(|| once(subject.about, &mut **code)) {
+                Ok(text) if series(&text) == subject.series => continue,
+                Ok(text) => {
+                    format!(
+                        "shows {} series, expected the {} of before",
+                        text.lines().count(),
+                        subject.series.len()
+                    )
+                }
+                Err(Failure::Said(why) | Failure::Panicked(why)) => format!("still fails: {why}"),
+            };
+            problems.push(format!("{spoilt} and restored: {} {problem}", subject.about.name));
+        }
+    }
+    problems
+}
+
+impl Subject<'_> {
+    /// What is wrong with an outcome on a spoilt file.
+    fn problem(&self, outcome: &Result<String, Failure>, file: &Path, is_missing: bool) -> Option<String> {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        match outcome {
+            Err(Failure::Panicked(why)) => Some(why.to_string()),
+            Err(Failure::Said(why)) if is_missing => {
+                Some(format!("what is missing is no error, but none of its samples: {why}"))
+            }
+            Err(Failure::Said(why)) if !why.message().contains(&*name) => {
+                Some(format!("the error does not name the file: {why}"))
+            }
+            _ => None,
+        }
     }
 
     /// Collects very often.
-    fn keeps_to(&self, cost: Cost) -> Vec<String> {
+    fn keeps_to(&self) -> Vec<String> {
+        let (name, cost) = (self.about.name, self.cost);
         assert!(counts(), "nobody counts allocations: call this through relink_testing::conforms!");
         let mut problems = Vec::new();
         let mut collector = self.make().expect("a collector on the good tree");
-        let mut samples = Texts::samples(self.plugin.families, SERIES);
+        let mut samples = Texts::samples(self.about.families, SERIES);
         let mut collect = |times: u64| -> (Allocated, Option<u64>) {
             let (before, reads) = (allocated(), reads());
             for _ in 0..times {
@@ -194,23 +241,30 @@ impl Subject<'_> {
         {
             let mean = found.map_or(0, |found| found / MEASURED);
             if mean > allowed {
-                problems.push(format!("{mean} {what} a collection, expected at most {allowed}"));
+                problems.push(format!("{name}: {mean} {what} a collection, expected at most {allowed}"));
             }
         }
         let grown = spent.live + collect(MANY - WARM_UP - MEASURED).0.live;
         if grown > GROWTH {
-            problems.push(format!("memory grew by {grown} bytes over {MANY} collections"));
+            problems.push(format!("{name}: memory grew by {grown} bytes over {MANY} collections"));
         }
         problems
     }
 
-    /// Compares with the plugin behind the C interface. What the machine itself changes meanwhile (the clock, free
+    /// Compares with the collector behind the C interface. What the machine itself changes meanwhile (the clock, free
     /// space) is no difference: a line counts if it is the same before and after.
     fn is_the_same_when_loaded(&self) -> Option<String> {
-        let name = self.plugin.name;
+        let (name, about) = (self.about.name, self.about);
         let mut linked = self.make().expect("a collector on the good tree");
-        let options = options(self.tree, name, self.options).with_series(SERIES);
-        let mut loaded = match guarded(|| Imported::linked(self.plugin)?.collector(&options)) {
+        let options = options(self.tree, name, self.options);
+        let plugin =
+            registry::plugins().into_iter().find(|one| one.collectors.iter().any(|c| c.name == name))?;
+        let over_c = || {
+            let imported = Imported::linked(plugin)?;
+            let found = imported.collectors().iter().find(|one| one.about.name == name);
+            found.ok_or_else(|| Error::new("its table lacks it"))?.make(&options)
+        };
+        let mut loaded = match guarded(over_c) {
             Ok(loaded) => loaded,
             Err(Failure::Said(why) | Failure::Panicked(why)) => {
                 return Some(format!("{name} can't be made over the C interface: {why}"));
@@ -219,14 +273,14 @@ impl Subject<'_> {
         let mut difference = None;
         // A value may fall and rise again between two looks; seldom more than once.
         for _ in 0..5 {
-            let before = once(self.plugin, &mut *linked).expect("a collection on the good tree");
-            let over_c = match guarded(|| once(self.plugin, &mut *loaded)) {
+            let before = once(about, &mut *linked).expect("a collection on the good tree");
+            let over_c = match guarded(|| once(about, &mut *loaded)) {
                 Ok(text) => text,
                 Err(Failure::Said(why) | Failure::Panicked(why)) => {
                     return Some(format!("{name} fails over the C interface: {why}"));
                 }
             };
-            let after = once(self.plugin, &mut *linked).expect("a collection on the good tree");
+            let after = once(about, &mut *linked).expect("a collection on the good tree");
             if series(&over_c) != series(&before) {
                 return Some(format!(
                     "{name} shows other series over the C interface:\n{over_c}\nand linked:\n{before}"
@@ -247,9 +301,9 @@ impl Subject<'_> {
 }
 
 /// One collection as text.
-fn once(plugin: &Descriptor, collector: &mut dyn Collector) -> Result<String, Error> {
-    let mut samples = Texts::samples(plugin.families, SERIES);
-    collector.collect(&mut samples)?;
+fn once(about: &CollectorDescriptor, code: &mut dyn Collector) -> Result<String, Error> {
+    let mut samples = Texts::samples(about.families, SERIES);
+    code.collect(&mut samples)?;
     lines(&mut samples)
 }
 
@@ -258,15 +312,30 @@ fn series(text: &str) -> Vec<String> {
     text.lines().filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
 }
 
-/// The ways to spoil a file; nothing means that it is gone.
-fn spoilt(good: &[u8]) -> [(&'static str, Option<Vec<u8>>); 6] {
-    [
-        ("missing", None),
-        ("emptied", Some(Vec::new())),
-        ("cut in half", Some(good[..good.len() / 2].to_vec())),
-        ("with garbage", Some(b"garbage: all of it\n".to_vec())),
-        ("with bytes that are no text", Some(b"\xff\xfe\x00\x07\n\n\xc3".to_vec())),
-        ("with absurd numbers", Some(absurd(good))),
+/// Spoils the file at a path.
+type Spoil = Box<dyn Fn(&Path)>;
+
+/// The ways to spoil a file.
+fn spoilt(good: &[u8]) -> Vec<(&'static str, Spoil)> {
+    let written = |content: Vec<u8>| -> Spoil {
+        Box::new(move |path| std::fs::write(path, &content).expect("a file of the tree can be changed"))
+    };
+    let removed = |path: &Path| std::fs::remove_file(path).expect("a file of the tree can be removed");
+    vec![
+        ("missing", Box::new(removed)),
+        ("emptied", written(Vec::new())),
+        ("cut in half", written(good[..good.len() / 2].to_vec())),
+        ("with garbage", written(b"garbage: all of it\n".to_vec())),
+        ("with bytes that are no text", written(b"\xff\xfe\x00\x07\n\n\xc3".to_vec())),
+        ("with absurd numbers", written(absurd(good))),
+        // Nobody can open a link to itself, root no more than others.
+        (
+            "that can't be opened",
+            Box::new(move |path| {
+                removed(path);
+                std::os::unix::fs::symlink(path, path).expect("a link in the tree");
+            }),
+        ),
     ]
 }
 

@@ -5,7 +5,7 @@
 //!
 //! ```ignore
 //! let tree = Tree::new().file("proc/loadavg", "0.5 0.4 0.3 1/100 42\n");
-//! assert_eq!(render(&tree, "load", "{}").unwrap(), "node_load1 0.5\n…");
+//! assert_eq!(render(&tree, "loadavg", "{}").unwrap(), "node_load1 0.5\n…");
 //! ```
 //!
 //! and holds the plugin to the contract with one line, [`conforms!`](crate::conforms!).
@@ -16,13 +16,14 @@ mod lint;
 mod readme;
 
 pub use allocator::CountingAllocator;
-pub use conformance::{Cost, conforms};
+pub use conformance::{Case, Cost, conforms};
 pub use relink_exposition::Texts;
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use relink_core::{Collector, Descriptor, Error, Options, Paths, Samples, registry};
+use relink_core::registry::{self, CollectorDescriptor, Descriptor, Options};
+use relink_core::{Collector, Error, Paths, Samples};
 
 /// A folder of files that stands for a machine: `proc`, `sys` and `root` below it.
 pub struct Tree {
@@ -83,9 +84,18 @@ pub fn plugin(name: &str) -> &'static Descriptor {
     })
 }
 
-/// Makes the plugin's collector on a tree, with options given as JSON.
+/// The one collector that this test executable has linked under `name`.
+pub fn collector(name: &str) -> &'static CollectorDescriptor {
+    let known: Vec<_> = registry::plugins().iter().flat_map(|plugin| plugin.collectors).collect();
+    known.iter().find(|collector| collector.name == name).unwrap_or_else(|| {
+        let names: Vec<_> = known.iter().map(|collector| collector.name).collect();
+        panic!("no collector {name:?} among {names:?}: does the test say `use` of its plugin's crate?")
+    })
+}
+
+/// Makes a collector on a tree, with options given as JSON.
 pub fn make(tree: &Tree, name: &str, options: &str) -> Result<Box<dyn Collector>, Error> {
-    (plugin(name).new)(&self::options(tree, name, options))
+    (collector(name).new)(&self::options(tree, name, options))
 }
 
 fn options(tree: &Tree, name: &str, json: &str) -> Options {
@@ -93,15 +103,15 @@ fn options(tree: &Tree, name: &str, json: &str) -> Options {
     Options::new(name, tree.paths(), table)
 }
 
-/// Room for so many samples of the plugin, whose texts are judged as the host does it.
+/// Room for so many samples of the collector, whose texts are judged as the host does it.
 pub fn samples(name: &str, limit: usize) -> Samples {
-    Texts::samples(plugin(name).families, limit)
+    Texts::samples(collector(name).families, limit)
 }
 
 /// One collection as sample lines, families in the declared order: `name{label="value"} 1`.
-pub fn collect(collector: &mut dyn Collector, name: &str) -> Result<String, Error> {
+pub fn collect(code: &mut dyn Collector, name: &str) -> Result<String, Error> {
     let mut samples = samples(name, 100_000);
-    collector.collect(&mut samples)?;
+    code.collect(&mut samples)?;
     lines(&mut samples)
 }
 
@@ -134,23 +144,14 @@ fn lines(samples: &mut Samples) -> Result<String, Error> {
     Ok(text)
 }
 
-/// Holds a plugin's switch against what it is for: with the option `part` off, the families whose names begin with one of
-/// `prefixes` are gone, and no others.
-pub fn assert_switch(tree: &Tree, name: &str, part: &str, prefixes: &[&str]) {
-    let families = |options: &str| -> std::collections::BTreeSet<String> {
-        let text = render(tree, name, options).expect("the plugin reads its tree");
-        let of = |line: &str| line.split(['{', ' ']).next().unwrap_or_default().to_owned();
-        text.lines().map(of).collect()
-    };
-    let (all, left) = (families("{}"), families(&format!("{{\"{part}\": false}}")));
-    let is_of_part = |family: &&String| prefixes.iter().any(|prefix| family.starts_with(prefix));
-    let expected: std::collections::BTreeSet<_> =
-        all.iter().filter(|family| !is_of_part(family)).cloned().collect();
-    assert_eq!(left, expected, "{part}");
-    assert!(all.len() > left.len(), "{part} switches nothing off");
-}
-
-/// Makes the plugin's collector on a tree and runs it once.
+/// Makes the collector on a tree and runs it once.
 pub fn render(tree: &Tree, name: &str, options: &str) -> Result<String, Error> {
     collect(&mut *make(tree, name, options)?, name)
+}
+
+/// What a collector warns of on a tree, where it succeeds.
+pub fn warnings(tree: &Tree, name: &str, options: &str) -> Result<Vec<String>, Error> {
+    let mut samples = samples(name, 100_000);
+    make(tree, name, options)?.collect(&mut samples)?;
+    Ok(samples.warnings().to_vec())
 }

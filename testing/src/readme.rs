@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use relink_core::Family;
 
 /// What the tables say otherwise than the plugin does.
-pub(crate) fn problems(readme: &str, families: &[Family], options: &[String]) -> Vec<String> {
+pub(crate) fn problems(readme: &str, families: &[Family], options: &[&str]) -> Vec<String> {
     let listed = rows(readme, "family");
     let declared: Vec<&str> = families.iter().map(Family::name).collect();
     let mut problems = Vec::new();
@@ -13,7 +13,7 @@ pub(crate) fn problems(readme: &str, families: &[Family], options: &[String]) ->
         problems.push(format!("its README lists the families {listed:?}, expected {declared:?}"));
     }
     let listed: BTreeSet<&str> = rows(readme, "option").into_iter().collect();
-    let known: BTreeSet<&str> = options.iter().map(String::as_str).collect();
+    let known: BTreeSet<&str> = options.iter().copied().collect();
     if listed != known {
         problems.push(format!("its README lists the options {listed:?}, expected {known:?}"));
     }

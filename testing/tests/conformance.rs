@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 
-use relink_core::{Collector, Context, Error, Family, Options, Samples, Source};
-use relink_testing::{Cost, CountingAllocator, Tree, conforms};
+use relink_core::{Collector, Context, Error, Family, Paths, Samples, Source};
+use relink_testing::{Case, Cost, CountingAllocator, Tree, conforms};
 
 #[global_allocator]
 static COUNTING: CountingAllocator = CountingAllocator;
 
 const VALUE: Family = Family::gauge("test_value", "What the file says.").labels(&["which"]);
+const SECOND: Family = Family::gauge("test_second", "What the same file says.").labels(&["which"]);
 const OTHER: Family = Family::gauge("test_other", "Declared by no plugin here.");
 const MILLISECONDS: Family = Family::gauge("test_milliseconds", "In no base unit.");
 
@@ -16,11 +17,10 @@ thread_local! {
     static MADE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Shows the number in `/proc/value`, and breaks the rule that its name tells. `limited` breaks none: it shows how many
-/// series it may have instead.
+/// Shows the number in `/proc/value`, and breaks the rule that its name tells.
 struct Plugin {
     breaks: &'static str,
-    series: usize,
+    family: Family,
     source: Source,
     failed: bool,
     /// How many were made in this thread before it.
@@ -28,20 +28,23 @@ struct Plugin {
 }
 
 impl Plugin {
-    fn new(breaks: &'static str, options: &Options) -> Result<Self, Error> {
-        if breaks != "options" {
-            options.expect_none()?;
-        }
+    fn new(breaks: &'static str, family: Family, paths: &Paths) -> Result<Self, Error> {
         let number = MADE.replace(MADE.get() + 1);
-        let (series, source) = (options.series(), Source::new(options.procfs("value")));
-        Ok(Plugin { breaks, series, source, failed: false, number })
+        Ok(Plugin { breaks, family, source: Source::new(paths.procfs("value")), failed: false, number })
     }
 
-    fn parse(&mut self) -> Result<f64, Error> {
-        let text = self.source.read()?;
-        let value =
-            if self.breaks == "panics" { Ok(text.trim().parse().unwrap()) } else { text.trim().parse() };
-        if self.breaks == "anonymous" { Ok(value?) } else { value.context(self.source.path().display()) }
+    fn parse(&mut self) -> Result<Option<f64>, Error> {
+        let breaks = self.breaks;
+        let Some(text) = self.source.text()? else {
+            return if breaks == "exacting" { Err(Error::new("value is not there")) } else { Ok(None) };
+        };
+        let value = if breaks == "panics" { Ok(text.trim().parse().unwrap()) } else { text.trim().parse() };
+        drop(text);
+        if breaks == "anonymous" {
+            Ok(Some(value?))
+        } else {
+            value.map(Some).context(self.source.path().display())
+        }
     }
 }
 
@@ -52,15 +55,15 @@ impl Collector for Plugin {
         }
         let value = self.parse();
         self.failed |= value.is_err();
-        let value = if self.breaks == "limited" { self.series as f64 } else { value? };
+        let Some(value) = value? else { return Ok(()) };
         let label = if self.breaks == "unlike" { self.number.to_string() } else { String::new() };
-        out.push(&VALUE, [&label], value);
+        out.push(&self.family, [&label], value);
         match self.breaks {
             "undeclared" => out.push(&OTHER, [], 1.0),
             "twice" => out.push(&VALUE, [&label], value),
             "leaks" => std::mem::forget(Box::new(0u8)),
             "allocates" => drop(std::hint::black_box(Box::new(0u8))),
-            "reads" => drop(self.source.read()?.len()),
+            "reads" => drop(self.source.text()?),
             _ => {}
         }
         Ok(())
@@ -72,19 +75,32 @@ macro_rules! plugins {
         $(mod $name {
             use super::*;
             relink_core::register_linked! {
-                name: stringify!($name),
+                plugin: stringify!($name),
+                collector: stringify!($name),
                 help: "Breaks a rule",
                 families: $families,
-                new: |options: &Options| Plugin::new(stringify!($name), options),
+                new: |paths: &Paths| Plugin::new(stringify!($name), VALUE, paths),
             }
         })*
     };
 }
 
+/// Two collectors of which one file takes both along.
+mod entangled {
+    use super::*;
+    relink_core::register_linked! {
+        plugin: "entangled",
+        help: "Breaks a rule",
+        collectors: [
+            { name: "entangled", help: "One", families: &[VALUE], new: |p: &Paths| Plugin::new("entangled", VALUE, p) },
+            { name: "second", help: "Two", families: &[SECOND], new: |p: &Paths| Plugin::new("second", SECOND, p) },
+        ],
+    }
+}
+
 plugins! {
     good: &[VALUE];
-    limited: &[VALUE];
-    options: &[VALUE];
+    exacting: &[VALUE];
     panics: &[VALUE];
     anonymous: &[VALUE];
     resentful: &[VALUE];
@@ -96,6 +112,7 @@ plugins! {
     reads: &[VALUE];
     named: &[VALUE, MILLISECONDS];
     unlisted: &[VALUE];
+    unsaid: &[VALUE];
 }
 
 /// What the suite says of a plugin; nothing if it conforms.
@@ -104,30 +121,35 @@ fn verdict(name: &'static str, allocations: u64) -> Option<String> {
     let cost = Cost { reads: 2, allocations };
     let readme = match name {
         "named" => "| family |\n|---|\n| `test_value` |\n| `test_milliseconds` |\n",
+        "entangled" => "| family |\n|---|\n| `test_value` |\n| `test_second` |\n",
         "unlisted" => "| option |\n|---|\n| `gone` |\n\n| `test_value` |\n",
         _ => "| family | type |\n|---|---|\n| `test_value` | gauge |\n",
     };
-    let outcome = std::panic::catch_unwind(|| conforms(name, &tree, "{}", cost, readme));
+    let case = |collector| Case { collector, options: "{}", cost };
+    let cases = [case(name), case("second")];
+    let given = if name == "unsaid" { &[] } else { &cases[..] };
+    let outcome = std::panic::catch_unwind(|| conforms(name, &tree, given, readme));
     outcome.err().map(|words| *words.downcast::<String>().expect("the suite says why"))
 }
 
 #[test]
 fn a_plugin_that_keeps_the_rules_conforms() {
     assert_eq!(verdict("good", 0), None);
-    assert_eq!(verdict("limited", 0), None, "linked and loaded have the same limit");
 }
 
 #[test]
 fn each_broken_rule_is_found() {
     for (name, expected) in [
-        ("options", "takes the option no_such_option"),
+        ("panics", "proc/value emptied, a running one of panics: panicked at testing/tests/conformance.rs:"),
+        ("anonymous", "proc/value with garbage, a new one of anonymous: the error does not name the file"),
+        ("exacting", "proc/value missing, a new one of exacting: what is missing is no error"),
         (
-            "panics",
-            "proc/value emptied, met by a running collector: panicked at testing/tests/conformance.rs:",
+            "entangled",
+            "proc/value emptied: it takes along more than one collector: [\"entangled\", \"second\"]",
         ),
-        ("anonymous", "proc/value with garbage, met by a new collector: the error does not name the file"),
-        ("resentful", "proc/value missing and restored: still fails"),
-        ("undeclared", "test_other, which the plugin did not declare"),
+        ("unsaid", "no case is given for its collector unsaid"),
+        ("resentful", "proc/value emptied and restored: resentful still fails"),
+        ("undeclared", "test_other, which the collector did not declare"),
         ("twice", "the series test_value{which=\"\"} twice"),
         ("allocates", "1 allocations a collection, expected at most 0"),
         ("reads", "4 reads a collection, expected at most 2"),

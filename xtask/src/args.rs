@@ -17,11 +17,12 @@ type Takes = &'static [&'static str];
 /// What is handed on as it is, to a program that knows it.
 const ANYTHING: Takes = &["..."];
 
-const COMMANDS: [(&str, Takes); 13] = [
+const COMMANDS: [(&str, Takes); 14] = [
     ("run", &["--plugins=", "--release", "--registry=", "--dylib", "-- relink arguments"]),
     ("build", &["--plugins=", "--release", "--registry=", "--message-format="]),
     ("plugin list", &[]),
-    ("plugin new", &["NAME"]),
+    ("plugin new", &["NAME", "--collectors="]),
+    ("plugin collector", &["PLUGIN", "COLLECTOR"]),
     ("plugin build", &["NAME...", "--all", "--release"]),
     ("plugin add", &["CRATE", "--path=", "--git=", "--version="]),
     ("plugin remove", &["NAME", "--force"]),
@@ -30,7 +31,7 @@ const COMMANDS: [(&str, Takes); 13] = [
     ("test", &["TEST...", "-- arguments of the tests"]),
     ("tidy", &[]),
     ("ci", &[]),
-    ("bench", &["scrape", "reload"]),
+    ("bench", &["scrape", "reload", "large", "interfaces"]),
 ];
 
 /// Whether a command begins with this word.
@@ -45,7 +46,8 @@ pub(crate) enum Task {
     Run { selection: Selection, dylib: bool, agent_args: Vec<OsString> },
     Build { selection: Selection, format: Format },
     PluginList,
-    PluginNew { name: String },
+    PluginNew { name: String, collectors: Option<Vec<String>> },
+    PluginCollector { plugin: String, collector: String },
     PluginBuild { names: Option<Vec<String>>, release: bool },
     PluginAdd { package: String, origin: Origin },
     PluginRemove { name: String, force: bool },
@@ -99,6 +101,8 @@ pub(crate) enum Origin {
 pub(crate) enum Section {
     Scrape,
     Reload,
+    Large,
+    Interfaces,
 }
 
 /// Reads the arguments after the program's name.
@@ -143,7 +147,13 @@ fn task(command: &str, given: Given) -> Result<Task> {
             format: given.one_of("--message-format", &[("human", Format::Human), ("json", Format::Json)])?,
         },
         "plugin list" => Task::PluginList,
-        "plugin new" => Task::PluginNew { name: given.words.concat() },
+        "plugin new" => {
+            Task::PluginNew { collectors: given.names("--collectors")?, name: given.words.concat() }
+        }
+        "plugin collector" => {
+            let [plugin, collector] = [0, 1].map(|at| given.words[at].clone());
+            Task::PluginCollector { plugin, collector }
+        }
         "plugin build" => {
             let (all, release) = (given.has("--all"), given.has("--release"));
             if all != given.words.is_empty() {
@@ -166,8 +176,17 @@ fn task(command: &str, given: Given) -> Result<Task> {
         "tidy" => Task::Tidy,
         "ci" => Task::Ci,
         _ => {
-            let asked = |name: &str| given.words.is_empty() || given.words.iter().any(|word| word == name);
-            let sections = [("scrape", Section::Scrape), ("reload", Section::Reload)];
+            let sections = [
+                ("scrape", Section::Scrape),
+                ("reload", Section::Reload),
+                ("large", Section::Large),
+                ("interfaces", Section::Interfaces),
+            ];
+            // `large` has the interfaces in it.
+            let asked = |name: &str| match given.words.is_empty() {
+                true => name != "interfaces",
+                false => given.words.iter().any(|word| word == name),
+            };
             Task::Bench(
                 sections.iter().filter(|(name, _)| asked(name)).map(|(_, section)| *section).collect(),
             )
@@ -243,6 +262,22 @@ impl Given {
         last.map(|(_, value)| value.clone().string().map_err(usage)).transpose()
     }
 
+    /// The names in `cpu,disk`, each once.
+    fn names(&self, flag: &str) -> Result<Option<Vec<String>>> {
+        let Some(list) = self.value(flag)? else { return Ok(None) };
+        let mut names: Vec<String> =
+            list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        if names.is_empty() {
+            let what = &flag[2..flag.len() - 1];
+            return Err(Failure::usage(format!(
+                "{flag} names no {what}; give at least one, or leave the flag out"
+            )));
+        }
+        names.sort();
+        names.dedup();
+        Ok(Some(names))
+    }
+
     /// The meaning of a flag's value; without the flag that of the first.
     fn one_of<T: Copy>(&self, flag: &str, known: &[(&str, T)]) -> Result<T> {
         let Some(value) = self.value(flag)? else { return Ok(known[0].1) };
@@ -256,8 +291,7 @@ impl Given {
         let registries = [("inventory", Registry::Inventory), ("linkme", Registry::Linkme)];
         let registry = self.one_of("--registry", &registries)?;
         // The agent puts its own set behind the one that the command has; the last one counts.
-        let plugins = self.value("--plugins")?.map(|value| names(&value)).transpose()?;
-        Ok(Selection { plugins, release: self.has("--release"), registry })
+        Ok(Selection { plugins: self.names("--plugins")?, release: self.has("--release"), registry })
     }
 
     fn origin(&self) -> Result<Origin> {
@@ -270,20 +304,6 @@ impl Given {
             _ => Err(Failure::usage("of --path, --git and --version only one can be given")),
         }
     }
-}
-
-/// The names in `cpu,disk`, each once.
-fn names(list: &str) -> Result<Vec<String>> {
-    let mut names: Vec<String> =
-        list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    if names.is_empty() {
-        return Err(Failure::usage(
-            "--plugins names no plugin; give at least one, or leave the flag out for all",
-        ));
-    }
-    names.sort();
-    names.dedup();
-    Ok(names)
 }
 
 fn unknown<'a>(what: &str, value: &str, known: impl IntoIterator<Item = &'a str>) -> Failure {
@@ -360,8 +380,8 @@ mod tests {
     fn what_is_unknown_is_refused_with_what_is_known() {
         assert_eq!(
             refused("rum"),
-            "unknown command \"rum\"; known: run, build, plugin list, plugin new, plugin build, plugin add, \
-             plugin remove, reload, watch, test, tidy, ci, bench"
+            "unknown command \"rum\"; known: run, build, plugin list, plugin new, plugin collector, plugin build, \
+             plugin add, plugin remove, reload, watch, test, tidy, ci, bench"
         );
         assert_eq!(
             refused("run --dylip"),
@@ -375,7 +395,7 @@ mod tests {
         assert!(refused("run --plugins ,").contains("names no plugin"));
         assert!(refused("run --plugins").contains("--plugins"));
         assert!(refused("build -- --release").contains("unknown argument"));
-        assert!(refused("bench everything").contains("known: scrape, reload"));
+        assert!(refused("bench everything").contains("known: scrape, reload, large, interfaces"));
         assert!(refused("ci now").contains("\"now\""));
         assert!(refused("--quiet").contains("--help"));
     }
@@ -389,14 +409,24 @@ mod tests {
         let filter = words(&["metric", "--", "--ignored"]);
         assert_eq!(parsed("test metric -- --ignored").unwrap(), Task::Test { filter });
         assert_eq!(parsed("bench reload").unwrap(), Task::Bench(vec![Section::Reload]));
-        assert_eq!(parsed("bench").unwrap(), Task::Bench(vec![Section::Scrape, Section::Reload]));
+        assert_eq!(
+            parsed("bench").unwrap(),
+            Task::Bench(vec![Section::Scrape, Section::Reload, Section::Large])
+        );
     }
 
     #[test]
     fn each_plugin_command_takes_its_arguments() {
         let parsed = |line: &str| parsed(line).unwrap();
         assert_eq!(parsed("plugin list"), Task::PluginList);
-        assert_eq!(parsed("plugin new swap"), Task::PluginNew { name: "swap".into() });
+        let new = |collectors| Task::PluginNew { name: "swap".into(), collectors };
+        assert_eq!(parsed("plugin new swap"), new(None));
+        let collectors = ["swap", "swappages"].map(String::from).to_vec();
+        assert_eq!(parsed("plugin new swap --collectors swappages,swap"), new(Some(collectors)));
+        assert_eq!(
+            parsed("plugin collector disk nvme"),
+            Task::PluginCollector { plugin: "disk".into(), collector: "nvme".into() }
+        );
         let names = Some(vec!["cpu".into(), "disk".into()]);
         assert_eq!(parsed("plugin build cpu --release disk"), Task::PluginBuild { names, release: true });
         assert_eq!(parsed("plugin build --all"), Task::PluginBuild { names: None, release: false });
@@ -414,11 +444,13 @@ mod tests {
     fn what_does_not_fit_a_plugin_command_is_refused() {
         assert_eq!(
             refused("plugin shift"),
-            "unknown plugin command \"shift\"; known: list, new, build, add, remove"
+            "unknown plugin command \"shift\"; known: list, new, collector, build, add, remove"
         );
-        assert!(refused("plugin").contains("list, new, build"));
+        assert!(refused("plugin").contains("list, new, collector, build"));
         assert!(refused("plugin new").starts_with("NAME is missing"));
         assert!(refused("plugin new a b").contains("unknown argument \"b\""));
+        assert!(refused("plugin new a --collectors ,").starts_with("--collectors names no collector;"));
+        assert!(refused("plugin collector disk").starts_with("COLLECTOR is missing"));
         assert!(refused("plugin list all").contains("unknown argument \"all\""));
         assert!(refused("plugin build").contains("or --all"));
         assert!(refused("plugin build cpu --all").contains("or --all"));

@@ -82,11 +82,27 @@ fn a_new_plugin_is_green_and_leaves_no_trace_when_removed() {
     assert!(!taken.0 && taken.2.contains("is taken by"), "{taken:?}");
     assert_eq!(changes(&folder), "", "what is refused changes nothing");
 
-    run(&folder, &["cargo", "xtask", "plugin", "new", "my-swap"]);
+    let taken = ended(&folder, &["cargo", "xtask", "plugin", "collector", "disk", "meminfo"]);
+    assert!(!taken.0 && taken.2.contains("is taken by the collector"), "{taken:?}");
+    let short = ended(&folder, &["cargo", "xtask", "plugin", "collector", "mem", "zram"]);
+    assert!(
+        !short.0 && short.2.contains("metrics-mem/src/lib.rs: its register! is in the form"),
+        "{short:?}"
+    );
+    assert_eq!(changes(&folder), "", "what is refused changes nothing");
+
+    run(&folder, &["cargo", "xtask", "plugin", "new", "my-swap", "--collectors", "my-swap,swap-pages"]);
+    run(&folder, &["cargo", "xtask", "plugin", "collector", "my-swap", "swap_files"]);
+    run(&folder, &["cargo", "xtask", "plugin", "collector", "disk", "nvme"]);
     run(&folder, &["cargo", "fmt", "--all", "--check"]);
     run(&folder, &["cargo", "xtask", "tidy"]);
-    let tests = run(&folder, &["cargo", "test", "--offline", "--package", "metrics-my-swap"]);
+    let packages = ["--package", "metrics-my-swap", "--package", "metrics-disk"];
+    let tests = run(&folder, &[&["cargo", "test", "--offline"][..], &packages].concat());
     assert!(tests.contains("test both_families_are_shown ... ok"), "{tests}");
+    assert!(tests.contains("test swap_files::tests::two_numbers_are_expected ... ok"), "{tests}");
+    assert!(tests.contains("test nvme::tests::two_numbers_are_expected ... ok"), "{tests}");
+    run(&folder, &["git", "checkout", "--quiet", "--", "metrics-disk"]);
+    fs::remove_file(folder.join("metrics-disk/src/nvme.rs")).unwrap();
     let library = run(&folder, &["cargo", "xtask", "plugin", "build", "my-swap"]);
     assert!(Path::new(library.trim()).starts_with(target().join("plugins")), "{library}");
     assert!(Path::new(library.trim()).exists(), "{library}");
@@ -105,8 +121,9 @@ fn a_plugin_from_outside_is_linked_and_taken_out_again() {
     let template = |file: &str| fs::read_to_string(root().join("xtask/templates").join(file)).unwrap();
     let core = folder.join("core");
     let manifest = "[package]\nname = \"relink-plugin-gpu\"\nversion = \"1.2.3\"\nedition = \"2024\"\n\n[dependencies]\n";
+    let source = template("agent/src/load.rs").replace("\"load\"", "\"gpu\"");
     let source =
-        template("agent/src/load.rs").replace("\"load\"", "\"gpu\"").replace("node_load1", "node_gpu1");
+        source.replace("collector: \"loadavg\"", "collector: \"gpu\"").replace("node_load1", "node_gpu1");
     fs::write(plugin.join("src/lib.rs"), source).unwrap();
     let path = plugin.display().to_string();
     let add = ["cargo", "xtask", "plugin", "add", "relink-plugin-gpu", "--path", &path];

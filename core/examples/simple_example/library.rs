@@ -6,17 +6,16 @@
 
 use std::path::{Path, PathBuf};
 
-use relink_core::abi::{self, Imported, PluginTable, Receive};
+use relink_core::abi::{self, Imported, ImportedCollector, PluginTable, Receive};
 use relink_core::guard::Failure;
 use relink_core::{Context, Error, Paths};
 
 /// The library of a plugin, which stays open for ever.
-#[derive(Clone, Copy)]
 pub(crate) struct Library {
     pub(crate) imported: Imported,
 }
 
-/// An instance of a plugin; ended by its drop.
+/// An instance of a collector; ended by its drop.
 pub(crate) struct Instance(abi::Instance);
 
 /// What came of a call.
@@ -51,24 +50,40 @@ impl Library {
         Ok(Library { imported })
     }
 
-    /// Makes an instance, or says why there is none.
-    pub(crate) fn create(self, paths: &Paths, options: &str, series: usize) -> Result<Instance, Box<Answer>> {
-        let mut instance = None;
-        let answer = Answer::of(|answer| {
-            instance = Some(self.imported.create(options, paths, series, answer)?);
-            Ok(())
-        });
-        instance.map(Instance).ok_or_else(|| Box::new(answer))
+    /// Its collector of this name.
+    #[allow(dead_code, reason = "not all that share this file ask for it")]
+    pub(crate) fn collector(&self, name: &str) -> ImportedCollector {
+        let collectors = self.imported.collectors().iter();
+        *collectors.clone().find(|collector| collector.about.name == name).expect("a collector of this name")
+    }
+
+    /// Makes an instance of its first collector, or says why there is none.
+    pub(crate) fn create(&self, paths: &Paths, options: &str) -> Result<Instance, Box<Answer>> {
+        Instance::new(self.imported.collectors()[0], paths, options)
     }
 }
 
 impl Instance {
+    /// Makes an instance of a collector.
+    pub(crate) fn new(
+        collector: ImportedCollector,
+        paths: &Paths,
+        options: &str,
+    ) -> Result<Self, Box<Answer>> {
+        let mut instance = None;
+        let answer = Answer::of(|answer| {
+            instance = Some(collector.create(options, paths, answer)?);
+            Ok(())
+        });
+        instance.map(Instance).ok_or_else(|| Box::new(answer))
+    }
+
     /// Collects once.
     pub(crate) fn collect(&mut self) -> Answer {
         Answer::of(|answer| self.0.collect(answer))
     }
 
-    /// Asks for the facts; a plugin without any has none to tell.
+    /// Asks for the facts; a collector without any has none to tell.
     pub(crate) fn facts(&mut self) -> Answer {
         Answer::of(|answer| self.0.facts(answer))
     }
@@ -101,12 +116,12 @@ impl Receive for Answer {
     }
 
     /// Takes what has no family `taken`.
-    fn exposition(&mut self, source: &str, text: &str) -> Result<(), Error> {
+    fn exposition(&mut self, source: &str, text: &str) -> Result<Option<Error>, Error> {
         if text.contains("taken") {
             return Err(Error::new("taken is somebody else's"));
         }
         self.expositions.push((source.to_owned(), text.to_owned()));
-        Ok(())
+        Ok(None)
     }
 
     fn warning(&mut self, message: &str) {

@@ -23,7 +23,7 @@ fn main() -> Result<(), Error> {
     through_the_safe_wrapper(&path)
 }
 
-/// Symbol, table, create, collect, destroy. A mistake in any line is undefined behaviour.
+/// Symbol, table, collector, create, collect, destroy. A mistake in any line is undefined behaviour.
 fn through_the_raw_library(path: &Path) -> Result<(), Error> {
     unsafe extern "C" fn sample(
         _: *mut c_void,
@@ -49,6 +49,7 @@ fn through_the_raw_library(path: &Path) -> Result<(), Error> {
         error: ignore,
         exposition: refuse,
         warning,
+        series: 100,
     };
     let nowhere = Text { data: null(), length: 0 };
     let settings = Settings {
@@ -57,7 +58,6 @@ fn through_the_raw_library(path: &Path) -> Result<(), Error> {
         procfs: nowhere,
         sysfs: nowhere,
         rootfs: nowhere,
-        series: 100,
     };
     // SAFETY: the library is a relink plugin of this version, as it was built a moment ago; its table, the settings
     // and the sink outlive the calls; the instance is used between its creation and its end, by one thread. The
@@ -65,8 +65,9 @@ fn through_the_raw_library(path: &Path) -> Result<(), Error> {
     unsafe {
         let library = libloading::Library::new(path).context("opening the library")?;
         let entry: libloading::Symbol<'_, unsafe extern "C" fn() -> *const PluginTable> =
-            library.get(b"relink_plugin_v1_simple_plugin")?;
-        let table = entry();
+            library.get(b"relink_plugin_v2_simple_plugin")?;
+        // The first of its collectors; the next lies `collector_size` bytes behind it.
+        let table = (*entry()).collectors;
         let mut instance = null_mut();
         if ((*table).create)(table, &settings, &sink, &mut instance) != OK {
             return Err(Error::new("create failed"));
@@ -83,9 +84,9 @@ fn through_the_raw_library(path: &Path) -> Result<(), Error> {
 fn through_the_safe_wrapper(path: &Path) -> Result<(), Error> {
     let plugin = library::Library::open(path, "simple_plugin")?;
     println!("    plugin {}", plugin.imported.about().name);
-    let families = plugin.imported.about().families;
+    let families = plugin.imported.about().collectors[0].families;
     let mut instance = plugin
-        .create(&Paths::default(), OPTIONS, 100)
+        .create(&Paths::default(), OPTIONS)
         .map_err(|answer| Error::new(format!("create failed: {:?}", answer.errors)))?;
     let answer = instance.collect();
     for (family, labels, value) in &answer.samples {

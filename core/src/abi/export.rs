@@ -3,17 +3,17 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
-use std::marker::PhantomData;
 
 use super::*;
 use crate::guard::{Failure, guarded};
-use crate::{Collector, Context, Descriptor, Facts, Judge, Kind, Options, Paths, Samples};
+use crate::registry::{CollectorDescriptor, Descriptor, OptionDescriptor, OptionKind, Options};
+use crate::{Collector, Context, Facts, Family, Kind, Paths, Samples};
 
-/// A table with what its functions need behind it.
+/// A collector's table with what its functions need behind it.
 #[repr(C)]
 struct Exported {
-    table: PluginTable,
-    plugin: &'static Descriptor,
+    table: CollectorTable,
+    collector: &'static CollectorDescriptor,
 }
 
 /// An instance as a library holds it.
@@ -22,30 +22,11 @@ struct Instance {
     samples: Samples,
 }
 
-/// The table of a plugin; made anew by each call, and never freed. Called by what `register!` exports.
+/// The table of a plugin; made afresh by each call, and never freed. Called by what `register!` exports.
 #[doc(hidden)]
 pub fn export(plugin: &'static Descriptor) -> *const PluginTable {
-    let families: Vec<FamilyTable> = plugin
-        .families
-        .iter()
-        .map(|family| {
-            let labels: &[Text] =
-                family.label_names().iter().map(|label| Text::of(label)).collect::<Vec<_>>().leak();
-            FamilyTable {
-                name: Text::of(family.name()),
-                help: Text::of(family.help()),
-                labels: labels.as_ptr(),
-                label_count: labels.len(),
-                kind: match family.kind() {
-                    Kind::Counter => KIND_COUNTER,
-                    Kind::Gauge => KIND_GAUGE,
-                    Kind::Unknown => KIND_UNKNOWN,
-                },
-            }
-        })
-        .collect();
-    let families: &[FamilyTable] = families.leak();
-    let table = PluginTable {
+    let collectors = leaked(plugin.collectors.iter().map(exported));
+    Box::leak(Box::new(PluginTable {
         magic: MAGIC,
         major: MAJOR,
         minor: MINOR,
@@ -54,111 +35,138 @@ pub fn export(plugin: &'static Descriptor) -> *const PluginTable {
         version: Text::of(plugin.version),
         help: Text::of(plugin.help),
         package: Text::of(plugin.package),
+        collectors: collectors.as_ptr().cast(),
+        collector_count: collectors.len(),
+        collector_size: size_of::<Exported>(),
+    }))
+}
+
+fn exported(collector: &'static CollectorDescriptor) -> Exported {
+    let families = leaked(collector.families.iter().map(family));
+    let options = leaked(collector.options.iter().map(option));
+    let table = CollectorTable {
+        name: Text::of(collector.name),
+        help: Text::of(collector.help),
         families: families.as_ptr(),
         family_count: families.len(),
         family_size: size_of::<FamilyTable>(),
+        options: options.as_ptr(),
+        option_count: options.len(),
+        option_size: size_of::<OptionTable>(),
+        flags: if collector.on { 0 } else { OFF_BY_DEFAULT },
         create,
         collect,
         facts: Some(facts),
         destroy,
     };
-    let exported: &Exported = Box::leak(Box::new(Exported { table, plugin }));
-    std::ptr::from_ref(exported).cast()
+    Exported { table, collector }
 }
 
-/// The agent's sink, for the time of a call. An older agent's is shorter, so there is no reference to all of it.
-#[derive(Clone, Copy)]
-struct Out<'a>(*const Sink, PhantomData<&'a ()>);
-
-/// A field of a sink, or nothing where the agent is too old to have it.
-macro_rules! newer {
-    ($out:expr, $field:ident) => {{
-        let end = std::mem::offset_of!(Sink, $field) + size_of::<usize>();
-        // SAFETY: the sink is valid, and each has its size; the field is read only within that.
-        unsafe { ((*$out.0).size >= end).then(|| (*$out.0).$field) }
-    }};
+fn family(family: &'static Family) -> FamilyTable {
+    let labels = leaked(family.label_names().iter().map(|label| Text::of(label)));
+    FamilyTable {
+        name: Text::of(family.name()),
+        help: Text::of(family.help()),
+        labels: labels.as_ptr(),
+        label_count: labels.len(),
+        kind: match family.kind() {
+            Kind::Counter => KIND_COUNTER,
+            Kind::Gauge => KIND_GAUGE,
+            Kind::Unknown => KIND_UNKNOWN,
+        },
+    }
 }
 
-impl Out<'_> {
-    fn error(&self, error: &Error) {
-        let (message, hint) = (Text::of(error.message()), Text::of(error.advice().unwrap_or_default()));
-        // SAFETY: the sink is valid for this call, and so are the texts.
-        unsafe { ((*self.0).error)((*self.0).context, message, hint) }
+fn option(option: &'static OptionDescriptor) -> OptionTable {
+    OptionTable {
+        name: Text::of(option.name),
+        help: Text::of(option.help),
+        kind: match option.kind {
+            OptionKind::Switch => OPTION_SWITCH,
+            OptionKind::Text => OPTION_TEXT,
+            OptionKind::Number => OPTION_NUMBER,
+            OptionKind::Seconds => OPTION_SECONDS,
+            OptionKind::List => OPTION_LIST,
+        },
     }
+}
 
-    /// An agent of 1.0 is told nothing.
-    fn warnings(&self, warnings: &[String]) {
-        let Some(warning) = newer!(self, warning) else { return };
-        for message in warnings {
-            // SAFETY: the sink is valid for this call, and so is the text.
-            unsafe { warning((*self.0).context, Text::of(message)) }
-        }
-    }
+fn leaked<T>(rows: impl Iterator<Item = T>) -> &'static [T] {
+    rows.collect::<Vec<_>>().leak()
+}
 
-    fn exposition(&self, source: &str, text: &str) -> Result<(), Error> {
-        let Some(exposition) = newer!(self, exposition) else {
-            return Err(Error::new("this agent takes no families at run time")
-                .hint("it speaks the plugin interface 1.0; 1.1 is needed, so use a newer relink"));
-        };
-        let (source, text) = (Text::of(source), Text::of(text));
-        let mut reason = Text::of("");
-        // SAFETY: the sink is valid for this call, and so are the texts; the reason is copied before the sink is used
-        // again.
-        unsafe {
-            match exposition((*self.0).context, source, text, &mut reason) {
-                OK => Ok(()),
-                _ => Err(Error::new(reason.lossy())),
-            }
-        }
-    }
-
+impl Sink {
     /// Reports an outcome in the words of the interface.
     fn status(&self, outcome: Result<(), Failure>) -> i32 {
-        match outcome {
-            Ok(()) => OK,
-            Err(Failure::Said(error)) => {
-                self.error(&error);
-                FAILED
-            }
-            Err(Failure::Panicked(error)) => {
-                self.error(&error);
-                BROKEN
-            }
-        }
+        let (error, status) = match outcome {
+            Ok(()) => return OK,
+            Err(Failure::Said(error)) => (error, FAILED),
+            Err(Failure::Panicked(error)) => (error, BROKEN),
+        };
+        let (message, hint) = (Text::of(error.message()), Text::of(error.advice().unwrap_or_default()));
+        // SAFETY: the sink is valid for this call, and so are the texts.
+        unsafe { (self.error)(self.context, message, hint) }
+        status
     }
 }
 
-/// # Safety
-///
-/// `sink` is valid for `'a`.
-unsafe fn out<'a>(sink: *const Sink) -> Out<'a> {
-    Out(sink, PhantomData)
-}
-
-/// Passes the texts that a collector pushes on to the agent while `collect` runs: only there is known what the other
-/// plugins have.
-struct Relay(Out<'static>);
+/// Passes on to the agent what a collector pushes, at once: only there is known what is too much, and which names the
+/// other plugins have.
+pub(crate) struct Relay(*const Sink);
 
 // SAFETY: it is set and taken away within one call of `collect`, on that thread; between the calls there is none.
 unsafe impl Send for Relay {}
 
-impl Judge for Relay {
-    fn clear(&mut self) {}
+impl Relay {
+    fn sink(&self) -> &Sink {
+        // SAFETY: the sink is valid for the call in which there is a relay.
+        unsafe { &*self.0 }
+    }
 
-    /// How many series it has is the agent's to know, as is how much room there is.
-    fn text(&mut self, source: &str, text: &str, _: usize) -> Result<usize, Error> {
-        self.0.exposition(source, text).map(|()| 0)
+    pub(crate) fn sample(&self, family: usize, labels: &[&str], value: f64) {
+        // One that has more is refused when the library is loaded, so what is cut here was never declared.
+        let mut texts = [const { Text::of("") }; MOST_LABELS];
+        texts.iter_mut().zip(labels).for_each(|(text, label)| *text = Text::of(label));
+        let (sink, count) = (self.sink(), labels.len().min(MOST_LABELS));
+        // SAFETY: the sink and the texts are valid for this call.
+        unsafe { (sink.sample)(sink.context, family, texts.as_ptr(), count, value) }
+    }
+
+    pub(crate) fn warning(&self, message: &str) {
+        let sink = self.sink();
+        // SAFETY: the sink and the text are valid for this call.
+        unsafe { (sink.warning)(sink.context, Text::of(message)) }
+    }
+
+    pub(crate) fn series(&self) -> usize {
+        self.sink().series
+    }
+
+    pub(crate) fn text(&self, source: &str, text: &str) -> Result<Option<Error>, Error> {
+        let sink = self.sink();
+        let (source, text) = (Text::of(source), Text::of(text));
+        let mut reason = Text::of("");
+        // SAFETY: the sink is valid for this call, and so are the texts; the reason is copied before the sink is used
+        // again.
+        let (status, reason) = unsafe {
+            let status = (sink.exposition)(sink.context, source, text, &mut reason);
+            (status, reason.lossy())
+        };
+        match status {
+            OK => Ok((!reason.is_empty()).then(|| Error::new(reason))),
+            _ => Err(Error::new(reason)),
+        }
     }
 }
 
 unsafe extern "C" fn create(
-    table: *const PluginTable,
+    table: *const CollectorTable,
     settings: *const Settings,
     sink: *const Sink,
     instance: *mut *mut c_void,
 ) -> i32 {
     // SAFETY: the agent passes the table that `export` made, and settings and a sink that are valid for the call.
-    let (plugin, settings, out) = unsafe { ((*table.cast::<Exported>()).plugin, &*settings, out(sink)) };
+    let (collector, settings, sink) = unsafe { ((*table.cast::<Exported>()).collector, &*settings, &*sink) };
     // SAFETY: the texts of the settings are valid for the call.
     let text = |text: Text| unsafe { text.lossy() };
     let made = guarded(|| {
@@ -169,58 +177,47 @@ unsafe extern "C" fn create(
             sysfs: text(settings.sysfs).as_ref().into(),
             rootfs: text(settings.rootfs).as_ref().into(),
         };
-        let options = Options::new(plugin.name, paths, options).with_series(settings.series);
-        let collector = (plugin.new)(&options)?;
-        Ok(Instance { collector, samples: Samples::new(plugin.families, settings.series) })
+        let made = (collector.new)(&Options::new(collector.name, paths, options))?;
+        Ok(Instance { collector: made, samples: Samples::new(collector.families, 0) })
     });
     let made = made.map(|made| {
         // SAFETY: the agent passes a place for the pointer.
         unsafe { instance.write(Box::into_raw(Box::new(made)).cast()) }
     });
-    out.status(made)
+    sink.status(made)
 }
 
 unsafe extern "C" fn collect(instance: *mut c_void, sink: *const Sink) -> i32 {
     // SAFETY: `instance` came from `create` and is in no other call; the sink is valid for this one.
-    let (instance, out) = unsafe { (&mut *instance.cast::<Instance>(), out(sink)) };
+    let (instance, agent) = unsafe { (&mut *instance.cast::<Instance>(), &*sink) };
     let samples = &mut instance.samples;
     samples.clear();
-    // SAFETY: the sink is valid for this call, at whose end the relay is taken away.
-    samples.set_judge(Some(Box::new(Relay(unsafe { self::out(sink) }))));
+    // The sink is valid for this call, at whose end the relay is taken away.
+    samples.set_relay(Some(Relay(sink)));
     let outcome = guarded(|| {
         instance.collector.collect(samples)?;
         samples.fault().map_or(Ok(()), |fault| Err(fault.clone()))
     });
-    samples.set_judge(None);
-    if outcome.is_ok() {
-        out.warnings(samples.warnings());
-        let mut labels = Vec::new();
-        samples.each(|family, values, value| {
-            labels.clear();
-            labels.extend(values.map(Text::of));
-            // SAFETY: the sink and the texts are valid for this call.
-            unsafe { ((*out.0).sample)((*out.0).context, family, labels.as_ptr(), labels.len(), value) }
-        });
-    }
-    out.status(outcome)
+    samples.set_relay(None);
+    agent.status(outcome)
 }
 
 unsafe extern "C" fn facts(instance: *mut c_void, sink: *const Sink) -> i32 {
     // SAFETY: as in `collect`.
-    let (instance, out) = unsafe { (&mut *instance.cast::<Instance>(), out(sink)) };
+    let (instance, sink) = unsafe { (&mut *instance.cast::<Instance>(), &*sink) };
     let mut told = Facts::default();
     let outcome = guarded(|| instance.collector.facts(&mut told));
     for (name, value) in told.rows() {
         // SAFETY: the sink and the texts are valid for this call.
-        unsafe { ((*out.0).fact)((*out.0).context, Text::of(name), Text::of(value)) }
+        unsafe { (sink.fact)(sink.context, Text::of(name), Text::of(value)) }
     }
-    out.status(outcome)
+    sink.status(outcome)
 }
 
 unsafe extern "C" fn destroy(instance: *mut c_void) {
     // SAFETY: `instance` came from `create`, and the agent uses it no more.
     let instance = unsafe { Box::from_raw(instance.cast::<Instance>()) };
-    // A panic in the plugin's drop harms nobody any more.
+    // A panic in the collector's drop harms nobody any more.
     let _ = guarded(|| {
         drop(instance);
         Ok(())

@@ -8,30 +8,35 @@ use std::ptr;
 
 use super::*;
 use crate::guard::{Broken, Failure};
-use crate::{Collector, Descriptor, Facts, Family, Kind, Options, Paths, Samples, utf8};
+use crate::registry::{CollectorDescriptor, Descriptor, OptionDescriptor, OptionKind, Options};
+use crate::{Collector, Facts, Family, Kind, Paths, Samples, utf8};
 
-/// More than any plugin has; a larger number is no number.
-const MOST_FAMILIES: usize = 10_000;
-
-/// More than any family of ours has. One that declares more can't be loaded.
-const MOST_LABELS: usize = 16;
+/// More rows than any table has; a larger number is no number.
+const MOST_ROWS: usize = 10_000;
 
 /// A plugin that described itself through its table.
-#[derive(Clone, Copy)]
 pub struct Imported {
-    /// No reference: the library gets it back, and what it keeps behind the fields that are known here is its own.
-    table: *const PluginTable,
     about: Descriptor,
+    collectors: Vec<ImportedCollector>,
+}
+
+/// A collector of such a plugin.
+#[derive(Clone, Copy)]
+pub struct ImportedCollector {
+    /// No reference: the library gets it back, and what it keeps behind the fields that are known here is its own.
+    table: *const CollectorTable,
+    /// What the table says of it.
+    pub about: &'static CollectorDescriptor,
 }
 
 // SAFETY: a table never changes, and the interface says that its functions may be called from any thread.
-unsafe impl Send for Imported {}
+unsafe impl Send for ImportedCollector {}
 // SAFETY: the same.
-unsafe impl Sync for Imported {}
+unsafe impl Sync for ImportedCollector {}
 
-/// An instance of a plugin; its drop ends it.
+/// An instance of a collector; its drop ends it.
 pub struct Instance {
-    table: *const PluginTable,
+    table: *const CollectorTable,
     pointer: *mut c_void,
 }
 
@@ -40,7 +45,7 @@ unsafe impl Send for Instance {}
 
 /// What a call hands over. Without an own method, that is ignored.
 pub trait Receive {
-    /// A sample: the family's place in the table, its label values, the value.
+    /// A sample: the family's place in the collector's table, its label values, the value.
     fn sample(&mut self, _family: usize, _labels: &[&str], _value: f64) {}
 
     /// A fact: name and value.
@@ -49,13 +54,19 @@ pub trait Receive {
     /// An error. That of the call is the last one.
     fn error(&mut self, _error: &Error) {}
 
-    /// A text in the Prometheus format and its source; an error says why none of it is taken.
-    fn exposition(&mut self, _source: &str, _text: &str) -> Result<(), Error> {
+    /// A text in the Prometheus format and its source. `Some` says why families of it are left out, an error why none of
+    /// it is taken.
+    fn exposition(&mut self, _source: &str, _text: &str) -> Result<Option<Error>, Error> {
         Err(Error::new("a text is taken during a collection only"))
     }
 
     /// What could not be read while the rest could.
     fn warning(&mut self, _message: &str) {}
+
+    /// How many samples there may be.
+    fn series(&self) -> usize {
+        0
+    }
 }
 
 /// Checks a table and reads what it says of its plugin.
@@ -72,61 +83,128 @@ pub unsafe fn import(table: *const PluginTable) -> Result<Imported, Error> {
     let (magic, major, minor, size) =
         unsafe { ((*table).magic, (*table).major, (*table).minor, (*table).size) };
     if magic != MAGIC {
-        return Err(Error::new("its entry returned something else than a plugin table"));
+        return Err(Error::new("its entry did not return a plugin table"));
     }
     accepts(major, minor, size)?;
     // SAFETY: it is at least as long as the first version, which is what `PluginTable` has; the rest is the caller's
     // promise.
-    Ok(Imported { table, about: unsafe { described(&*table) }? })
+    unsafe { described(&*table) }
 }
 
 /// # Safety
 ///
-/// The texts and families of the table stay valid for ever.
-unsafe fn described(table: &PluginTable) -> Result<Descriptor, Error> {
-    let text = |text: Text, what: &str| {
-        // SAFETY: the caller's promise.
-        let bytes: &'static [u8] = unsafe { text.bytes() };
-        std::str::from_utf8(bytes).map_err(|_| Error::new(format!("its {what} is no UTF-8")))
+/// The texts and rows of the table stay valid for ever.
+unsafe fn described(table: &PluginTable) -> Result<Imported, Error> {
+    // SAFETY: the caller's promise.
+    let rows = unsafe {
+        rows("collectors", table.collectors, table.collector_count, table.collector_size, FIRST_COLLECTOR)?
     };
-    if table.family_count > 0 {
-        accepts_families(table.family_size)?;
-    }
-    if table.family_count > MOST_FAMILIES || (table.family_count > 0 && table.families.is_null()) {
-        let count = table.family_count;
-        return Err(Error::new(format!("it has {count} families, expected {MOST_FAMILIES} at most")));
-    }
-    let mut families = Vec::with_capacity(table.family_count);
-    for at in 0..table.family_count {
-        // SAFETY: the caller's promise; `family_size` is the distance from one to the next.
-        let family: &FamilyTable = unsafe { &*table.families.byte_add(at * table.family_size) };
-        let name = text(family.name, "family name")?;
-        if family.label_count > MOST_LABELS {
-            return Err(Error::new(format!(
-                "family {name} has {} labels, expected {MOST_LABELS} at most",
-                family.label_count
-            )));
+    // SAFETY: the caller's promise.
+    let abouts = rows.clone().map(|row| unsafe { collector(&*row) });
+    let abouts: &'static [CollectorDescriptor] = abouts.collect::<Result<Vec<_>, _>>()?.leak();
+    // SAFETY: the caller's promise.
+    let about = unsafe {
+        Descriptor {
+            name: text(table.name, "name")?,
+            version: text(table.version, "version")?,
+            help: text(table.help, "help")?,
+            package: text(table.package, "package")?,
+            collectors: abouts,
         }
-        let kind = match family.kind {
-            KIND_COUNTER => Kind::Counter,
-            KIND_GAUGE => Kind::Gauge,
-            KIND_UNKNOWN => Kind::Unknown,
-            other => return Err(Error::new(format!("family {name} is of kind {other}, expected 0, 1 or 2"))),
-        };
-        // SAFETY: the caller's promise.
-        let labels = (0..family.label_count).map(|at| text(unsafe { *family.labels.add(at) }, "label name"));
-        let labels: &'static [&'static str] = labels.collect::<Result<Vec<_>, _>>()?.leak();
-        let checked = Family::new(name, text(family.help, "family help")?, kind, labels);
-        families.push(checked.map_err(|why| Error::new(format!("family {name}: {why}")))?);
+    };
+    let collectors = rows.zip(abouts).map(|(table, about)| ImportedCollector { table, about }).collect();
+    Ok(Imported { about, collectors })
+}
+
+/// # Safety
+///
+/// The texts and rows of the table stay valid for ever.
+unsafe fn collector(table: &CollectorTable) -> Result<CollectorDescriptor, Error> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let families = rows("families", table.families, table.family_count, table.family_size, FIRST_FAMILY)?;
+        let options = rows("options", table.options, table.option_count, table.option_size, FIRST_OPTION)?;
+        Ok(CollectorDescriptor {
+            name: text(table.name, "collector's name")?,
+            help: text(table.help, "collector's help")?,
+            families: families.map(|row| family(&*row)).collect::<Result<Vec<_>, _>>()?.leak(),
+            options: options.map(|row| option(&*row)).collect::<Result<Vec<_>, _>>()?.leak(),
+            on: table.flags & OFF_BY_DEFAULT == 0,
+            new: |_| Err(Error::new("a loaded collector is made through its table")),
+        })
     }
-    Ok(Descriptor {
-        name: text(table.name, "name")?,
-        version: text(table.version, "version")?,
-        help: text(table.help, "help")?,
-        package: text(table.package, "package")?,
-        families: families.leak(),
-        new: |_| Err(Error::new("a loaded plugin is made through its table")),
-    })
+}
+
+/// # Safety
+///
+/// The texts of the table stay valid for ever.
+unsafe fn family(table: &FamilyTable) -> Result<Family, Error> {
+    // SAFETY: the caller's promise, here and below.
+    let name = unsafe { text(table.name, "family name")? };
+    let count = table.label_count;
+    if count > MOST_LABELS || (count > 0 && table.labels.is_null()) {
+        return Err(Error::new(format!("family {name} has {count} labels, expected {MOST_LABELS} at most")));
+    }
+    let kind = match table.kind {
+        KIND_COUNTER => Kind::Counter,
+        KIND_GAUGE => Kind::Gauge,
+        KIND_UNKNOWN => Kind::Unknown,
+        other => return Err(Error::new(format!("family {name} is of kind {other}, expected 0, 1 or 2"))),
+    };
+    // SAFETY: the caller's promise.
+    let labels = (0..count).map(|at| unsafe { text(*table.labels.add(at), "label name") });
+    let labels: &'static [&'static str] = labels.collect::<Result<Vec<_>, _>>()?.leak();
+    // SAFETY: the caller's promise.
+    let help = unsafe { text(table.help, "family help")? };
+    Family::new(name, help, kind, labels).map_err(|why| Error::new(format!("family {name}: {why}")))
+}
+
+/// # Safety
+///
+/// The texts of the table stay valid for ever.
+unsafe fn option(table: &OptionTable) -> Result<OptionDescriptor, Error> {
+    // SAFETY: the caller's promise.
+    let (name, help) = unsafe { (text(table.name, "option name")?, text(table.help, "option help")?) };
+    let kind = match table.kind {
+        OPTION_SWITCH => OptionKind::Switch,
+        OPTION_TEXT => OptionKind::Text,
+        OPTION_NUMBER => OptionKind::Number,
+        OPTION_SECONDS => OptionKind::Seconds,
+        OPTION_LIST => OptionKind::List,
+        other => return Err(Error::new(format!("option {name} is of kind {other}, expected 0 to 4"))),
+    };
+    Ok(OptionDescriptor { name, help, kind })
+}
+
+/// The places of the rows of a table.
+///
+/// # Safety
+///
+/// If `first` is not null, `count` rows lie there, `size` bytes apart.
+unsafe fn rows<T>(
+    what: &str,
+    first: *const T,
+    count: usize,
+    size: usize,
+    least: usize,
+) -> Result<impl Iterator<Item = *const T> + Clone, Error> {
+    if count > 0 {
+        accepts_rows(what, size, least)?;
+    }
+    if count > MOST_ROWS || (count > 0 && first.is_null()) {
+        return Err(Error::new(format!("it has {count} {what}, expected {MOST_ROWS} at most")));
+    }
+    // SAFETY: the caller's promise.
+    Ok((0..count).map(move |at| unsafe { first.byte_add(at * size) }))
+}
+
+/// # Safety
+///
+/// The text stays valid for ever.
+unsafe fn text(text: Text, what: &str) -> Result<&'static str, Error> {
+    // SAFETY: the caller's promise.
+    let bytes: &'static [u8] = unsafe { text.bytes() };
+    std::str::from_utf8(bytes).map_err(|_| Error::new(format!("its {what} is no UTF-8")))
 }
 
 impl Imported {
@@ -141,27 +219,28 @@ impl Imported {
         &self.about
     }
 
+    /// Its collectors.
+    pub fn collectors(&self) -> &[ImportedCollector] {
+        &self.collectors
+    }
+}
+
+impl ImportedCollector {
     /// The table.
-    pub fn table(&self) -> &'static PluginTable {
+    pub fn table(&self) -> &'static CollectorTable {
         // SAFETY: `import` checked it, and it stays valid for ever.
         unsafe { &*self.table }
     }
 
-    /// The plugin's collector. A collector that is broken unwinds, as a linked one does that panics.
-    pub fn collector(&self, options: &Options) -> Result<Box<dyn Collector>, Error> {
+    /// The collector. One that is broken unwinds, as a linked one does that panics.
+    pub fn make(&self, options: &Options) -> Result<Box<dyn Collector>, Error> {
         let json = serde_json::to_string(options.table())?;
-        let instance = as_if_linked(self.create(&json, options.paths(), options.series(), &mut Nothing))?;
+        let instance = as_if_linked(self.create(&json, options.paths(), &mut Nothing))?;
         Ok(Box::new(Loaded(instance)))
     }
 
-    /// Makes an instance, with options as a JSON object and room for so many series.
-    pub fn create(
-        &self,
-        options: &str,
-        paths: &Paths,
-        series: usize,
-        into: &mut dyn Receive,
-    ) -> Result<Instance, Failure> {
+    /// Makes an instance, with options as a JSON object.
+    pub fn create(&self, options: &str, paths: &Paths, into: &mut dyn Receive) -> Result<Instance, Failure> {
         let [procfs, sysfs, rootfs] =
             [&paths.procfs, &paths.sysfs, &paths.rootfs].map(|path| path.to_string_lossy());
         let settings = Settings {
@@ -170,7 +249,6 @@ impl Imported {
             procfs: Text::of(&procfs),
             sysfs: Text::of(&sysfs),
             rootfs: Text::of(&rootfs),
-            series,
         };
         let mut pointer = ptr::null_mut();
         // SAFETY: all that is passed is valid for the call.
@@ -237,12 +315,16 @@ impl Receive for Samples {
         self.push_index(family, labels, value);
     }
 
-    fn exposition(&mut self, source: &str, text: &str) -> Result<(), Error> {
+    fn exposition(&mut self, source: &str, text: &str) -> Result<Option<Error>, Error> {
         self.push_text(source, text)
     }
 
     fn warning(&mut self, message: &str) {
         self.warn(message);
+    }
+
+    fn series(&self) -> usize {
+        self.limit()
     }
 }
 
@@ -256,9 +338,10 @@ struct Call<'a> {
 
 /// Enters a library with a sink, and tells the outcome in the words of [`guarded`](crate::guard::guarded).
 fn call(into: &mut dyn Receive, enter: impl FnOnce(&Sink) -> i32) -> Result<(), Failure> {
+    let series = into.series();
     let mut call = Call { into, error: None, reason: String::new() };
     let context = ptr::from_mut(&mut call).cast();
-    let sink = Sink { size: size_of::<Sink>(), context, sample, fact, error, exposition, warning };
+    let sink = Sink { size: size_of::<Sink>(), context, sample, fact, error, exposition, warning, series };
     let status = enter(&sink);
     let said = call.error.take().unwrap_or_else(|| Error::new(format!("returned {status} without a word")));
     match status {
@@ -285,7 +368,7 @@ unsafe extern "C" fn sample(
 ) {
     // A family has a few labels; the library's own count is checked against the family's by who receives them.
     let mut values = [const { Cow::Borrowed("") }; MOST_LABELS];
-    let count = label_count.min(MOST_LABELS);
+    let count = if labels.is_null() { 0 } else { label_count.min(MOST_LABELS) };
     for (at, value) in values.iter_mut().enumerate().take(count) {
         // SAFETY: the interface says that so many texts are valid for this call.
         *value = unsafe { (*labels.add(at)).lossy() };
@@ -315,13 +398,15 @@ unsafe extern "C" fn error(context: *mut c_void, message: Text, hint: Text) {
 unsafe extern "C" fn exposition(context: *mut c_void, source: Text, text: Text, reason: *mut Text) -> i32 {
     // SAFETY: as in `fact`.
     let (call, source, text) = unsafe { (of(context), source.lossy(), text.bytes()) };
-    let Err(why) = utf8(text).and_then(|text| call.into.exposition(&source, text)) else { return OK };
+    let judged = utf8(text).and_then(|text| call.into.exposition(&source, text));
+    let status = if judged.is_ok() { OK } else { FAILED };
+    let (Err(why) | Ok(Some(why))) = judged else { return status };
     call.reason = why.to_string();
     if !reason.is_null() {
         // SAFETY: the interface says that it is a place for a text.
         unsafe { reason.write(Text::of(&call.reason)) }
     }
-    FAILED
+    status
 }
 
 unsafe extern "C" fn warning(context: *mut c_void, message: Text) {
@@ -334,32 +419,41 @@ mod tests {
     use super::*;
     use crate::guard::guarded;
 
+    const FAMILIES: &[Family] = &[Family::gauge("rude_mark", "Always 1.")];
+
     static PLUGIN: Descriptor = Descriptor {
         name: "rude",
         version: "1",
         help: "Calls what it may not",
         package: "rude",
-        families: &[Family::gauge("rude_mark", "Always 1.")],
-        new: |_| Err(Error::new("not asked")),
+        collectors: &[CollectorDescriptor {
+            name: "rude",
+            help: "Calls what it may not",
+            families: FAMILIES,
+            options: &[OptionDescriptor { name: "how", help: "How.", kind: OptionKind::Number }],
+            on: true,
+            new: |_| Err(Error::new("not asked")),
+        }],
     };
 
     /// Pushes a text and a sample at once, and tells why the text is not taken. How the instance behaves is its address.
     unsafe extern "C" fn create(
-        _: *const PluginTable,
+        _: *const CollectorTable,
         settings: *const Settings,
         sink: *const Sink,
         instance: *mut *mut c_void,
     ) -> i32 {
-        // SAFETY: all of it is `Imported::create`'s.
+        // SAFETY: all of it is `ImportedCollector::create`'s.
         unsafe {
-            let (sink, series, mut reason) = (&*sink, (*settings).series, Text::of(""));
+            let (sink, options, mut reason) = (&*sink, (*settings).options.lossy(), Text::of(""));
             (sink.sample)(sink.context, 7, ptr::null(), 0, 1.0);
             let status = (sink.exposition)(sink.context, Text::of("x"), Text::of("a 1\n"), &mut reason);
-            if series == 0 {
+            let how = options.chars().find_map(|letter| letter.to_digit(10)).unwrap_or(0);
+            if how == 0 {
                 (sink.error)(sink.context, reason, Text::of(""));
                 return status;
             }
-            *instance = ptr::without_provenance_mut(series);
+            *instance = ptr::without_provenance_mut(how as usize);
         }
         OK
     }
@@ -372,6 +466,7 @@ mod tests {
             match instance.addr() {
                 1 => (sink.sample)(sink.context, 0, labels.as_ptr(), labels.len(), 1.0),
                 2 => return (sink.exposition)(sink.context, Text::of("x"), Text::of("a"), ptr::null_mut()),
+                3 => (sink.sample)(sink.context, 0, ptr::null(), 1, 1.0),
                 _ => return BROKEN,
             }
         }
@@ -380,49 +475,81 @@ mod tests {
 
     unsafe extern "C" fn destroy(_: *mut c_void) {}
 
-    fn imported(change: impl FnOnce(&mut PluginTable)) -> Result<Imported, Error> {
-        // SAFETY: a table may be copied, and what `create` of `export` needs behind it is not called.
-        let mut table = unsafe { ptr::read(export(&PLUGIN)) };
-        (table.create, table.collect, table.facts, table.destroy) = (create, collect, None, destroy);
-        change(&mut table);
+    fn imported(
+        change: impl FnOnce(&mut PluginTable, &mut CollectorTable),
+    ) -> Result<ImportedCollector, Error> {
+        // SAFETY: tables may be copied, and what `create` of `export` needs behind them is not called.
+        let (mut table, mut collector) = unsafe {
+            let table = ptr::read(export(&PLUGIN));
+            let collector = ptr::read(table.collectors);
+            (table, collector)
+        };
+        (collector.create, collector.collect) = (create, collect);
+        (collector.facts, collector.destroy) = (None, destroy);
+        change(&mut table, &mut collector);
+        if !table.collectors.is_null() {
+            table.collectors = Box::leak(Box::new(collector));
+        }
         // SAFETY: it keeps to the interface, but for what is refused before it counts.
-        unsafe { import(Box::leak(Box::new(table))) }
+        let imported = unsafe { import(Box::leak(Box::new(table))) }?;
+        Ok(imported.collectors()[0])
     }
 
     #[test]
     fn a_table_that_is_none_is_refused() {
-        let refused = |change: fn(&mut PluginTable)| imported(change).err().expect("a refusal").to_string();
-        assert!(refused(|table| table.magic[7] = 0).contains("something else than a plugin table"));
-        assert!(refused(|table| table.families = ptr::null()).contains("has 1 families"));
-        let many = refused(|table| {
-            // SAFETY: it is `export`'s.
-            let family = FamilyTable { label_count: MOST_LABELS + 1, ..unsafe { ptr::read(table.families) } };
-            table.families = Box::leak(Box::new(family));
-        });
-        assert_eq!(many, "family rude_mark has 17 labels, expected 16 at most");
+        type Change = fn(&mut PluginTable, &mut CollectorTable);
+        let refused = |change: Change| imported(change).err().expect("a refusal").to_string();
+        assert!(refused(|table, _| table.magic[7] = 0).contains("did not return a plugin table"));
+        assert!(refused(|table, _| table.collectors = ptr::null()).contains("has 1 collectors"));
+        assert!(
+            refused(|table, _| table.collector_size = 112).contains("its collectors lie 112 bytes apart")
+        );
+        assert!(refused(|_, row| row.families = ptr::null()).contains("has 1 families"));
+        assert!(refused(|_, row| row.option_size = 41).contains("its options lie 41 bytes apart"));
+        let family = |change: fn(&mut FamilyTable)| {
+            let refusal = imported(|_, row| {
+                // SAFETY: it is `export`'s.
+                let mut family = unsafe { ptr::read(row.families) };
+                change(&mut family);
+                row.families = Box::leak(Box::new(family));
+            });
+            refusal.err().expect("a refusal").to_string()
+        };
+        let many = "family rude_mark has 17 labels, expected 16 at most";
+        assert_eq!(family(|family| family.label_count = MOST_LABELS + 1), many);
+        assert!(
+            family(|family| (family.label_count, family.labels) = (1, ptr::null())).contains("has 1 labels")
+        );
+        assert_eq!(family(|family| family.kind = 3), "family rude_mark is of kind 3, expected 0, 1 or 2");
     }
 
     #[test]
     fn what_a_rude_plugin_does_is_its_own_error() {
-        let imported = imported(|_| ()).expect("a table");
-        let made = |series| imported.collector(&Options::default().with_series(series));
+        let imported = imported(|_, _| ()).expect("a table");
+        let made = |how: u8| {
+            let table = serde_json::json!({"how": how}).as_object().cloned().unwrap_or_default();
+            imported.make(&Options::new("rude", Paths::default(), table))
+        };
         let error = made(0).err().expect("a refusal");
         assert_eq!(error.message(), "a text is taken during a collection only");
 
-        let collected = |series| {
-            let mut out = Samples::new(PLUGIN.families, 10);
-            let mut collector = made(series).expect("an instance");
+        let collected = |how| {
+            let mut out = Samples::new(FAMILIES, 10);
+            let mut collector = made(how).expect("an instance");
             (guarded(|| collector.collect(&mut out)), out)
         };
         let (outcome, out) = collected(1);
         assert!(outcome.is_ok());
         assert!(out.fault().expect("a fault").message().contains("rude_mark with 16 label values"));
+        // A count of labels without labels.
+        let (outcome, out) = collected(3);
+        assert!(outcome.is_ok() && out.len() == 1);
         let words = |outcome| match outcome {
             Err(Failure::Said(why)) => format!("said {why}"),
             Err(Failure::Panicked(why)) => format!("panicked {why}"),
             Ok(()) => "nothing".to_owned(),
         };
         assert_eq!(words(collected(2).0), "said returned 1 without a word");
-        assert_eq!(words(collected(3).0), "panicked returned 2 without a word");
+        assert_eq!(words(collected(4).0), "panicked returned 2 without a word");
     }
 }

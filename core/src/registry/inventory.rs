@@ -1,6 +1,6 @@
 //! `inventory`: a constructor that runs before `main` puts each plugin into a list.
 
-use crate::Descriptor;
+use crate::descriptor::Descriptor;
 
 pub use inventory::submit;
 

@@ -1,6 +1,6 @@
 //! `linkme`: the linker lays all plugins side by side in one section; nothing runs before `main`.
 
-use crate::Descriptor;
+use crate::descriptor::Descriptor;
 
 pub use linkme;
 
@@ -22,7 +22,7 @@ macro_rules! __submit {
             use $crate::registry::backend::linkme;
             #[linkme::distributed_slice($crate::registry::backend::PLUGINS)]
             #[linkme(crate = linkme)]
-            static PLUGIN: $crate::Descriptor = $descriptor;
+            static PLUGIN: $crate::registry::Descriptor = $descriptor;
         };
     };
 }

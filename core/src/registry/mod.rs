@@ -3,7 +3,8 @@
 //! Two crates can do the gathering, chosen by the feature `linkme`; plugins and host see no difference.
 //! Neither promises an order, so [`plugins`] sorts by name.
 
-use crate::Descriptor;
+pub use crate::descriptor::{CollectorDescriptor, Descriptor, Factory, OptionDescriptor, OptionKind};
+pub use crate::options::{OptionSet, OptionValue, Options};
 
 #[cfg(not(feature = "linkme"))]
 #[path = "inventory.rs"]

@@ -1,5 +1,5 @@
 /*
- * A whole plugin in C: how long the machine has been up.
+ * A whole plugin in C, with two collectors: how long the machine has been up, and its load.
  *
  *     cc -std=c11 -shared -fPIC -I core -o libuptime.so core/tests/c/uptime.c
  */
@@ -11,7 +11,7 @@
 
 #include "relink.h"
 
-static const RelinkFamilyTable families[] = {
+static const RelinkFamilyTable uptime_families[] = {
     {
         .name = RELINK_TEXT("c_uptime_seconds"),
         .help = RELINK_TEXT("Time since the machine started, suspended time included."),
@@ -19,27 +19,44 @@ static const RelinkFamilyTable families[] = {
     },
 };
 
+static const RelinkFamilyTable load_families[] = {
+    {
+        .name = RELINK_TEXT("c_load1"),
+        .help = RELINK_TEXT("Load of about a minute."),
+        .kind = RELINK_KIND_GAUGE,
+    },
+};
+
 /* An instance is the path of the file that it reads. */
-static int32_t create(const RelinkPluginTable *table, const RelinkSettings *settings, const RelinkSink *sink,
-                      void **instance) {
-    static const char file[] = "/uptime";
+static int32_t create_for(const char *file, const RelinkSettings *settings, const RelinkSink *sink, void **instance) {
     /* The texts of the settings are not ours to keep, so the path is a copy. */
-    char *path = malloc(settings->procfs.length + sizeof file);
-    (void)table;
+    char *path = malloc(settings->procfs.length + strlen(file) + 1);
     if (path == NULL) {
         sink->error(sink->context, relink_text("out of memory"), relink_text(""));
         return RELINK_FAILED;
     }
     memcpy(path, settings->procfs.data, settings->procfs.length);
-    memcpy(path + settings->procfs.length, file, sizeof file);
+    memcpy(path + settings->procfs.length, file, strlen(file) + 1);
     *instance = path;
     return RELINK_OK;
 }
 
-/* Reads the first number of /proc/uptime: seconds, with two places. */
+static int32_t create_uptime(const RelinkCollectorTable *collector, const RelinkSettings *settings,
+                             const RelinkSink *sink, void **instance) {
+    (void)collector;
+    return create_for("/uptime", settings, sink, instance);
+}
+
+static int32_t create_load(const RelinkCollectorTable *collector, const RelinkSettings *settings,
+                           const RelinkSink *sink, void **instance) {
+    (void)collector;
+    return create_for("/loadavg", settings, sink, instance);
+}
+
+/* Both files begin with a number: seconds, or tasks. */
 static int32_t collect(void *instance, const RelinkSink *sink) {
     const char *path = instance;
-    double seconds = 0;
+    double value = 0;
     int read = 0;
     char message[512];
     FILE *file = fopen(path, "r");
@@ -48,14 +65,14 @@ static int32_t collect(void *instance, const RelinkSink *sink) {
         sink->error(sink->context, relink_text(message), relink_text("set --path.procfs to where procfs is"));
         return RELINK_FAILED;
     }
-    read = fscanf(file, "%lf", &seconds);
+    read = fscanf(file, "%lf", &value);
     fclose(file);
     if (read != 1) {
         snprintf(message, sizeof message, "%s does not begin with a number", path);
         sink->error(sink->context, relink_text(message), relink_text(""));
         return RELINK_FAILED;
     }
-    sink->sample(sink->context, 0, NULL, 0, seconds);
+    sink->sample(sink->context, 0, NULL, 0, value);
     return RELINK_OK;
 }
 
@@ -68,6 +85,32 @@ static void destroy(void *instance) {
     free(instance);
 }
 
+static const RelinkCollectorTable collectors[] = {
+    {
+        .name = RELINK_TEXT("uptime"),
+        .help = RELINK_TEXT("Time since the machine started"),
+        .families = uptime_families,
+        .family_count = 1,
+        .family_size = sizeof uptime_families[0],
+        .create = create_uptime,
+        .collect = collect,
+        .facts = facts,
+        .destroy = destroy,
+    },
+    {
+        .name = RELINK_TEXT("load"),
+        .help = RELINK_TEXT("Load of the machine"),
+        .families = load_families,
+        .family_count = 1,
+        .family_size = sizeof load_families[0],
+        .flags = RELINK_OFF_BY_DEFAULT,
+        .create = create_load,
+        .collect = collect,
+        .facts = facts,
+        .destroy = destroy,
+    },
+};
+
 static const RelinkPluginTable table = {
     .magic = RELINK_MAGIC,
     .major = RELINK_MAJOR,
@@ -75,15 +118,11 @@ static const RelinkPluginTable table = {
     .size = sizeof(RelinkPluginTable),
     .name = RELINK_TEXT("uptime"),
     .version = RELINK_TEXT("0.1.0"),
-    .help = RELINK_TEXT("Time since the machine started"),
+    .help = RELINK_TEXT("Time since the machine started, and its load"),
     .package = RELINK_TEXT("uptime.c"),
-    .families = families,
-    .family_count = sizeof families / sizeof families[0],
-    .family_size = sizeof families[0],
-    .create = create,
-    .collect = collect,
-    .facts = facts,
-    .destroy = destroy,
+    .collectors = collectors,
+    .collector_count = sizeof collectors / sizeof collectors[0],
+    .collector_size = sizeof collectors[0],
 };
 
 RELINK_PLUGIN(uptime, table);

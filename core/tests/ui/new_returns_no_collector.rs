@@ -1,4 +1,4 @@
-use relink_core::{Collector, Error, Family, Options, Samples, register};
+use relink_core::{Collector, Error, Family, Paths, Samples, register};
 
 const LOAD: Family = Family::gauge("node_load1", "Load.");
 
@@ -11,10 +11,11 @@ impl Collector for Load {
 }
 
 register! {
-    name: "load",
+    plugin: "load",
+    collector: "loadavg",
     help: "Load averages",
     families: [LOAD],
-    new: |_: &Options| Ok("load"),
+    new: |_: &Paths| Ok("load"),
 }
 
 fn main() {}

@@ -11,6 +11,8 @@ use relink_core::{Family, Kind};
 pub struct Claims {
     /// Who has each name: a place in the list of owners.
     names: HashMap<&'static str, usize>,
+    /// Patterns of names, each with the place of its owner.
+    patterns: Vec<(Family, usize)>,
     owners: Vec<String>,
     /// Where the lists of families are that were claimed.
     lists: Vec<(usize, usize)>,
@@ -22,6 +24,8 @@ impl Claims {
         let mut claims = Claims::default();
         for (owner, families) in declared {
             claims.lists.push(place(families));
+            let patterns = families.iter().filter(|family| family.is_pattern());
+            claims.patterns.extend(patterns.map(|family| (*family, claims.owners.len())));
             for name in families.iter().flat_map(declared_names) {
                 claims.names.entry(name).or_insert(claims.owners.len());
             }
@@ -32,7 +36,9 @@ impl Claims {
 
     /// Who has this name.
     pub fn owner_of(&self, name: &str) -> Option<&str> {
-        self.names.get(name).map(|&place| &*self.owners[place])
+        let pattern =
+            || self.patterns.iter().find(|(family, _)| family.stands_for(name)).map(|(_, place)| place);
+        self.names.get(name).or_else(pattern).map(|&place| &*self.owners[place])
     }
 
     /// Whether these families are among the claims.

@@ -1,6 +1,6 @@
 //! Families in their one written form; histograms and summaries are put in order, and must add up.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::parse::{Draft, Sample};
 use relink_core::{Context, Error};
@@ -8,52 +8,77 @@ use relink_core::{Context, Error};
 use super::write::{label, push_escaped, push_number};
 use super::{Exposition, Line, RuntimeKind, TextFamily};
 
-pub(super) fn written(source: &str, drafts: Vec<Draft<'_>>) -> Result<Exposition, Error> {
-    let mut text = Vec::new();
-    let mut families = Vec::new();
-    // A family without samples is not shown, and takes no name.
-    for draft in drafts.into_iter().filter(|draft| !draft.samples.is_empty()) {
+pub(super) fn written(source: &str, drafts: Vec<Draft<'_>>) -> Exposition {
+    let (mut text, mut families, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    for draft in drafts {
+        if draft.fault.is_some() || draft.samples.is_empty() {
+            // A family without samples is not shown, and takes no name.
+            left_out.extend(draft.fault);
+            continue;
+        }
         let kind = draft.kind.unwrap_or(RuntimeKind::Untyped);
         let name = draft.name;
         let samples = match kind {
-            RuntimeKind::Histogram | RuntimeKind::Summary => grouped(kind, draft.samples).context(name)?,
-            _ => draft.samples,
+            RuntimeKind::Histogram | RuntimeKind::Summary => grouped(kind, draft.samples).context(name),
+            _ => Ok(draft.samples),
         };
-        if let Some(help) = &draft.help {
-            ["# HELP ", name, " "].iter().for_each(|part| text.extend_from_slice(part.as_bytes()));
-            push_escaped(help, false, &mut text);
-            text.push(b'\n');
-        }
-        for part in ["# TYPE ", name, " ", kind.name(), "\n"] {
-            text.extend_from_slice(part.as_bytes());
-        }
-        let lines: Vec<Line> = samples.iter().map(|sample| push_line(name, sample, &mut text)).collect();
+        let samples = match samples {
+            Ok(samples) => samples,
+            Err(why) => {
+                left_out.push(why);
+                continue;
+            }
+        };
+        push_header(name, draft.help.as_deref(), kind, &mut text);
+        let line = |sample: &Sample<'_>| {
+            push_line(sample.value, &mut text, |text| {
+                [name, sample.suffix].iter().for_each(|part| text.extend_from_slice(part.as_bytes()));
+                push_labels(&sample.labels, text);
+            })
+        };
+        let lines: Vec<Line> = samples.iter().map(line).collect();
         let help = draft.help.map(String::into_boxed_str);
         families.push(TextFamily { name: name.into(), help, kind, lines });
     }
-    let series = families.iter().map(|family| family.lines.len()).sum();
-    let text = String::from_utf8(text)?;
-    let exposition = Exposition { source: source.into(), text: text.into(), families, series };
-    let mut seen = HashSet::with_capacity(series);
-    for line in exposition.families.iter().flat_map(|family| &family.lines) {
-        let series = exposition.series_text(line);
-        if !seen.insert(series) {
-            return Err(Error::new(format!("the series {series} twice")));
-        }
-    }
-    Ok(exposition)
+    let exposition = Exposition::of(source, &text, families, left_out);
+    let twice = twice(&exposition);
+    if twice.is_empty() { exposition } else { exposition.without(twice) }
 }
 
-fn push_line(family: &str, sample: &Sample<'_>, text: &mut Vec<u8>) -> Line {
+/// The families with a series that stands there twice.
+fn twice(exposition: &Exposition) -> BTreeMap<usize, Error> {
+    let mut seen = HashSet::with_capacity(exposition.series());
+    let mut twice = BTreeMap::new();
+    for (at, family) in exposition.families.iter().enumerate() {
+        for series in family.lines.iter().map(|line| exposition.series_text(line)) {
+            if !seen.insert(series) {
+                twice.entry(at).or_insert_with(|| Error::new(format!("the series {series} twice")));
+            }
+        }
+    }
+    twice
+}
+
+pub(super) fn push_header(name: &str, help: Option<&str>, kind: RuntimeKind, text: &mut Vec<u8>) {
+    if let Some(help) = help {
+        ["# HELP ", name, " "].iter().for_each(|part| text.extend_from_slice(part.as_bytes()));
+        push_escaped(help, false, text);
+        text.push(b'\n');
+    }
+    for part in ["# TYPE ", name, " ", kind.name(), "\n"] {
+        text.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// Writes a line whose series `push` writes.
+pub(super) fn push_line(value: f64, text: &mut Vec<u8>, push: impl FnOnce(&mut Vec<u8>)) -> Line {
     let start = offset(text);
-    text.extend_from_slice(family.as_bytes());
-    text.extend_from_slice(sample.suffix.as_bytes());
-    push_labels(&sample.labels, text);
+    push(text);
     let series_end = offset(text);
     text.push(b' ');
-    push_number(sample.value, text);
+    push_number(value, text);
     text.push(b'\n');
-    Line { start, series_end, value: sample.value }
+    Line { start, series_end, value }
 }
 
 /// The length is bounded by [`Exposition::parse`], to far less than 4 GiB for any sane limit.

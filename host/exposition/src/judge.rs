@@ -1,6 +1,6 @@
 //! Which texts of a collection are taken.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use relink_core::{Error, Family, Judge, Samples};
@@ -27,8 +27,12 @@ struct Judged {
     text: Arc<Given>,
     /// Whether there was room for it.
     fits: bool,
-    verdict: Result<(), Error>,
+    /// What is shown of it.
+    verdict: Verdict,
 }
+
+/// The text as it is taken, without the families that can't be; or why nothing of it is.
+type Verdict = Result<Arc<Exposition>, Error>;
 
 /// A text as it was pushed.
 struct Given {
@@ -74,8 +78,7 @@ impl Texts {
     }
 
     fn accepted(&self) -> impl Iterator<Item = &Arc<Exposition>> {
-        let taken = self.now.iter().filter(|judged| judged.verdict.is_ok());
-        taken.filter_map(|judged| judged.text.parsed.as_ref().ok())
+        self.now.iter().filter_map(|judged| judged.verdict.as_ref().ok())
     }
 
     /// The text as it was read before, or read now.
@@ -89,13 +92,7 @@ impl Texts {
         }
     }
 
-    fn verdict(
-        &mut self,
-        text: &Given,
-        fits: bool,
-        room: usize,
-        before: Option<Result<(), Error>>,
-    ) -> Result<(), Error> {
+    fn verdict(&mut self, text: &Given, fits: bool, room: usize, before: Option<Verdict>) -> Verdict {
         let parsed = text.parsed.as_ref().map_err(Clone::clone)?;
         if !fits {
             let series = parsed.series();
@@ -106,7 +103,7 @@ impl Texts {
         }
         match (&mut self.merge, before) {
             (Some(merge), _) => merge.accept(parsed, self.claims.as_deref(), self.own),
-            (None, before) => before.unwrap_or(Ok(())),
+            (None, before) => before.unwrap_or_else(|| Ok(Arc::clone(parsed))),
         }
     }
 }
@@ -118,7 +115,7 @@ impl Judge for Texts {
         self.merge = None;
     }
 
-    fn text(&mut self, source: &str, text: &str, room: usize) -> Result<usize, Error> {
+    fn text(&mut self, source: &str, text: &str, room: usize) -> Result<(usize, Option<Error>), Error> {
         let text = self.given(source, text);
         let series = text.parsed.as_ref().map_or(0, |parsed| parsed.series());
         let fits = series <= room;
@@ -132,7 +129,7 @@ impl Judge for Texts {
         }
         let verdict = self.verdict(&text, fits, room, before);
         self.now.push(Judged { text, fits, verdict: verdict.clone() });
-        verdict.map(|()| series)
+        verdict.map(|taken| (taken.series(), taken.left_out()))
     }
 }
 
@@ -140,8 +137,10 @@ impl Given {
     /// Reads a text. If it says the same as `known`, in other words, it stays the same to the host.
     fn read(source: &str, words: &str, series: usize, known: Option<&Given>) -> Self {
         let parsed =
-            Exposition::parse(source, words, series).map(|new| match known.map(|known| &known.parsed) {
-                Some(Ok(known)) if known.text() == new.text() => Arc::clone(known),
+            Exposition::read(source, words, series).map(|new| match known.map(|known| &known.parsed) {
+                Some(Ok(known)) if known.text() == new.text() && known.left_out == new.left_out => {
+                    Arc::clone(known)
+                }
                 _ => Arc::new(new),
             });
         let is_in_form = parsed.as_ref().is_ok_and(|parsed| parsed.text() == words);
@@ -167,29 +166,22 @@ struct Merge {
 }
 
 impl Merge {
-    fn accept(
-        &mut self,
-        text: &Arc<Exposition>,
-        claims: Option<&Claims>,
-        own: &'static [Family],
-    ) -> Result<(), Error> {
-        for family in &text.families {
-            self.judge(text, family, claims, own)?;
-        }
+    fn accept(&mut self, text: &Arc<Exposition>, claims: Option<&Claims>, own: &'static [Family]) -> Verdict {
+        let mut bad = BTreeMap::new();
         // Within one text too: a gauge `a_count` and a summary `a`.
         let mut names: HashMap<String, &str> = HashMap::new();
-        for family in &text.families {
-            for name in runtime_names(&family.name, family.kind) {
-                if let Some(other) = names.insert(name.clone(), &family.name) {
-                    return Err(Error::new(format!(
-                        "the families {other} and {} both have {name}",
-                        family.name
-                    )));
-                }
+        for (at, family) in text.families.iter().enumerate() {
+            let judged = self.judge(text, family, claims, own);
+            if let Err(why) = judged.and_then(|()| take_names(family, &mut names)) {
+                bad.insert(at, why);
             }
         }
-        self.put(text);
-        Ok(())
+        let taken = if bad.is_empty() { Arc::clone(text) } else { Arc::new(text.without(bad)) };
+        if let Some(why) = taken.left_out().filter(|_| taken.families.is_empty()) {
+            return Err(why);
+        }
+        self.put(&taken);
+        Ok(taken)
     }
 
     fn judge(
@@ -243,6 +235,17 @@ impl Merge {
             self.names.extend(names.map(|name| (name, family.name.to_string())));
         }
     }
+}
+
+/// Notes the names of one more family of a text, if no other family of it has them.
+fn take_names<'a>(family: &'a TextFamily, names: &mut HashMap<String, &'a str>) -> Result<(), Error> {
+    for name in runtime_names(&family.name, family.kind) {
+        if let Some(other) = names.get(&name) {
+            return Err(Error::new(format!("the families {other} and {} both have {name}", family.name)));
+        }
+    }
+    names.extend(runtime_names(&family.name, family.kind).map(|name| (name, &*family.name)));
+    Ok(())
 }
 
 /// The labels of a series, or of a histogram or summary, that is in both.

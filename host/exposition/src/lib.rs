@@ -4,6 +4,7 @@
 mod claims;
 mod groups;
 mod judge;
+mod left_out;
 mod merge;
 mod parse;
 mod write;
@@ -63,10 +64,12 @@ pub struct Exposition {
     text: Box<str>,
     families: Vec<TextFamily>,
     series: usize,
+    /// Why families of the text are not among these.
+    left_out: Vec<Error>,
 }
 
 /// One family of one text.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct TextFamily {
     name: Box<str>,
     help: Option<Box<str>>,
@@ -90,12 +93,18 @@ impl Exposition {
     /// line without its end (somebody still writes), timestamps, a series that stands there twice, a histogram whose
     /// buckets do not add up.
     pub fn parse(source: &str, text: &str, series: usize) -> Result<Self, Error> {
+        let read = Exposition::read(source, text, series)?;
+        read.left_out().map_or(Ok(read), Err)
+    }
+
+    /// The same for a text of which a family may be left out, where nothing but that family is wrong.
+    fn read(source: &str, text: &str, series: usize) -> Result<Self, Error> {
         let most = Self::most_bytes(series);
         if text.len() > most {
             return Err(Error::new(format!("has {} bytes, expected {most} at most", text.len()))
                 .hint("raise [collect] series"));
         }
-        parse::parse(source, text, series)
+        parse::read(source, text, series, false)
     }
 
     const fn most_bytes(series: usize) -> usize {
@@ -116,6 +125,12 @@ impl Exposition {
     /// How many series it has.
     pub fn series(&self) -> usize {
         self.series
+    }
+
+    fn of(source: &str, text: &[u8], families: Vec<TextFamily>, left_out: Vec<Error>) -> Self {
+        let series = families.iter().map(|family| family.lines.len()).sum();
+        let text = String::from_utf8_lossy(text).into();
+        Exposition { source: source.into(), text, families, series, left_out }
     }
 
     fn series_text(&self, line: &Line) -> &str {

@@ -91,7 +91,9 @@ impl Expositions {
         if self.is_empty() || self.claims.as_ref().is_some_and(|claims| claims.cover(declared)) {
             return None;
         }
-        declared.iter().flat_map(declared_names).find(|name| self.names.contains(*name))
+        let stands_for = |family: &&Family| self.names.iter().any(|name| family.stands_for(name));
+        let pattern = || declared.iter().find(stands_for).map(Family::name);
+        declared.iter().flat_map(declared_names).find(|name| self.names.contains(*name)).or_else(pattern)
     }
 
     /// A name that is in both.

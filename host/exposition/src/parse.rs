@@ -14,6 +14,15 @@ pub(super) struct Draft<'a> {
     pub(super) help: Option<String>,
     pub(super) kind: Option<RuntimeKind>,
     pub(super) samples: Vec<Sample<'a>>,
+    /// Why it can't be shown.
+    pub(super) fault: Option<Error>,
+}
+
+impl Draft<'_> {
+    /// Notes a line by which the family can't be shown, the first one.
+    fn spoil(&mut self, line: usize, why: Error) {
+        self.fault.get_or_insert_with(|| why.context(format_args!("line {line}")));
+    }
 }
 
 pub(super) struct Sample<'a> {
@@ -23,33 +32,28 @@ pub(super) struct Sample<'a> {
     pub(super) value: f64,
 }
 
-pub(super) fn parse(source: &str, text: &str, series: usize) -> Result<Exposition, Error> {
-    read(source, text, series, false)
-}
-
 /// Checks a page that an agent has written. It is refused for what [`Exposition::parse`] refuses, and for what no agent
 /// writes though it means something: a family in two pieces, a header behind samples, free comments, blanks that need
 /// not be, numbers and types in another spelling.
 pub fn check_page(text: &str) -> Result<(), Error> {
-    read("the page", text, usize::MAX, true).map(drop)
+    read("the page", text, usize::MAX, true)?.left_out().map_or(Ok(()), Err)
 }
 
-fn read(source: &str, text: &str, series: usize, is_strict: bool) -> Result<Exposition, Error> {
+pub(super) fn read(source: &str, text: &str, series: usize, is_strict: bool) -> Result<Exposition, Error> {
     let (families, places) = (Vec::new(), HashMap::new());
-    let mut drafts = Drafts { families, places, left: series, series, is_strict, current: None };
+    let mut drafts = Drafts { families, places, left: series, series, is_strict, number: 0, current: None };
     let mut lines = text.split('\n');
     // What stands behind the last line's end: nothing, if it has one.
     let last = lines.next_back().unwrap_or_default();
-    let mut count = 0;
     for line in lines {
-        count += 1;
-        drafts.line(line).context(format_args!("line {count}"))?;
+        drafts.number += 1;
+        drafts.line(line).context(format_args!("line {}", drafts.number))?;
     }
     if !last.is_empty() {
-        return Err(Error::new(format!("line {}: the last line has no end", count + 1))
+        return Err(Error::new(format!("line {}: the last line has no end", drafts.number + 1))
             .hint("write to another name, and rename the file when it is whole"));
     }
-    groups::written(source, drafts.families)
+    Ok(groups::written(source, drafts.families))
 }
 
 struct Drafts<'a> {
@@ -59,6 +63,8 @@ struct Drafts<'a> {
     series: usize,
     /// Whether the text is to be as an agent writes it.
     is_strict: bool,
+    /// The number of the line.
+    number: usize,
     /// The family of the line before.
     current: Option<usize>,
 }
@@ -80,24 +86,32 @@ impl<'a> Drafts<'a> {
             let expected = "# HELP name text, or # TYPE name type";
             return if self.is_strict { Err(Error::expected(expected, line)) } else { Ok(()) };
         }
+        // To Prometheus' own parser one that ends early is a comment.
+        if rest.is_empty() && !self.is_strict {
+            return Ok(());
+        }
         let (name, rest) = word_of_name(rest)?;
+        if rest.is_empty() && word == "TYPE" && !self.is_strict {
+            return Ok(());
+        }
         if self.is_strict && !line.starts_with(&format!("# {word} {name} ")) {
             return Err(Error::expected(format!("# {word} {name} {rest}"), line));
         }
-        let is_strict = self.is_strict;
+        let (is_strict, number) = (self.is_strict, self.number);
         let family = self.family(name)?;
-        if (is_strict || word == "TYPE") && !family.samples.is_empty() {
-            return Err(Error::new(format!("the {word} of {name} behind samples of it")));
-        }
-        if word == "HELP" {
-            if family.help.is_some() {
-                return Err(Error::new(format!("a second HELP of {name}")));
-            }
-            family.help = Some(unescaped(rest, false)?.into_owned()).filter(|help| !help.is_empty());
+        let is_second = if word == "HELP" { family.help.is_some() } else { family.kind.is_some() };
+        let is_late = (is_strict || word == "TYPE") && !family.samples.is_empty();
+        if is_second || is_late {
+            let why = match is_late {
+                true => format!("the {word} of {name} behind samples of it"),
+                false => format!("a second {word} of {name}"),
+            };
+            family.spoil(number, Error::new(why));
             return Ok(());
         }
-        if family.kind.is_some() {
-            return Err(Error::new(format!("a second TYPE of {name}")));
+        if word == "HELP" {
+            family.help = Some(unescaped(rest, false)?.into_owned()).filter(|help| !help.is_empty());
+            return Ok(());
         }
         // In whatever letters: Prometheus' own parser looks at none but the capital ones.
         let word = if is_strict { rest.to_owned() } else { rest.to_ascii_lowercase() };
@@ -135,15 +149,23 @@ impl<'a> Drafts<'a> {
         labels.retain(|(_, value)| !value.is_empty());
         labels.sort_unstable_by_key(|(name, _)| *name);
         self.left = self.left.checked_sub(1).ok_or_else(|| too_many(self.series))?;
+        let number_of_line = self.number;
         let (family, suffix) = self.family_of_sample(name)?;
         let kind = family.kind.unwrap_or(RuntimeKind::Untyped);
         if !kind.suffixes().contains(&suffix) {
             let expected = format!("{0}_bucket, {0}_sum or {0}_count", family.name);
-            return Err(Error::expected(format!("a sample of the histogram, {expected}"), name));
+            family.spoil(
+                number_of_line,
+                Error::expected(format!("a sample of the histogram, {expected}"), name),
+            );
+            return Ok(());
         }
         // Buckets have to add up, so each has to have counted something. A counter below 0 or NaN is odd, and breaks nothing.
         if matches!(suffix, "_bucket" | "_count") && (value.is_nan() || value < 0.0) {
-            return Err(Error::expected(format!("{name} to be 0 or more"), &value.to_string()));
+            family.spoil(
+                number_of_line,
+                Error::expected(format!("{name} to be 0 or more"), &value.to_string()),
+            );
         }
         family.samples.push(Sample { suffix, labels, value });
         Ok(())
@@ -151,7 +173,7 @@ impl<'a> Drafts<'a> {
 
     fn family(&mut self, name: &'a str) -> Result<&mut Draft<'a>, Error> {
         let place = *self.places.entry(name).or_insert_with(|| {
-            self.families.push(Draft { name, help: None, kind: None, samples: Vec::new() });
+            self.families.push(Draft { name, help: None, kind: None, samples: Vec::new(), fault: None });
             self.current = Some(self.families.len() - 1);
             self.families.len() - 1
         });

@@ -122,6 +122,12 @@ fn what_would_break_the_page_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_header_that_ends_early_is_a_comment() {
+    assert_eq!(text("# TYPE\n# HELP\n# TYPE a\n# HELP a\n# TYPE a \na 1\n"), "# TYPE a untyped\na 1\n");
+    assert_eq!(text("# TYPE a\n# HELP a A.\n# TYPE a gauge\na 1\n"), "# HELP a A.\n# TYPE a gauge\na 1\n");
+}
+
+#[test]
 fn a_type_in_any_letters_and_a_counter_of_any_value_are_taken() {
     for (kind, one) in [("Gauge", "gauge"), ("COUNTER", "counter"), ("unTyped", "untyped")] {
         for value in ["1", "-1", "NaN", "-Inf", "+Inf"] {
@@ -223,8 +229,7 @@ fn texts_are_judged_beside_what_is_there() {
         ("# TYPE backup_ok summary\nbackup_ok_sum 1\n", "has backup_ok as summary"),
         ("node_load1 1\n", "node_load1 is of plugin others"),
         ("node_forks 1\n", "node_forks is of plugin others"),
-        ("# TYPE node summary\nnode_sum 1\n# TYPE own counter\nown 1\n", "own is this plugin's own"),
-        ("a_count 1\n# TYPE a summary\na_sum 1\n", "both have a_count"),
+        ("# TYPE own counter\nown 1\n", "own is this plugin's own"),
     ] {
         let error = out.push_text("next", text).expect_err(text).to_string();
         assert!(error.contains(why), "{text}: {error}");
@@ -246,6 +251,85 @@ fn texts_are_judged_beside_what_is_there() {
     let backup = merged.families().nth(1).unwrap();
     let values: Vec<_> = backup.samples().map(|sample| (sample.labels, sample.value)).collect();
     assert_eq!(values, [("job=\"home\"", 1.0), ("job=\"mail\"", 0.0), ("job=\"x\"", 1.0)]);
+}
+
+#[test]
+fn a_family_that_can_not_be_shown_is_left_out_alone() {
+    let mut out = Texts::samples(&[OWN], 100);
+    texts(&mut out).set_claims(&claims("plugin others", OTHERS));
+    out.push_text("first", BACKUP).unwrap();
+    let good = "# TYPE good gauge\ngood{at=\"AT\"} 1\n";
+    let cases = [
+        // In the text itself.
+        ("bad 1\nbad 2\n", "the series bad twice"),
+        ("# TYPE bad gauge\n# TYPE bad gauge\nbad 1\n", "line 4: a second TYPE of bad"),
+        ("# HELP bad B.\n# HELP bad B.\nbad 1\n", "line 4: a second HELP of bad"),
+        ("bad 1\n# TYPE bad gauge\n", "line 4: the TYPE of bad behind samples of it"),
+        ("# TYPE bad summary\nbad_count NaN\n", "line 4: expected bad_count to be 0 or more"),
+        ("# TYPE bad histogram\nbad 1\n", "line 4: expected a sample of the histogram"),
+        (
+            "# TYPE bad histogram\nbad_bucket{le=\"1\"} 2\nbad_count 1\n",
+            "bad: a count of 1 and 2 in a bucket",
+        ),
+        ("a_count 1\n# TYPE a summary\na_sum 1\n", "both have a_count"),
+        // Beside others.
+        ("backup_ok{job=\"x\"} 1\n", "has backup_ok as untyped, but first as gauge"),
+        (
+            "# HELP backup_ok Else.\n# TYPE backup_ok gauge\nbackup_ok 1\n",
+            "has another HELP of backup_ok than first",
+        ),
+        ("# TYPE backup_ok gauge\nbackup_ok{job=\"mail\"} 1\n", "has backup_ok{job=\"mail\"}, as first has"),
+        ("node_load1 1\n", "node_load1 is of plugin others"),
+        ("# TYPE node summary\nnode_sum 1\n# TYPE own counter\nown 1\n", "own is this plugin's own"),
+    ];
+    for _ in 0..2 {
+        out.clear();
+        out.push_text("first", BACKUP).unwrap();
+        for (at, (bad, why)) in cases.iter().enumerate() {
+            let text = format!("{}{bad}last{{at=\"{at}\"}} 1\n", good.replace("AT", &at.to_string()));
+            let left_out = out.push_text("next", &text).unwrap().expect(bad);
+            assert!(left_out.message().contains(why), "{text}: {left_out}");
+        }
+        let merged = texts(&mut out).merged();
+        let shown: Vec<_> =
+            merged.families().map(|family| (family.name(), family.samples().count())).collect();
+        let all = cases.len();
+        assert_eq!(shown, [("a_count", 1), ("backup_ok", 2), ("good", all), ("last", all), ("node", 1)]);
+        assert_eq!(out.len(), 2 + 2 * all + 2);
+        let last = merged.families().nth(3).unwrap();
+        assert_eq!(last.samples().map(|sample| sample.labels).nth(3), Some("at=\"3\""));
+    }
+    let merged = texts(&mut out).merged();
+    out.clear();
+    out.push_text("first", BACKUP).unwrap();
+    assert!(!texts(&mut out).are(&merged));
+}
+
+#[test]
+fn a_text_of_which_a_family_is_left_out_stays_the_same() {
+    let mut out = Texts::samples(&[OWN], 100);
+    let push = |out: &mut Samples, text: &str| {
+        out.clear();
+        let why = out.push_text("x", text).unwrap().map(|why| why.message().to_owned());
+        (why, Texts::of(out).unwrap().merged())
+    };
+    let twice = Some("the series bad twice".to_owned());
+    let (why, first) = push(&mut out, "good 1\nbad 1\nbad 1\n");
+    assert_eq!(why, twice);
+    let (why, _) = push(&mut out, "good 1\nbad 1\nbad 1\n");
+    assert!(why == twice && texts(&mut out).are(&first));
+    // The same is left of it, and nothing is left out.
+    let (why, second) = push(&mut out, "good 1\n");
+    assert!(why.is_none() && second.series() == 1);
+    let (why, _) = push(&mut out, "good 1\nbad 1\nbad 1\n");
+    assert_eq!(why, twice);
+    // Only a few of many are told.
+    let many: String = (0..9).map(|at| format!("b{at} 1\nb{at} 1\n")).collect();
+    let (why, _) = push(&mut out, &format!("good 1\n{}", &many[..5 * 10]));
+    let three = "the series b0 twice; the series b1 twice; the series b2 twice; and 2 more";
+    assert_eq!(why.unwrap(), three);
+    out.clear();
+    assert!(out.push_text("x", "bad 1\nbad 1\n").unwrap_err().message().contains("twice"), "nothing is left");
 }
 
 #[test]

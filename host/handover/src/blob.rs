@@ -1,6 +1,6 @@
 //! The hand-over's format: sealed memory, made of sections with a name and a checksum each.
 //!
-//! The section without a name is this library's own [`State`], as JSON. It names the others, which are their owner's; of
+//! The first section is this library's own [`State`], as JSON. It names the others, which are their owner's; of
 //! these a damaged one is lost alone. Damage to the state is told, and the image rolls back.
 //!
 //! ```text
@@ -154,10 +154,10 @@ fn decode(bytes: &[u8]) -> Result<Contents, Rejected> {
         return rejected(format_args!("written by process {process}"));
     }
 
-    // What has no name, or a damaged one, is none of those that the state names.
-    let sections = std::iter::from_fn(|| section(&mut rest)).take(sections as usize);
+    let mut sections = std::iter::from_fn(|| section(&mut rest)).take(sections as usize);
+    let Some(Some((_, state))) = sections.next() else { return rejected("its state is missing or damaged") };
+    // One whose name is damaged is none of those that the state names.
     let mut intact: BTreeMap<&[u8], &[u8]> = sections.flatten().collect();
-    let Some(state) = intact.remove(&b""[..]) else { return rejected("its state is missing or damaged") };
     let state: State =
         serde_json::from_slice(state).map_err(|error| Rejected(format!("its state: {error}")))?;
     let others = state.bytes.iter();

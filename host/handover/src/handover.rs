@@ -58,10 +58,12 @@ impl<'a> Handover<'a> {
         Handover::default()
     }
 
-    /// Hands over `bytes`, in an encoding of the caller's. The next image may be of another version, so it had better
-    /// say which encoding. In all, a hand-over has room for 64 MiB. Of two of the same name the latter is found.
+    /// Hands over `bytes`, in an encoding of the caller's, in place of those that had this name before. The next image
+    /// may be of another version, so they had better say which encoding. In all, a hand-over has room for 64 MiB.
     pub fn bytes(&mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
-        self.bytes.push((name.into(), bytes.into()));
+        let name = name.into();
+        self.bytes.retain(|(other, _)| *other != name);
+        self.bytes.push((name, bytes.into()));
     }
 
     /// Keeps a descriptor open: a listening socket, a connection between two requests, or any other. Under one name
@@ -113,5 +115,32 @@ pub(crate) mod latin1 {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.chars().map(|c| u8::try_from(c).map_err(D::Error::custom)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_handed_over_is_found_by_its_name() {
+        let files = [1, 2, 3].map(|_| tempfile::tempfile().unwrap());
+        let mut handover = Handover::new();
+        handover.keep("two", &files[0], "a note");
+        handover.keep("one", &files[1], []);
+        handover.keep("two", &files[2], []);
+        for (name, bytes) in [("again", "first"), ("", "nameless"), ("again", "last")] {
+            handover.bytes(name, bytes);
+        }
+        let boot = Boot::record(None).unwrap();
+        let blob = handover.write(&boot, boot.executable()).unwrap();
+        let (state, bytes) = blob::read(blob.as_fd()).unwrap();
+        let fds = |name: &str| state.kept[name].iter().map(|kept| kept.fd).collect::<Vec<_>>();
+        assert_eq!(fds("two"), [files[0].as_raw_fd(), files[2].as_raw_fd()]);
+        assert_eq!(fds("one"), [files[1].as_raw_fd()]);
+        assert_eq!(state.kept["two"][0].note, b"a note");
+        let expected = [("", "nameless"), ("again", "last")];
+        let expected = expected.map(|(name, bytes)| (name.to_owned(), Some(bytes.as_bytes().to_vec())));
+        assert_eq!(bytes, BTreeMap::from(expected));
     }
 }

@@ -7,9 +7,9 @@ use relink_core::Error;
 
 use crate::journal::{PluginChanges, RefusedPlugin};
 use crate::plugins::dylib::{self, Cause, Judged, Libraries, Objection, Plan, Unproven};
-use crate::plugins::set::{self, Refused};
-use crate::plugins::status::Placement;
-use crate::schedule::instance::Instance;
+use crate::plugins::set::{self, Idle};
+use crate::plugins::status::{Placement, State};
+use crate::schedule::instance::{Instance, Trial};
 use crate::schedule::scheduler::Scheduler;
 use crate::settings::{Config, Prefer};
 
@@ -43,7 +43,7 @@ pub(crate) fn refresh(libraries: &mut Libraries, scheduler: &Scheduler, config: 
     let folders: Vec<_> =
         folders.iter().map(|(dir, error)| dylib::refused(dir, &error.clone().into())).collect();
     changes.refused.extend(folders.iter().map(reported));
-    scheduler.set_refused_files(libraries.refused().into_iter().chain(folders).collect());
+    scheduler.set_idle_files(libraries.refused().into_iter().chain(folders).collect());
     changes.unchanged = libraries.plugins();
     changes.unchanged.retain(|name| !changes.added.contains(name) && !changes.replaced.contains(name));
     changes
@@ -68,7 +68,7 @@ impl Refresh<'_> {
         let predecessor = self.libraries.plugin_of(path).filter(|before| *before != name).map(str::to_owned);
         self.leaving.extend(predecessor.clone());
         match prove(&unproven.plugin, self.scheduler, self.config, &self.leaving) {
-            Ok(instance) => {
+            Ok(trials) => {
                 let replaces = running(self.scheduler, name, Placement::Loaded).is_some();
                 let plugin = self.libraries.accept(unproven);
                 // It has come back under another file: taken out at the end, the new one would go with the old.
@@ -76,16 +76,17 @@ impl Refresh<'_> {
                 make_room(&plugin, self.scheduler, &self.leaving);
                 // With `prefer = "loaded"` it may be the linked one, which comes back when the library goes.
                 self.libraries.displace(running(self.scheduler, name, Placement::Linked));
-                self.scheduler.put(plugin, instance);
+                self.scheduler.put(plugin, trials);
                 let list = if replaces { &mut self.changes.replaced } else { &mut self.changes.added };
                 list.push(name.to_owned());
             }
             Err(why) => {
                 // The file's plugin of before serves on: without this, a bad build would take it away.
                 self.leaving.retain(|other| Some(other) != predecessor.as_ref());
+                let is_chosen = !unproven.plugin.collectors.is_empty();
                 let refused = self.libraries.reject(unproven, why);
                 // What the configuration leaves out is no fault of the library's: it is only listed.
-                if self.config.plugins.enables(name) {
+                if is_chosen {
                     self.changes.refused.push(reported(&refused));
                 }
             }
@@ -97,8 +98,13 @@ impl Refresh<'_> {
         for name in std::mem::take(&mut self.leaving) {
             match self.libraries.displaced(&name) {
                 Some(linked) => {
-                    let instance = Instance::new(&linked, self.config.collect.series);
-                    self.scheduler.put(linked, instance);
+                    let series = self.config.collect.series;
+                    let fresh = |collector: &Arc<set::Collector>| {
+                        let instance = Instance::new(collector, series);
+                        Trial { collector: Arc::clone(collector), instance, error: None }
+                    };
+                    let collectors = linked.collectors.iter().map(fresh).collect();
+                    self.scheduler.put(linked, collectors);
                     self.changes.replaced.push(name);
                 }
                 None => {
@@ -110,15 +116,17 @@ impl Refresh<'_> {
     }
 }
 
-/// Whether the plugin may run beside the others, and does run: a trial collection, within the time of any other.
+/// Whether the plugin may run next to the others, and does run: a trial collection of each collector, within the time of
+/// any other.
 fn prove(
     plugin: &Arc<set::Plugin>,
     scheduler: &Scheduler,
     config: &Config,
     leaving: &[String],
-) -> Result<Instance, Objection> {
-    if !config.plugins.enables(plugin.name) {
-        return Err(Objection { error: config.why_off(plugin.name), cause: Cause::Choice(plugin.name) });
+) -> Result<Vec<Trial>, Objection> {
+    if plugin.collectors.is_empty() {
+        let error = set::why_none_runs(plugin);
+        return Err(Objection { error, cause: Cause::Choice(plugin.name) });
     }
     let running = scheduler.running();
     let twin = running.iter().find(|other| other.name == plugin.name && other.placement == Placement::Linked);
@@ -135,9 +143,30 @@ fn prove(
     if let Some(error) = set::conflict(plugin, others.into_iter()) {
         return Err(Objection { error, cause: Cause::Another });
     }
-    let limit = *config.collect.timeout;
-    let origin = config.origin_of_options(plugin.name);
-    Ok(Instance::proven(plugin, config.collect.series, limit, origin)?)
+    let (series, limit) = (config.collect.series, *config.collect.timeout);
+    let trials = Instance::trials(plugin, series, limit, |name| {
+        format!("{}: collector {name}", config.origin_of_options(name))
+    })?;
+    Ok(judged(trials, &works_now(scheduler, plugin.name))?)
+}
+
+/// The collectors of the running plugin of this name whose last collection succeeded.
+fn works_now(scheduler: &Scheduler, name: &str) -> Vec<String> {
+    let plugin = scheduler.statuses().into_iter().find(|status| status.name == name);
+    let collectors = plugin.into_iter().flat_map(|plugin| plugin.collectors);
+    collectors.filter(|one| one.state == State::Active).map(|one| one.name).collect()
+}
+
+/// A library is refused if a collector fails that works now, or if all fail. One of several that fails on this machine
+/// takes the others along no more than a linked one would.
+fn judged(trials: Vec<Trial>, works_now: &[String]) -> Result<Vec<Trial>, Error> {
+    let fails = |trial: &&Trial| trial.error.is_some();
+    let all_fail = trials.iter().all(|trial| fails(&trial));
+    let is_worse = |trial: &&Trial| all_fail || works_now.iter().any(|name| name == trial.collector.name);
+    let Some(worse) = trials.iter().filter(fails).find(is_worse) else { return Ok(trials) };
+    let (name, error) = (worse.collector.name, worse.error.clone().unwrap_or_else(|| Error::new("")));
+    trials.into_iter().for_each(|mut trial| trial.instance.retire());
+    Err(error.context(format_args!("the trial collection of {name}")))
 }
 
 /// The plugin of this name, if it runs and came so.
@@ -154,7 +183,7 @@ fn make_room(plugin: &set::Plugin, scheduler: &Scheduler, leaving: &[String]) {
     }
 }
 
-fn reported(refused: &Refused) -> RefusedPlugin {
+fn reported(refused: &Idle) -> RefusedPlugin {
     tracing::warn!(plugin = refused.name, "refused: {}", refused.error);
     RefusedPlugin { name: refused.name.clone(), reason: refused.error.to_string() }
 }

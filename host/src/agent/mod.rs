@@ -4,6 +4,7 @@ pub(crate) mod events;
 pub(crate) mod loading;
 pub(crate) mod push;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,14 +14,16 @@ use tokio::sync::watch;
 use crate::agent::events::Events;
 use crate::agent::push::Push;
 use crate::expose::table::{self, Style};
-use crate::expose::{Packer, Section, json};
+use crate::expose::{Packer, Part, Section, json};
 use crate::failure::Failed;
 use crate::journal::PluginChanges;
 use crate::lock::lock;
 use crate::own::counters::Counters;
 use crate::plugins::dylib::{Generations, Libraries};
 use crate::plugins::linked::{self, Built};
-use crate::plugins::status::State;
+use crate::plugins::set::{Collector, Plugin};
+use crate::plugins::status::{Placement, State};
+use crate::schedule::queue::Selection;
 use crate::schedule::scheduler::Scheduler;
 use crate::settings::{Config, Print};
 use crate::store::history::History;
@@ -44,7 +47,7 @@ pub(crate) struct Agent {
     built: Option<Built>,
     history: Mutex<History>,
     libraries: Mutex<Libraries>,
-    /// The last scrape of all plugins.
+    /// The last scrape of all collectors.
     scraped: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
@@ -69,7 +72,7 @@ pub(crate) struct Inherited {
     pub(crate) library_generations: Generations,
 }
 
-/// How long a plugin has between the two calls for facts, so that it can tell usage. See
+/// How long a collector has between the two calls for facts, so that it can tell usage. See
 /// [`relink_core::Collector::facts`].
 const BETWEEN_FACTS: Duration = Duration::from_millis(250);
 
@@ -108,12 +111,11 @@ impl Agent {
         }
         config.plugins.choose(chosen.clone());
         let set = linked::plugins(built, &config, counters.generation())?;
-        let wrong = |plugin: &str, error: Error| {
-            let context = format!("{}: plugin {plugin}", config.origin_of_options(plugin));
-            error.context(context)
+        let wrong = |collector: &str, error: Error| {
+            error.context(format_args!("{}: collector {collector}", config.origin_of_options(collector)))
         };
         let scheduler = Scheduler::new(set, config.collect.series, Arc::clone(&counters), wrong)?;
-        scheduler.lacks(config.plugins.lacking.clone());
+        scheduler.lacks(config.collectors.lacking.clone());
         if !config.exporter_metrics {
             scheduler.hide_process();
         }
@@ -124,7 +126,16 @@ impl Agent {
             let statuses = scheduler.statuses();
             let mut known: Vec<_> = statuses.iter().map(|status| status.name.as_str()).collect();
             known.extend(Self::known_plugins(built));
-            config.check_names(&known).map_err(Failed::settings)?;
+            config.check_plugins(&known).map_err(Failed::settings)?;
+            let collectors = statuses.iter().flat_map(|status| &status.collectors);
+            let mut known: Vec<_> = collectors.map(|collector| collector.name.as_str()).collect();
+            known.extend(registry::plugins().iter().flat_map(|plugin| plugin.collectors).map(|one| one.name));
+            known.sort_unstable();
+            known.dedup();
+            // A library that was refused does not tell its collectors, and a table of one must not keep the rest from starting.
+            if statuses.iter().all(|one| one.placement == Placement::Linked || one.state != State::Refused) {
+                config.check_collectors(&known).map_err(Failed::settings)?;
+            }
         }
         Ok(Agent {
             scheduler,
@@ -178,12 +189,12 @@ impl Agent {
         age.and_then(|age| interval.checked_sub(age)).unwrap_or(Duration::ZERO)
     }
 
-    /// Takes note of a scrape of all plugins, which may serve the history as well.
+    /// Takes note of a scrape of all collectors, which may serve the history as well.
     pub(crate) fn was_scraped(&self, snapshot: Arc<Snapshot>) {
         self.scraped.send_replace(Some(snapshot));
     }
 
-    /// The next scrape of all plugins.
+    /// The next scrape of all collectors.
     pub(crate) async fn next_scrape(&self) -> Arc<Snapshot> {
         let mut scraped = self.scraped.subscribe();
         // The sender is this agent's own, so neither fails.
@@ -223,19 +234,19 @@ impl Agent {
 
     /// Why the agent should get no traffic, if so.
     pub(crate) fn not_ready(&self) -> Vec<String> {
-        let running: Vec<_> =
-            self.scheduler.statuses().into_iter().filter(|status| status.state.runs()).collect();
-        let works = running.iter().any(|status| status.state == State::Active);
+        let collectors = self.scheduler.statuses().into_iter().flat_map(|status| status.collectors);
+        let running: Vec<_> = collectors.filter(|collector| collector.state.runs()).collect();
+        let works = running.iter().any(|collector| collector.state == State::Active);
         if works || running.is_empty() {
             return Vec::new();
         }
         running
             .into_iter()
-            .map(|status| format!("plugin {}: {}", status.name, status.error.unwrap_or_default()))
+            .map(|collector| format!("collector {}: {}", collector.name, collector.error.unwrap_or_default()))
             .collect()
     }
 
-    /// One collection of all plugins with facts, as text in the configured shape. Takes a quarter of a second.
+    /// One collection of all collectors with facts, as text in the configured shape. Takes a quarter of a second.
     pub(crate) async fn figures(&self, print: Print, table: Table) -> String {
         let everything = self.scheduler.everything();
         self.scheduler.collect_with_facts(&everything, self.deadline()).await;
@@ -245,18 +256,17 @@ impl Agent {
         self.rendered(print, table, &snapshot)
     }
 
-    /// One collection of one plugin, after which [`Scheduler::facts_of`] has its facts of now. Takes a quarter of a
+    /// One collection of these collectors, after which [`Scheduler::facts_of`] has their facts of now. Takes a quarter of a
     /// second where nobody has asked for them lately.
-    pub(crate) async fn collect_with_facts(&self, plugin: &str) -> Result<Arc<Snapshot>, Error> {
-        let selection = self.scheduler.select(&[plugin], &[])?;
-        let mut age = self.scheduler.age_of_facts(plugin);
+    pub(crate) async fn collect_with_facts(&self, selection: &Selection) -> Arc<Snapshot> {
+        let mut age = self.scheduler.age_of_facts(selection);
         if age.is_none_or(|age| age > USAGE) {
-            self.scheduler.collect_with_facts(&selection, self.deadline()).await;
+            self.scheduler.collect_with_facts(selection, self.deadline()).await;
             age = None;
         }
         // sleep: as above.
         tokio::time::sleep(BETWEEN_FACTS.saturating_sub(age.unwrap_or_default())).await;
-        Ok(self.scheduler.collect_with_facts(&selection, self.deadline()).await)
+        self.scheduler.collect_with_facts(selection, self.deadline()).await
     }
 
     fn deadline(&self) -> Instant {
@@ -264,27 +274,29 @@ impl Agent {
     }
 
     fn rendered(&self, print: Print, table: Table, snapshot: &Snapshot) -> String {
-        let (running, idle): (Vec<_>, Vec<_>) =
-            self.scheduler.statuses().into_iter().partition(|status| status.state.runs());
-        let facts: Vec<_> = running.iter().map(|status| self.scheduler.facts_of(&status.name)).collect();
-        let sections: Vec<_> = running
-            .iter()
-            .zip(&facts)
-            .filter_map(|(status, facts)| {
-                let reading = snapshot.reading(&status.name)?;
-                Some(Section {
-                    name: &status.name,
-                    version: &status.version,
-                    help: &status.help,
-                    placement: status.placement.name(),
-                    families: self.scheduler.families_of(&status.name),
-                    error: reading.result.as_ref().err(),
-                    facts: facts.rows(),
-                    frame: reading.result.as_ref().ok(),
-                    duration: reading.duration,
-                })
+        let running = self.scheduler.running();
+        let idle: Vec<_> =
+            self.scheduler.statuses().into_iter().filter(|status| !status.state.runs()).collect();
+        let collectors = running.iter().flat_map(|plugin| &plugin.collectors);
+        let facts: BTreeMap<_, _> =
+            collectors.map(|collector| (collector.name, self.scheduler.facts_of(collector.name))).collect();
+        let part = |collector: &Arc<Collector>| {
+            let reading = snapshot.reading(collector.name)?;
+            Some(Part {
+                name: collector.name,
+                families: collector.families,
+                error: reading.result.as_ref().err(),
+                facts: facts.get(collector.name).map_or(&[], |facts| facts.rows()),
+                frame: reading.result.as_ref().ok(),
+                duration: reading.duration,
             })
-            .collect();
+        };
+        let section = |plugin: &Arc<Plugin>| {
+            let parts: Vec<_> = plugin.collectors.iter().filter_map(part).collect();
+            let &Plugin { name, version, help, placement, .. } = plugin.as_ref();
+            (!parts.is_empty()).then(|| Section { name, version, help, placement: placement.name(), parts })
+        };
+        let sections: Vec<_> = running.iter().filter_map(section).collect();
         let style = Style { color: telemetry::colour(&std::io::stdout()), width: telemetry::width() };
         match (print, table) {
             (Print::Table, Table::Whole) => table::render(&sections, style),

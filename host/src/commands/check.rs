@@ -16,7 +16,7 @@ use crate::failure::{Failed, runtime};
 use crate::http::caller::Token;
 use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
-use crate::plugins::status::{State, Status};
+use crate::plugins::status::{CollectorStatus, State, Status};
 use crate::settings::cli::{self, Settings};
 use crate::settings::{Config, METRICS, Origin, Setting, explain, is_opened};
 use crate::telemetry::say;
@@ -31,7 +31,7 @@ struct CheckReport {
     settings: Vec<Setting>,
     serving: Serving,
     plugins: Vec<Status>,
-    /// The files below procfs and sysfs that each plugin keeps open, after one collection.
+    /// The files below procfs and sysfs that each collector keeps open, after one collection.
     sources: BTreeMap<String, BTreeSet<PathBuf>>,
 }
 
@@ -50,7 +50,7 @@ struct Serving {
     builder: Option<Vec<String>>,
 }
 
-/// The configuration was read to come here; now each plugin has to succeed in one collection, each library that the
+/// The configuration was read to come here; now each collector has to succeed in one collection, each library that the
 /// configuration does not leave out to be a plugin, and the token to be one.
 pub(crate) fn check(
     built: Option<Built>,
@@ -71,13 +71,14 @@ pub(crate) fn check(
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// One collection of each plugin that runs, alone, so that what it opens can be told apart.
+/// One collection of each collector that runs, alone, so that what it opens can be told apart.
 fn collect_each(agent: &Agent) -> Result<BTreeMap<String, BTreeSet<PathBuf>>, Error> {
     let runtime = runtime()?;
     let mut sources = BTreeMap::new();
     let mut before = open_files();
-    for name in agent.running_plugins() {
-        let selection = agent.scheduler.select(&[name.as_str()], &[])?;
+    let running = agent.scheduler.running();
+    for name in running.iter().flat_map(|plugin| &plugin.collectors).map(|collector| collector.name) {
+        let selection = agent.scheduler.select(&[name], &[])?;
         let deadline = Instant::now() + *agent.config.collect.timeout;
         runtime.block_on(agent.scheduler.collect(&selection, deadline));
         let now = open_files();
@@ -86,7 +87,7 @@ fn collect_each(agent: &Agent) -> Result<BTreeMap<String, BTreeSet<PathBuf>>, Er
             (path.starts_with(&paths.procfs) || path.starts_with(&paths.sysfs)) && !is_own(path)
         };
         let opened = now.difference(&before).map(|(_, path)| path);
-        sources.insert(name, opened.filter(is_source).map(|path| as_named(path)).collect());
+        sources.insert(name.to_owned(), opened.filter(is_source).map(|path| as_named(path)).collect());
         before = now;
     }
     Ok(sources)
@@ -173,21 +174,30 @@ impl CheckReport {
         let [procfs, sysfs, rootfs] = [&roots.procfs, &roots.sysfs, &roots.rootfs].map(|path| path.display());
         writeln!(out, "reads the machine at {procfs}, {sysfs} and {rootfs}")?;
         for status in &self.plugins {
-            let said = match &status.error {
-                Some(error) => error.clone(),
-                None => format!("{} samples", status.samples),
-            };
-            writeln!(out, "{}: {}: {said}", status.name, status.state.name())?;
-            let sources: Vec<_> = self
-                .sources
-                .get(&status.name)
-                .into_iter()
-                .flatten()
-                .map(|p| p.display().to_string())
-                .collect();
-            if !sources.is_empty() {
-                writeln!(out, "  reads {}", shortened(&sources))?;
+            // Of a plugin that does not run, one line is enough where all of it has the same reason.
+            let is_one = status.collectors.windows(2).all(|pair| pair[0].error == pair[1].error);
+            if let (false, true, Some(error)) = (status.state.runs(), is_one, &status.error) {
+                writeln!(out, "{}: {}: {error}", status.name, status.state.name())?;
+                continue;
             }
+            for collector in &status.collectors {
+                self.write_collector(collector, &status.name, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_collector(&self, one: &CollectorStatus, plugin: &str, out: &mut String) -> std::fmt::Result {
+        let said = one.error.clone().unwrap_or_else(|| format!("{} samples", one.samples));
+        let of = if one.name == plugin { String::new() } else { format!(" ({plugin})") };
+        writeln!(out, "{}{of}: {}: {said}", one.name, one.state.name())?;
+        for warning in &one.warnings {
+            writeln!(out, "  leaves out: {warning}")?;
+        }
+        let sources = self.sources.get(&one.name).into_iter().flatten();
+        let sources: Vec<_> = sources.map(|path| path.display().to_string()).collect();
+        if !sources.is_empty() {
+            writeln!(out, "  reads {}", shortened(&sources))?;
         }
         Ok(())
     }

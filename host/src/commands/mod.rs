@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use relink_core::Error;
+use relink_core::registry::Descriptor;
 
 use crate::agent::{Agent, Table};
 use crate::failure::{Failed, runtime};
@@ -48,27 +49,39 @@ pub(crate) fn plugins(built: Option<Built>, config: Config, as_json: bool) -> Re
         say(&(serde_json::to_string(&statuses)? + "\n"))?;
     } else {
         let wide = statuses.iter().map(|status| status.name.len()).max().unwrap_or(0);
-        let line = |s: &Status| {
-            let error = s.error.as_deref().map(|error| format!(" ({error})")).unwrap_or_default();
-            format!("{:wide$}  {}  {}  {}{error}\n", s.name, s.version, s.placement.name(), s.help)
-        };
-        say(&statuses.iter().map(line).collect::<String>())?;
+        let because =
+            |error: &Option<String>| error.as_deref().map(|error| format!(" ({error})")).unwrap_or_default();
+        let mut text = String::new();
+        for plugin in &statuses {
+            let Status { name, version, help, .. } = plugin;
+            let (placement, error) = (plugin.placement.name(), because(&plugin.error));
+            text += &format!("{name:wide$}  {version}  {placement}  {help}{error}\n");
+            let wide = plugin.collectors.iter().map(|one| one.name.len()).max().unwrap_or(0);
+            for one in &plugin.collectors {
+                text += &format!("  {:wide$}  {}{}\n", one.name, one.help, because(&one.error));
+            }
+        }
+        say(&text)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The commands that print what could be set, and need nothing to be set for it; `None` for the others.
-pub(crate) fn about(command: &Command, flags: &Flags) -> Option<Result<ExitCode, Failed>> {
+pub(crate) fn about(
+    command: &Command,
+    flags: &Flags,
+    linked: &[&'static Descriptor],
+) -> Option<Result<ExitCode, Failed>> {
     let text = match command {
         Command::Config => Ok(DEFAULT_TOML.as_bytes().to_vec()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut cli::command(flags), "relink", &mut script);
+            clap_complete::generate(*shell, &mut cli::command(flags, linked), "relink", &mut script);
             Ok(script)
         }
         Command::Man => {
             let mut page = Vec::new();
-            let page = clap_mangen::Man::new(cli::command(flags)).render(&mut page).map(|()| page);
+            let page = clap_mangen::Man::new(cli::command(flags, linked)).render(&mut page).map(|()| page);
             page.map_err(Error::from)
         }
         _ => return None,

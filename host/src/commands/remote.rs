@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use relink_core::{Context, Error};
+use relink_core::{Context, Error, registry};
 use serde_json::Value;
 use ureq::http::Uri;
 
@@ -38,7 +38,7 @@ impl Remote {
     pub(crate) fn new(whom: &Whom, settings: &Settings, built: Option<Built>) -> Result<Self, Error> {
         let url = match &whom.address {
             Some(address) => url_of(address)?,
-            None => own_url(Config::load(settings, &Agent::known_plugins(built))?)?,
+            None => own_url(Config::load(settings, &Agent::known_plugins(built), &registry::plugins())?)?,
         };
         let mut headers = Vec::new();
         if let Some(file) = &whom.token_file {

@@ -80,10 +80,21 @@ impl StatusReport {
                 format!("last reload at {}: {}\n", date(journal.started), Account(journal).summary())
             }
         };
-        let word = |plugin: &Value, key: &str| plugin[key].as_str().unwrap_or_default().to_owned();
+        let word = |one: &Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
+        // The collectors of plugins that run; a plugin that does not stands for its own.
+        let units: Vec<&Value> = self
+            .plugins
+            .iter()
+            .flat_map(|plugin| match plugin["collectors"].as_array() {
+                Some(collectors) if !["off", "refused"].contains(&&*word(plugin, "state")) => {
+                    collectors.iter().collect()
+                }
+                _ => vec![plugin],
+            })
+            .collect();
         let mut states: Vec<(String, Vec<String>)> = Vec::new();
-        for plugin in &self.plugins {
-            let (name, state) = (word(plugin, "name"), word(plugin, "state"));
+        for one in &units {
+            let (name, state) = (word(one, "name"), word(one, "state"));
             match states.iter_mut().find(|(known, _)| *known == state) {
                 Some((_, names)) => names.push(name),
                 None => states.push((state, vec![name])),
@@ -92,17 +103,25 @@ impl StatusReport {
         for (state, names) in states {
             text += &format!("{} {state}: {}\n", names.len(), names.join(", "));
         }
-        // What an active one has to leave out is a reason too.
-        let reasons = self.plugins.iter().filter(|plugin| !plugin["error"].is_null());
-        let (off, other): (Vec<_>, Vec<_>) = reasons.partition(|plugin| plugin["state"] == "off");
-        for plugin in other {
-            let [name, state, error] = ["name", "state", "error"].map(|key| word(plugin, key));
+        for one in &units {
+            for warning in one["warnings"].as_array().into_iter().flatten() {
+                text += &format!(
+                    "  {} leaves out: {}\n",
+                    word(one, "name"),
+                    warning.as_str().unwrap_or_default()
+                );
+            }
+        }
+        let reasons = units.into_iter().filter(|one| !one["error"].is_null());
+        let (off, other): (Vec<_>, Vec<_>) = reasons.partition(|one| one["state"] == "off");
+        for one in other {
+            let [name, state, error] = ["name", "state", "error"].map(|key| word(one, key));
             text += &format!("  {name} {state}: {error}\n");
         }
         // Who has switched off one has switched off many; the way to switch it on is told for the first.
         let mut told: Vec<(String, Vec<String>, String)> = Vec::new();
-        for plugin in off {
-            let [name, error] = ["name", "error"].map(|key| word(plugin, key));
+        for one in off {
+            let [name, error] = ["name", "error"].map(|key| word(one, key));
             let reason = error.split("; ").next().unwrap_or_default().to_owned();
             match told.iter_mut().find(|(known, ..)| *known == reason) {
                 Some((_, names, _)) => names.push(name),

@@ -3,7 +3,7 @@
 use relink_core::{Family, Kind};
 use relink_exposition::{RuntimeFamily, RuntimeKind};
 
-/// What is said of a family, whether its plugin declared it or brought it as a text.
+/// What is said of a family, whether its collector declared it or brought it as a text.
 #[derive(Clone, Copy)]
 pub(super) struct FamilyView<'a> {
     pub(super) name: &'a str,

@@ -47,10 +47,12 @@ struct SampleJson<'a> {
     value: Number,
 }
 
-/// The families that a plugin declared with the samples of a frame; a family that has none has an empty list. Behind
+/// The families that a collector declared with the samples of a frame; a family that has none has an empty list. Behind
 /// them those that it brought at run time.
 pub(crate) fn families<'a>(declared: &'a [Family], frame: Option<&'a Frame>) -> Vec<FamilyJson<'a>> {
-    let declared = declared.iter().map(|family| {
+    // What the patterns among them have become is only known from what was said.
+    let declared = frame.map_or(declared, |frame| frame.layout.series.families());
+    let declared = declared.iter().filter(|family| !family.is_pattern()).map(|family| {
         FamilyJson::new(family.into(), frame.map(|frame| samples(family, frame)).unwrap_or_default())
     });
     let brought = frame.into_iter().flat_map(|frame| frame.layout.texts.families());
@@ -115,20 +117,37 @@ struct PluginJson<'a> {
     error: Option<String>,
     seconds: f64,
     facts: Map<'a>,
+    collectors: Vec<CollectorJson<'a>>,
     families: Vec<FamilyJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct CollectorJson<'a> {
+    name: &'a str,
+    ok: bool,
+    error: Option<String>,
+    seconds: f64,
 }
 
 impl<'a> PluginJson<'a> {
     fn new(section: &'a Section<'a>) -> Self {
+        let error = section.error();
+        let collectors = section.parts.iter().map(|part| CollectorJson {
+            name: part.name,
+            ok: part.error.is_none(),
+            error: part.error.map(ToString::to_string),
+            seconds: part.duration.as_secs_f64(),
+        });
         PluginJson {
             name: section.name,
             help: section.help,
             version: section.version,
-            ok: section.error.is_none(),
-            error: section.error.map(ToString::to_string),
-            seconds: section.duration.as_secs_f64(),
-            facts: Map(section.facts.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()),
-            families: families(section.families, section.frame),
+            ok: error.is_none(),
+            error: error.map(|error| error.to_string()),
+            seconds: section.duration().as_secs_f64(),
+            facts: Map(section.facts().map(|(name, value)| (name.as_str(), value.as_str())).collect()),
+            collectors: collectors.collect(),
+            families: section.parts.iter().flat_map(|part| families(part.families, part.frame)).collect(),
         }
     }
 }

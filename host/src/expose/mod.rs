@@ -76,6 +76,14 @@ pub(crate) struct Section<'a> {
     pub help: &'a str,
     /// `linked` or `loaded`.
     pub placement: &'a str,
+    /// Its collectors, those that run.
+    pub parts: Vec<Part<'a>>,
+}
+
+/// What a collector has said.
+pub(crate) struct Part<'a> {
+    /// The collector's name.
+    pub name: &'a str,
     /// The families that it declared.
     pub families: &'a [Family],
     /// Why it has said nothing.
@@ -86,4 +94,32 @@ pub(crate) struct Section<'a> {
     pub frame: Option<&'a Frame>,
     /// How long the collection took.
     pub duration: Duration,
+}
+
+impl<'a> Section<'a> {
+    /// Why some of it has said nothing, each collector's words with its name.
+    fn error(&self) -> Option<Error> {
+        let mut errors = self.parts.iter().filter_map(|part| Some((part.name, part.error?)));
+        let (name, first) = errors.next()?;
+        let more = match errors.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more of its collectors)"),
+        };
+        let error = Error::new(format!("{name}: {}{more}", first.message()));
+        Some(first.advice().map_or(error.clone(), |advice| error.hint(advice)))
+    }
+
+    fn facts(&self) -> impl Iterator<Item = &'a (String, String)> + '_ {
+        self.parts.iter().flat_map(|part| part.facts)
+    }
+
+    fn duration(&self) -> Duration {
+        self.parts.iter().map(|part| part.duration).sum()
+    }
+
+    /// How many samples there are; nothing if no collector has said any.
+    fn samples(&self) -> Option<usize> {
+        let frames = self.parts.iter().filter_map(|part| part.frame);
+        frames.map(Frame::samples).reduce(|sum, one| sum + one)
+    }
 }

@@ -52,9 +52,11 @@ pub(crate) fn overview(
     let mut spare = BRIEF.saturating_sub(sections.len());
     for section in sections {
         let name = format!("{:column$}  ", shortened(section.name, column));
-        if let Some(error) = section.error {
+        if let Some(error) = section.error() {
             push_line(&[(Look::Bold, &name), (Look::Red, &format!("failing: {error}"))], style, &mut out);
-            continue;
+            if section.samples().is_none() {
+                continue;
+            }
         }
         let lines = filled(&highlights(section), room, 1 + spare.min(1));
         spare -= lines.len().saturating_sub(1);
@@ -78,14 +80,14 @@ pub(crate) fn overview(
 
 /// What a plugin tells in a few words: its facts, or else what it is about.
 fn highlights(section: &Section<'_>) -> Vec<String> {
-    if section.facts.is_empty() {
+    if section.facts().next().is_none() {
         return vec![section.help.to_owned(), outcome(section)];
     }
     let fact = |(name, value): &(String, String)| match name.as_str() {
         name if name == section.name => value.clone(),
         name => format!("{} {value}", shortened(name, NAMES)),
     };
-    section.facts.iter().map(fact).collect()
+    section.facts().map(fact).collect()
 }
 
 /// The pieces in as many lines as they need, but no more than `most`; the last says how many were left out.
@@ -137,24 +139,26 @@ fn push_section(section: &Section<'_>, style: Style, out: &mut String) {
     let about = format!(" · {} · ", section.help);
     let rest = format!("{} · {}", section.placement, outcome(section));
     push_line(&[(Look::Bold, &title), (Look::Plain, &about), (Look::Dim, &rest)], style, out);
-    if let Some(error) = section.error {
+    if let Some(error) = section.error() {
         push_line(&[(Look::Red, "  error: "), (Look::Red, error.message())], style, out);
         if let Some(advice) = error.advice() {
             push_line(&[(Look::Red, "  hint:  "), (Look::Red, advice)], style, out);
         }
     }
-    let families = section.frame.map(summaries).unwrap_or_default();
+    let frames = section.parts.iter().filter_map(|part| part.frame);
+    let families: Vec<_> = frames.flat_map(summaries).collect();
+    let all: Vec<_> = section.facts().collect();
     let lines = LINES - families.len().min(FAMILIES);
-    let facts = rows_shown(section.facts.len(), lines);
-    let names = section.facts.iter().take(facts).map(|(name, _)| name.chars().count());
+    let facts = rows_shown(all.len(), lines);
+    let names = all.iter().take(facts).map(|(name, _)| name.chars().count());
     let column = names.max().unwrap_or(0).min(NAMES);
-    for (name, value) in &section.facts[..facts] {
+    for (name, value) in &all[..facts] {
         let name = shortened(name, column);
         push_line(&[(Look::Plain, &format!("  {name:column$}  {value}"))], style, out);
     }
-    push_more(section.facts.len() - facts, "facts in /plugins/", section.name, style, out);
+    push_more(all.len() - facts, "facts in /plugins/", section.name, style, out);
 
-    let shown = rows_shown(families.len(), LINES - section.facts.len().min(lines));
+    let shown = rows_shown(families.len(), LINES - all.len().min(lines));
     let column = families.iter().take(shown).map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, value) in &families[..shown] {
         push_line(&[(Look::Dim, &format!("  {name:column$}  {value}"))], style, out);
@@ -174,10 +178,10 @@ fn push_more(count: usize, what: &str, name: &str, style: Style, out: &mut Strin
 }
 
 fn outcome(section: &Section<'_>) -> String {
-    let took = duration(section.duration);
-    match section.frame {
-        Some(frame) if frame.samples() == 1 => format!("1 sample in {took}"),
-        Some(frame) => format!("{} samples in {took}", frame.samples()),
+    let took = duration(section.duration());
+    match section.samples() {
+        Some(1) => format!("1 sample in {took}"),
+        Some(count) => format!("{count} samples in {took}"),
         None => format!("failed after {took}"),
     }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use relink_core::{Error, Family, Samples};
 
 use super::table::{self, Style};
-use super::{Format, Packer, Section, body, json};
-use crate::store::snapshot::{Frame, Layout, Reading, Snapshot};
+use super::{Format, Packer, Part, Section, body, json};
+use crate::store::snapshot::{Frame, Layout, LeftOut, Reading, Snapshot};
 
 const IO: Family = Family::counter("io_seconds_total", "Time in \"I/O\".").labels(&["device", "path"]);
 const USED: Family = Family::gauge("used_bytes", "Used\\free\nspace.").labels(&["path"]);
@@ -38,8 +38,8 @@ fn disk() -> Frame {
     })
 }
 
-fn reading(plugin: &'static str, result: Result<Frame, Error>) -> Reading {
-    Reading { plugin, duration: Duration::from_micros(41), result }
+fn reading(collector: &'static str, result: Result<Frame, Error>) -> Reading {
+    Reading { collector, duration: Duration::from_micros(41), result, left_out: LeftOut::default() }
 }
 
 fn snapshot() -> Snapshot {
@@ -153,11 +153,7 @@ fn section<'a>(
         version: "0.1.0",
         help: "Disks",
         placement: "linked",
-        families: FAMILIES,
-        error,
-        facts,
-        frame,
-        duration,
+        parts: vec![Part { name: "diskstats", families: FAMILIES, error, facts, frame, duration }],
     }
 }
 
@@ -185,12 +181,15 @@ fn json_of_families() {
 fn json_of_a_snapshot_is_one_line() {
     let error = Error::new("no such file").hint("mount it");
     let facts = [("z".to_owned(), "1\n2".to_owned()), ("a".to_owned(), "3".to_owned())];
-    let failed = section(None, Some(&error), &facts);
+    let mut failed = section(None, Some(&error), &facts);
+    failed.parts[0].families = &[];
     let time = UNIX_EPOCH + Duration::from_millis(1_700_000_000_250);
-    let line = json::snapshot(time, &[Section { families: &[], ..failed }]);
+    let line = json::snapshot(time, &[failed]);
     let expected = concat!(
         r#"{"time":1700000000.25,"plugins":[{"name":"disk","help":"Disks","version":"0.1.0","ok":false,"#,
-        r#""error":"no such file; mount it","seconds":0.000041,"facts":{"z":"1\n2","a":"3"},"families":[]}]}"#,
+        r#""error":"diskstats: no such file; mount it","seconds":0.000041,"facts":{"z":"1\n2","a":"3"},"#,
+        r#""collectors":[{"name":"diskstats","ok":false,"error":"no such file; mount it","seconds":0.000041}],"#,
+        r#""families":[]}]}"#,
     );
     assert_eq!(line, expected);
 }
@@ -219,7 +218,7 @@ fn the_console_shows_errors_cuts_lines_and_ends_colours() {
     let shown = table::render(&[section(None, Some(&error), &[])], Style { color: true, width: 30 });
     let expected = "\
 \x1b[1mdisk 0.1.0\x1b[0m · Disks · \x1b[2mlinked ·\x1b[0m…
-\x1b[31m  error: \x1b[0m\x1b[31mreading /proc/stat: \x1b[0m…
+\x1b[31m  error: \x1b[0m\x1b[31mdiskstats: reading /\x1b[0m…
 \x1b[31m  hint:  \x1b[0m\x1b[31mrun it as root\x1b[0m
 ";
     assert_eq!(shown, expected);

@@ -1,4 +1,4 @@
-//! `GET /events`: samples, plugin states and reload steps as they happen.
+//! `GET /events`: samples, states of collectors and reload steps as they happen.
 
 use std::time::Duration;
 
@@ -52,10 +52,10 @@ impl<'r, S: Stream<Item = Bytes> + Send + 'r> Responder<'r, 'r> for Sse<S> {
     }
 }
 
-/// Samples, plugin states and reloads as they happen: a stream of server-sent events.
+/// Samples, states of collectors and reloads as they happen: a stream of server-sent events.
 ///
-/// * `plugins`, at the beginning and whenever a plugin's state, generation or error changes, or which there are: as
-///   `GET /plugins`.
+/// * `plugins`, at the beginning and whenever a collector's state, error or warnings change, or a plugin's generation, or
+///   which there are: as `GET /plugins`.
 /// * `samples`, a snapshot, with its number as the event's id: `{"id","time","families":[{"name","type","samples":
 ///   [{"labels","value"}]}]}`. Numbers have no gap, also across a re-exec. A subscriber that says which one it saw last
 ///   gets first what it missed, as far as the history has it, and the same bytes as if it had been there.

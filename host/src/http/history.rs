@@ -73,7 +73,7 @@ fn bad(error: String, hint: &str) -> Refusal {
 
 /// The past of a family.
 pub(super) struct Answer {
-    /// What the plugin that has the family says of it; nothing when that plugin is gone.
+    /// What the collector that has the family says of it; nothing when that one does not run.
     pub(super) family: Option<Family>,
     pub(super) series: Vec<Series>,
     pub(super) last_id: u64,
@@ -119,10 +119,10 @@ pub(super) fn look_up(agent: &Agent, name: &str, question: &Question) -> Result<
     Ok(Answer { family, series: history.series(name, &labels, after), last_id: history.last_id(), now_ms })
 }
 
-/// All families of plugins that run, and the agent's own.
+/// All families of collectors that run, and the agent's own.
 fn declared(agent: &Agent) -> Vec<Family> {
     let plugins = agent.scheduler.running();
-    own::FAMILIES.iter().chain(plugins.iter().flat_map(|plugin| plugin.families)).copied().collect()
+    own::FAMILIES.iter().chain(plugins.iter().flat_map(|plugin| plugin.families())).copied().collect()
 }
 
 /// Names that one may have meant.
@@ -154,7 +154,7 @@ pub(super) struct HistoryJson {
     #[serde(rename = "type")]
     #[schema(value_type = String, pattern = "^(counter|gauge|unknown)$")]
     kind: Kind,
-    /// What its values mean; empty when its plugin is gone.
+    /// What its values mean; empty when its collector does not run.
     help: &'static str,
     /// Its base unit, or nothing.
     unit: &'static str,

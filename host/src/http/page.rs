@@ -50,7 +50,7 @@ const fn fingerprint(content: &[u8]) -> u64 {
     hash
 }
 
-/// What the page may do: run its own files, ask its own agent, and nothing else. What a plugin's label says can
+/// What the page may do: run its own files, ask its own agent, and nothing else. What a collector's label says can
 /// then not become code, wherever it ends up.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

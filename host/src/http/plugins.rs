@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use relink_core::Facts;
 use rocket::http::Status;
 use rocket::{State, get};
 use serde::Serialize;
@@ -11,7 +10,7 @@ use utoipa::ToSchema;
 use super::Site;
 use super::answer::{ErrorBody, Json, Refusal};
 use crate::expose::json::{self, FamilyJson};
-use crate::plugins::status::Status as PluginStatus;
+use crate::plugins::status::{CollectorStatus, Status as PluginStatus};
 
 /// All plugins that are known.
 #[derive(Serialize, ToSchema)]
@@ -46,6 +45,17 @@ impl List {
 pub(super) struct One {
     #[serde(flatten)]
     status: PluginStatus,
+    /// In place of the list above: each collector with its facts and samples.
+    #[schema(value_type = Vec<OneCollector>)]
+    collectors: Vec<serde_json::Value>,
+}
+
+/// One collector, and its samples of now.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CollectorWithSamples)]
+pub(super) struct OneCollector {
+    #[serde(flatten)]
+    status: CollectorStatus,
     /// What it tells people, as it is now, such as the model of the CPU.
     facts: BTreeMap<String, String>,
     /// The families that it declared.
@@ -60,7 +70,7 @@ pub(super) fn list(site: &State<Site>) -> Json<List> {
     Json(List::of(site))
 }
 
-/// One plugin with its facts, its families and their samples; asks the plugin. The first request in ten seconds takes a
+/// One plugin with the facts, families and samples of its collectors; asks them. The first request in ten seconds takes a
 /// quarter of a second, as usage is told from two readings.
 #[utoipa::path(
     params(("name" = String, Path, description = "The plugin's name.")),
@@ -70,7 +80,7 @@ pub(super) fn list(site: &State<Site>) -> Json<List> {
     )
 )]
 #[get("/plugins/<name>")]
-pub(super) async fn one(name: &str, site: &State<Site>) -> Result<Json<One>, Refusal> {
+pub(super) async fn one(name: &str, site: &State<Site>) -> Result<Json<serde_json::Value>, Refusal> {
     let find = || site.agent.scheduler.statuses().into_iter().find(|status| status.name == name);
     if find().is_none() {
         // Rocket takes this path for a plugin's with every method but the one that it is for.
@@ -83,19 +93,26 @@ pub(super) async fn one(name: &str, site: &State<Site>) -> Result<Json<One>, Ref
         return Err(Refusal::new(Status::NotFound, format!("there is no plugin {name:?}"), hint));
     }
     // One that does not run can't be asked.
-    let (facts, families) = match site.agent.collect_with_facts(name).await {
-        Ok(snapshot) => {
-            let frame = snapshot.reading(name).and_then(|reading| reading.result.as_ref().ok());
-            // Of one that does not answer, what it told some time ago may no longer be so.
-            let facts = frame.map(|_| site.agent.scheduler.facts_of(name)).unwrap_or_default();
-            let families = json::families(site.agent.scheduler.families_of(name), frame);
-            (facts, serde_json::json!(families))
-        }
-        Err(_) => (Facts::default(), serde_json::json!([])),
+    let scheduler = &site.agent.scheduler;
+    let snapshot = match scheduler.of_plugin(name) {
+        Some(selection) => Some(site.agent.collect_with_facts(&selection).await),
+        None => None,
     };
-    let facts = facts.rows().iter().cloned().collect();
-    match find() {
-        Some(status) => Ok(Json(One { status, facts, families })),
-        None => Err(Refusal::new(Status::NotFound, format!("plugin {name:?} was just removed"), "")),
-    }
+    let running = scheduler.running().into_iter().find(|plugin| plugin.name == name);
+    let Some(mut status) = find() else {
+        return Err(Refusal::new(Status::NotFound, format!("plugin {name:?} was just removed"), ""));
+    };
+    let one = |status: CollectorStatus| {
+        let declared = running.as_ref().and_then(|plugin| plugin.declared_by(&status.name)).unwrap_or(&[]);
+        let reading = snapshot.as_ref().and_then(|snapshot| snapshot.reading(&status.name));
+        let frame = reading.and_then(|reading| reading.result.as_ref().ok());
+        // Of one that does not answer, what it told some time ago may no longer be so.
+        let facts = frame.map(|_| scheduler.facts_of(&status.name)).unwrap_or_default();
+        let families = json::families(declared, frame);
+        let facts = facts.rows().iter().cloned().collect();
+        serde_json::json!(OneCollector { status, facts, families: serde_json::json!(families) })
+    };
+    let collectors = std::mem::take(&mut status.collectors).into_iter().map(one).collect();
+    // A value has each key once; written at once, the flattened status would write its list as well.
+    Ok(Json(serde_json::json!(One { status, collectors })))
 }

@@ -72,8 +72,8 @@ impl<'r> Responder<'r, 'static> for Exposition {
 /// is compressed with gzip. What does not answer in time is left out, and marked in `node_scrape_collector_success`.
 #[utoipa::path(
     params(
-        ("collect[]" = Option<Vec<String>>, Query, explode, description = "Only these plugins; repeatable."),
-        ("exclude[]" = Option<Vec<String>>, Query, explode, description = "All but these plugins; repeatable."),
+        ("collect[]" = Option<Vec<String>>, Query, explode, description = "Only these collectors, or all of a plugin's; repeatable."),
+        ("exclude[]" = Option<Vec<String>>, Query, explode, description = "All but these; repeatable."),
         ("X-Prometheus-Scrape-Timeout-Seconds" = Option<String>, Header, description = "In how many seconds the answer has to be there."),
     ),
     responses(
@@ -81,7 +81,7 @@ impl<'r> Responder<'r, 'static> for Exposition {
             (String = "text/plain"),
             (String = "application/openmetrics-text"),
         )),
-        (status = 400, description = "No plugin of that name runs; the hint lists those that do.", body = ErrorBody),
+        (status = 400, description = "No collector or plugin of that name runs; the hint lists those that do.", body = ErrorBody),
     )
 )]
 #[get("/metrics")]

@@ -17,7 +17,7 @@ pub(super) fn healthy() -> &'static str {
 #[utoipa::path(
     responses(
         (status = 200, description = "It should.", body = String, content_type = "text/plain"),
-        (status = 503, description = "No plugin works, and why; or no connection is free.", body = ErrorBody),
+        (status = 503, description = "No collector works, and why; or no connection is free.", body = ErrorBody),
     )
 )]
 #[get("/-/ready")]

@@ -13,14 +13,24 @@ use rustix::process::{Resource, getrlimit};
 use crate::journal::Outcome;
 use crate::own::counters::Counters;
 use crate::plugins::status::State;
-use crate::store::snapshot::{Frame, Layout, Reading};
+use crate::store::snapshot::{Frame, Layout, LeftOut, Reading};
 
 const COLLECTOR_DURATION: Family =
-    Family::gauge("node_scrape_collector_duration_seconds", "How long a plugin's collection took.")
+    Family::gauge("node_scrape_collector_duration_seconds", "How long a collector's collection took.")
         .labels(&["collector"]);
 const COLLECTOR_SUCCESS: Family =
-    Family::gauge("node_scrape_collector_success", "Whether a plugin's collection succeeded.")
+    Family::gauge("node_scrape_collector_success", "Whether a collector's collection succeeded.")
         .labels(&["collector"]);
+const WARNINGS: Family = Family::counter(
+    "relink_collector_warnings_total",
+    "How often a collector passed over something odd, or could not read a part while it could read the rest.",
+)
+.labels(&["collector"]);
+const DROPPED: Family = Family::counter(
+    "relink_collector_dropped_total",
+    "Samples that were left out because a collector had more than [collect] series.",
+)
+.labels(&["collector"]);
 const BUILD_INFO: Family =
     Family::gauge("relink_build_info", "Which relink this is; always 1.").labels(&["version", "registry"]);
 const NODE_EXPORTER: Family = Family::gauge(
@@ -33,7 +43,7 @@ const GENERATION: Family =
     Family::gauge("relink_generation", "How often new code went live in this process, its start included.");
 const PLUGINS: Family = Family::gauge(
     "relink_plugins",
-    "Plugins by state: off are those that nobody has chosen, refused those with a fault.",
+    "Plugins by the state of their worst collector: off are those that nobody has chosen, refused those with a fault.",
 )
 .labels(&["state"]);
 const RELOADS: Family =
@@ -77,10 +87,12 @@ const VIRTUAL_MAX: Family = Family::gauge(
 const START_TIME: Family =
     Family::gauge("process_start_time_seconds", "When the process started, in seconds since 1970.");
 
-/// No plugin may declare one of these.
+/// No collector may declare one of these.
 pub(crate) const FAMILIES: &[Family] = &[
     COLLECTOR_DURATION,
     COLLECTOR_SUCCESS,
+    WARNINGS,
+    DROPPED,
     BUILD_INFO,
     NODE_EXPORTER,
     GENERATION,
@@ -131,7 +143,7 @@ const GOOS: &str = match std::env::consts::OS.as_bytes() {
     _ => std::env::consts::OS,
 };
 
-/// The name under which the agent's own reading stands in a snapshot. No plugin can have it: it has a space.
+/// The name under which the agent's own reading stands in a snapshot. No collector can have it: it has a space.
 pub(crate) const NAME: &str = "relink itself";
 
 /// A part of the agent that stands on a higher floor, and has something of its own to show.
@@ -159,7 +171,7 @@ impl Own {
         self.process = None;
     }
 
-    /// The agent's own reading beside these of the plugins, of which so many are in each state; and beside collectors that
+    /// The agent's own reading next to these of the collectors, of whose plugins so many are in each state; and beside collectors that
     /// are `lacking`: for whoever watches those, they fail.
     pub(crate) fn read(
         &mut self,
@@ -171,8 +183,11 @@ impl Own {
         let out = &mut self.samples;
         out.clear();
         for reading in readings {
-            out.push(&COLLECTOR_DURATION, [reading.plugin], reading.duration.as_secs_f64());
-            out.push(&COLLECTOR_SUCCESS, [reading.plugin], f64::from(u8::from(reading.result.is_ok())));
+            let collector = [reading.collector];
+            out.push(&COLLECTOR_DURATION, collector, reading.duration.as_secs_f64());
+            out.push(&COLLECTOR_SUCCESS, collector, f64::from(u8::from(reading.result.is_ok())));
+            out.push(&WARNINGS, collector, reading.left_out.warned as f64);
+            out.push(&DROPPED, collector, reading.left_out.dropped as f64);
         }
         for collector in lacking {
             out.push(&COLLECTOR_DURATION, [collector.as_str()], 0.0);
@@ -204,16 +219,17 @@ impl Own {
         // A system without /proc has no such samples, and nothing else is missing.
         let _ = self.process.as_mut().map(|process| process.push(out));
         Reading {
-            plugin: NAME,
+            collector: NAME,
             duration: began.elapsed(),
             result: Frame::of(&mut self.samples, &mut self.layout),
+            left_out: LeftOut::default(),
         }
     }
 }
 
 /// Reads what the kernel says of this process, whatever `--path.procfs` says of the machine to look at.
 ///
-/// That costs as much as all plugins together (listing the descriptors above all), so it is read once a second at
+/// That costs as much as all collectors together (listing the descriptors above all), so it is read once a second at
 /// most: CPU time comes in ticks of 10 ms anyway.
 struct Process {
     stat: Source,
@@ -267,7 +283,7 @@ impl Process {
     }
 
     fn usage(&mut self) -> Result<Usage, Error> {
-        let stat = self.stat.read()?;
+        let stat = self.stat.text()?.unwrap_or_default();
         // The second field is the name in brackets and may hold spaces; the third follows the last bracket.
         let fields: Vec<&str> =
             stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().collect();

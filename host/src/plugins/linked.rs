@@ -1,8 +1,9 @@
 //! The plugins that were linked in, and the check that none vanished on the way.
 
-use relink_core::{Descriptor, Error, registry};
+use relink_core::Error;
+use relink_core::registry::{self, Descriptor};
 
-use super::set::{Plugin, PluginSet, Refused};
+use super::set::{Factory, Idle, Plugin, PluginSet};
 use super::status::{Placement, State};
 use crate::settings::Config;
 
@@ -35,13 +36,9 @@ pub(crate) fn plugins(built: Option<Built>, config: &Config, generation: u64) ->
     check_registered(&registered, built)?;
     check_unique(&registered)?;
     let mut set = PluginSet::default();
-    for descriptor in &registered {
-        if config.plugins.enables(descriptor.name) {
-            set.add(plugin(descriptor, config, generation));
-        } else {
-            let error = config.why_off(descriptor.name);
-            set.refused.push(off(descriptor.name, descriptor.version, descriptor.help, error));
-        }
+    for descriptor in registered.iter().copied() {
+        let new = |at: usize| -> Box<Factory> { Box::new(descriptor.collectors[at].new) };
+        set.add(Plugin::new(descriptor, Placement::Linked, None, generation, config, new)?);
     }
     for name in built.into_iter().flat_map(|built| names(built.without)) {
         if !registered.iter().any(|descriptor| descriptor.name == name) {
@@ -52,35 +49,22 @@ pub(crate) fn plugins(built: Option<Built>, config: &Config, generation: u64) ->
                 Some(_) => error,
                 None => error.hint(format!("cargo xtask run --plugins {}", all.join(","))),
             };
-            set.refused.push(off(name, "", "", error));
+            set.idle.push(not_linked(name, error));
         }
     }
     Ok(set)
 }
 
-fn plugin(descriptor: &'static Descriptor, config: &Config, generation: u64) -> Plugin {
-    Plugin {
-        name: descriptor.name,
-        version: descriptor.version,
-        help: descriptor.help,
-        families: descriptor.families,
-        placement: Placement::Linked,
-        path: None,
-        generation,
-        options: config.options_of(descriptor.name),
-        new: Box::new(descriptor.new),
-    }
-}
-
-fn off(name: &str, version: &str, help: &str, error: Error) -> Refused {
-    Refused {
+fn not_linked(name: &str, error: Error) -> Idle {
+    Idle {
         name: name.to_owned(),
-        version: version.to_owned(),
-        help: help.to_owned(),
+        version: String::new(),
+        help: String::new(),
         placement: Placement::Linked,
         path: None,
         state: State::Off,
         error,
+        off: Vec::new(),
     }
 }
 
@@ -124,14 +108,8 @@ fn check_unique(registered: &[&Descriptor]) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    const CPU: Descriptor = Descriptor {
-        name: "cpu",
-        version: "1.0.0",
-        help: "CPU",
-        package: "metrics-cpu",
-        families: &[],
-        new: |_| Err(Error::new("not made in this test")),
-    };
+    const CPU: Descriptor =
+        Descriptor { name: "cpu", version: "1.0.0", help: "CPU", package: "metrics-cpu", collectors: &[] };
 
     #[test]
     fn a_plugin_that_did_not_register_is_named_with_the_line_to_add() {

@@ -1,4 +1,4 @@
-//! What `GET /plugins` says of a plugin.
+//! What `GET /plugins` says of a plugin and its collectors.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -23,7 +23,7 @@ impl Placement {
     }
 }
 
-/// How a plugin fares.
+/// How a collector fares; of a plugin, how the worst of its collectors does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
@@ -44,9 +44,20 @@ impl State {
     pub(crate) const ALL: [State; 5] =
         [State::Active, State::Failing, State::Stuck, State::Off, State::Refused];
 
-    /// Whether a plugin in this state is asked for samples.
+    /// Whether a collector in this state is asked for samples.
     pub(crate) fn runs(self) -> bool {
         !matches!(self, State::Off | State::Refused)
+    }
+
+    /// What one would look at first has the lowest.
+    pub(crate) fn rank(self) -> u8 {
+        match self {
+            State::Stuck => 0,
+            State::Failing => 1,
+            State::Refused => 2,
+            State::Active => 3,
+            State::Off => 4,
+        }
     }
 
     /// The name, as in `GET /plugins`.
@@ -80,14 +91,54 @@ pub(crate) struct Status {
     /// The library's file.
     #[schema(required)]
     pub(crate) path: Option<String>,
+    /// How many samples the last good collections of its collectors had.
+    pub(crate) samples: usize,
+    /// How long their last collections took.
+    #[schema(required)]
+    pub(crate) last_collect_seconds: Option<f64>,
+    /// Why it is failing, stuck, off or refused.
+    #[schema(required)]
+    pub(crate) error: Option<String>,
+    /// Sorted by name.
+    pub(crate) collectors: Vec<CollectorStatus>,
+}
+
+/// One collector of a plugin.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Collector)]
+pub(crate) struct CollectorStatus {
+    /// The collector's name.
+    pub(crate) name: String,
+    /// What it reads.
+    pub(crate) help: String,
+    /// How it fares.
+    pub(crate) state: State,
     /// How many samples its last good collection had.
     pub(crate) samples: usize,
     /// How long its last collection took.
     #[schema(required)]
     pub(crate) last_collect_seconds: Option<f64>,
-    /// Why it is failing, stuck, off or refused; of an active one what it had to leave out.
+    /// Why it is failing, stuck or off.
     #[schema(required)]
     pub(crate) error: Option<String>,
-    /// Since when it is in this state, in seconds since 1970.
+    /// What its last collection passed over, or could not read while the rest could: the first of it.
+    pub(crate) warnings: Vec<String>,
+    /// Since when it is in this state, in seconds since 1970; 0 for one that does not run.
     pub(crate) since: f64,
+}
+
+impl CollectorStatus {
+    /// One that does not run.
+    pub(crate) fn idle(name: &str, help: &str, state: State, error: String) -> Self {
+        CollectorStatus {
+            name: name.to_owned(),
+            help: help.to_owned(),
+            state,
+            samples: 0,
+            last_collect_seconds: None,
+            error: Some(error),
+            warnings: Vec::new(),
+            since: 0.0,
+        }
+    }
 }

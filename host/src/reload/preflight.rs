@@ -43,9 +43,17 @@ pub(crate) struct ReportedPlugin {
     /// A library's file.
     #[serde(default)]
     pub(crate) path: Option<String>,
-    pub(crate) error: Option<String>,
+    /// Its collectors, and why one fails.
+    pub(crate) collectors: BTreeMap<String, Option<String>>,
     /// Type and label names, by family.
     pub(crate) families: BTreeMap<String, String>,
+}
+
+impl ReportedPlugin {
+    /// Whether some of it does.
+    fn works(&self) -> bool {
+        self.collectors.values().any(Option::is_none)
+    }
 }
 
 impl Report {
@@ -55,17 +63,16 @@ impl Report {
             agent.scheduler.statuses().into_iter().partition(|status| status.state.runs());
         // What is off is missed by nobody.
         let refused = idle.into_iter().filter(|status| status.state == State::Refused);
-        let libraries = agent.libraries();
+        let (libraries, plugins) = (agent.libraries(), agent.scheduler.running());
         let plugins = running
             .into_iter()
             .map(|status| {
-                let families = agent.scheduler.families_of(&status.name).iter();
-                let families = families.map(|family| {
+                let plugin = plugins.iter().find(|plugin| plugin.name == status.name);
+                let families = plugin.into_iter().flat_map(|plugin| plugin.families()).map(|family| {
                     let labels = family.label_names().join(",");
                     (family.name().to_owned(), format!("{:?} {{{labels}}}", family.kind()).to_lowercase())
                 });
-                // What an active one has to leave out depends on the machine, not on the image.
-                let error = status.error.filter(|_| status.state != State::Active);
+                let running = status.collectors.into_iter().filter(|collector| collector.state.runs());
                 let plugin = ReportedPlugin {
                     version: status.version,
                     source: match status.path {
@@ -73,7 +80,7 @@ impl Report {
                         None => agent.source_of(&status.name).map(str::to_owned),
                     },
                     path: status.path,
-                    error,
+                    collectors: running.map(|collector| (collector.name, collector.error)).collect(),
                     families: families.collect(),
                 };
                 (status.name, plugin)
@@ -119,12 +126,19 @@ impl Report {
     /// Why the image of this report must not take over from that of `now`, as pairs of plugin and reason; an error
     /// where the reason is the image's and not a plugin's.
     fn judge(&self, now: &Report) -> Result<Vec<(String, String)>, Error> {
-        let mut refused: Vec<_> = self
-            .plugins
-            .iter()
-            .filter(|(name, _)| now.plugins.get(*name).is_none_or(|plugin| plugin.error.is_none()))
-            .filter_map(|(name, plugin)| Some((name.clone(), plugin.error.clone()?)))
-            .collect();
+        let mut refused = Vec::new();
+        for (name, plugin) in &self.plugins {
+            let before = now.plugins.get(name);
+            // One that fails now as well depends on the machine, not on the image.
+            let failed_before = |collector: &String| {
+                before.and_then(|plugin| plugin.collectors.get(collector)).is_some_and(Option::is_some)
+            };
+            let errors = plugin.collectors.iter().filter(|(collector, _)| !failed_before(collector));
+            let mut errors = errors.filter_map(|(collector, error)| Some((collector, error.as_ref()?)));
+            refused.extend(
+                errors.next().map(|(collector, error)| (name.clone(), format!("{collector}: {error}"))),
+            );
+        }
         // What serves now, from a file that has had other content since, would be lost.
         let lost = now.plugins.iter().filter(|(name, _)| !self.plugins.contains_key(*name));
         refused.extend(lost.filter_map(|(name, plugin)| {
@@ -133,7 +147,7 @@ impl Report {
         if !refused.is_empty() {
             return Ok(refused);
         }
-        if self.ready != 200 && now.plugins.values().any(|plugin| plugin.error.is_none()) {
+        if self.ready != 200 && now.plugins.values().any(ReportedPlugin::works) {
             return Err(Error::new(format!("the new image answers {} to GET /-/ready", self.ready)));
         }
         relink_exposition::check_page(&self.metrics).context("the new image's /metrics is broken")?;
@@ -212,7 +226,7 @@ mod tests {
                 version: "1".into(),
                 source: source.map(str::to_owned),
                 path: None,
-                error: error.map(str::to_owned),
+                collectors: BTreeMap::from([((*name).to_owned(), error.map(str::to_owned))]),
                 families,
             };
             ((*name).to_owned(), plugin)
@@ -253,7 +267,7 @@ mod tests {
         let now = report(&[("a", None, None), ("b", None, Some("broken"))]);
         assert!(report(&[("a", None, None), ("b", None, Some("still"))]).judge(&now).unwrap().is_empty());
         let refused = report(&[("a", None, Some("oh"))]).judge(&now).unwrap();
-        assert_eq!(refused, [("a".to_owned(), "oh".to_owned())]);
+        assert_eq!(refused, [("a".to_owned(), "a: oh".to_owned())]);
         assert_eq!(report(&[("new", None, Some("oh"))]).judge(&now).unwrap().len(), 1);
         let mut broken = report(&[("a", None, None)]);
         broken.metrics = "up{ 1\n".into();

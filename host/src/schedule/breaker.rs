@@ -1,4 +1,4 @@
-//! When a plugin that failed badly is tried again.
+//! When a collector that failed badly is tried again.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ const CAP: Duration = Duration::from_secs(60);
 
 /// Counts the bad failures in a row (a panic, a call past its deadline) and says when to try again.
 ///
-/// An error that a plugin returns is not a bad failure: it cost little and left the collector sound, so the next
+/// An error that a collector returns is not a bad failure: it cost little and left the collector sound, so the next
 /// scrape simply tries again.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
@@ -28,7 +28,7 @@ impl Breaker {
         *self = Breaker::default();
     }
 
-    /// How long the plugin still rests, if it does.
+    /// How long the collector still rests, if it does.
     pub(crate) fn rests(&self, now: Instant) -> Option<Duration> {
         self.retry_at.and_then(|at| at.checked_duration_since(now)).filter(|left| !left.is_zero())
     }

@@ -1,9 +1,9 @@
-//! When plugins run, and that they can't hurt.
+//! When collectors run, and that they can't hurt.
 
 pub(crate) mod breaker;
 pub(crate) mod deadline;
 pub(crate) mod instance;
-mod queue;
+pub(crate) mod queue;
 pub(crate) mod scheduler;
 mod sideload;
 pub(crate) mod slot;

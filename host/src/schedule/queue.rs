@@ -1,5 +1,5 @@
-//! The walks over the plugins, and which call comes next: the state that a [`Scheduler`](super::scheduler::Scheduler)
-//! keeps under its lock. Nothing here calls a plugin, looks at a clock, or knows a thread but by its number.
+//! The walks over the collectors, and which call comes next: the state that a [`Scheduler`](super::scheduler::Scheduler)
+//! keeps under its lock. Nothing here calls a collector, looks at a clock, or knows a thread but by its number.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -13,27 +13,29 @@ use super::instance::Instance;
 use super::sideload;
 use super::slot::{Done, Slot, Work};
 use crate::lock::lock;
-use crate::plugins::set::{Plugin, Refused};
+use crate::plugins::set::{Collector, Idle, Plugin};
 use crate::plugins::status::State;
-use crate::store::snapshot::{Reading, Snapshot};
+use crate::store::snapshot::{LeftOut, Reading, Snapshot};
 
-/// How long the walker may be inside one plugin before another one walks on. Well above what a healthy collection takes
+/// How long the walker may be inside one collector before another one walks on. Well above what a healthy collection takes
 /// (microseconds), and well below the shortest scrape time-out in use.
 pub(super) const PATIENCE: Duration = Duration::from_millis(5);
 
-/// The plugins that run, and the walks over them.
+/// The collectors that run, and the walks over them.
 pub(super) struct Schedule {
-    /// By plugin name.
+    /// The plugins of the slots, by name.
+    pub(super) plugins: BTreeMap<&'static str, Arc<Plugin>>,
+    /// By the collector's name.
     pub(super) slots: BTreeMap<&'static str, Slot>,
     /// Replaced or removed while a call was in flight; each goes when that call returns.
     pub(super) leaving: Vec<Slot>,
     /// Linked plugins that do not run.
-    pub(super) refused: Vec<Refused>,
+    pub(super) idle_linked: Vec<Idle>,
     /// Files that have no plugin.
-    pub(super) refused_files: Vec<Refused>,
+    pub(super) idle_files: Vec<Idle>,
     /// Collectors of another agent that the command line asks for, and that nothing here stands for.
     pub(super) lacking: Vec<String>,
-    /// Walks that have not yet asked all their plugins; the first is being walked.
+    /// Walks that have not yet asked all their collectors; the first is being walked.
     pub(super) queue: VecDeque<Arc<Walk>>,
     /// How often plugins were put in or taken out.
     pub(super) change: u64,
@@ -49,7 +51,7 @@ pub(super) struct Schedule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Walker {
     Nobody,
-    /// A task of the runtime, as long as there is something in the queue; `inside` a plugin since then.
+    /// A task of the runtime, as long as there is something in the queue; `inside` a collector since then.
     Task {
         number: u64,
         inside: Option<Instant>,
@@ -65,7 +67,7 @@ pub(super) enum Walker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Runtime {
     Whole,
-    /// A plugin keeps one of them. While it does, all walks are made by threads: a second one that is kept would leave
+    /// A collector keeps one of them. While it does, all walks are made by threads: a second one that is kept would leave
     /// nobody to answer scrapes.
     ShortOfOne,
 }
@@ -80,7 +82,7 @@ pub(super) enum Start {
 /// Starts walkers, and says whether it could: a system may be out of threads.
 pub(super) type Starter<'a> = &'a mut dyn FnMut(Start) -> bool;
 
-/// One collection of some plugins, for all scrapes that asked for the same at the same time.
+/// One collection of some collectors, for all scrapes that asked for the same at the same time.
 pub(crate) struct Walk {
     pub(super) task: Task,
     pub(super) selection: Selection,
@@ -100,7 +102,7 @@ pub(super) enum Stage {
     Made(Arc<Snapshot>),
 }
 
-/// What a walk asks its plugins for.
+/// What a walk asks its collectors for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
     Collect,
@@ -109,12 +111,12 @@ pub(super) enum Task {
 
 /// How far a walk has come.
 pub(super) struct Progress {
-    /// The place in the selection of the plugin to ask next.
+    /// The place in the selection of the collector to ask next.
     pub(super) next: usize,
     pub(super) readings: Vec<Option<Reading>>,
 }
 
-/// Which plugins a scrape wants, as made by [`Scheduler::select`](super::scheduler::Scheduler::select): their names, sorted.
+/// Which collectors a scrape wants, as made by [`Scheduler::select`](super::scheduler::Scheduler::select): their names, sorted.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Selection(pub(super) Arc<[&'static str]>);
 
@@ -124,7 +126,7 @@ pub(super) enum Next {
     Call(Call),
     /// Publish this walk, which has all its readings.
     Publish(Arc<Walk>),
-    /// Have those who wait for this walk look at the clock: it has asked all its plugins, and some have not answered.
+    /// Have those who wait for this walk look at the clock: it has asked all its collectors, and some have not answered.
     Unwatch(Arc<Walk>),
     /// Let those run who have been told something; then ask again.
     Pause,
@@ -141,7 +143,7 @@ pub(super) struct Call {
     pub(super) task: Task,
     pub(super) name: &'static str,
     pub(super) serial: u64,
-    pub(super) plugin: Arc<Plugin>,
+    pub(super) collector: Arc<Collector>,
     pub(super) instance: Box<Instance>,
     pub(super) claims: Arc<Claims>,
 }
@@ -162,7 +164,7 @@ pub(super) struct Finished {
     pub(super) whole: Vec<Arc<Walk>>,
     /// The slot, if it has been replaced or removed during the call.
     pub(super) gone: Option<Slot>,
-    /// The plugin's state has changed.
+    /// The collector's state has changed.
     pub(super) is_news: bool,
 }
 
@@ -207,14 +209,19 @@ impl Walk {
 }
 
 impl Schedule {
-    /// The schedule of these plugins, before the first walk.
-    pub(super) fn new(slots: BTreeMap<&'static str, Slot>, refused: Vec<Refused>) -> Self {
+    /// The schedule of these collectors, before the first walk.
+    pub(super) fn new(
+        plugins: BTreeMap<&'static str, Arc<Plugin>>,
+        slots: BTreeMap<&'static str, Slot>,
+        idle_linked: Vec<Idle>,
+    ) -> Self {
         Schedule {
             claims: sideload::claims(&slots),
+            plugins,
             slots,
             leaving: Vec::new(),
-            refused,
-            refused_files: Vec::new(),
+            idle_linked,
+            idle_files: Vec::new(),
             lacking: Vec::new(),
             queue: VecDeque::new(),
             change: 0,
@@ -268,14 +275,14 @@ impl Schedule {
         let number = self.walkers + 1;
         if start(Start::Thread(number)) {
             if matches!(self.walker, Walker::Task { .. }) {
-                // The task is inside a plugin, so it keeps its thread of the runtime until it is back.
+                // The task is inside a collector, so it keeps its thread of the runtime until it is back.
                 self.runtime = Runtime::ShortOfOne;
             }
             (self.walkers, self.walker) = (number, Walker::Thread { number, inside: None });
         }
     }
 
-    /// Lets a fresh thread walk on if the present walker has been inside a plugin for too long; or if there is none
+    /// Lets a fresh thread walk on if the present walker has been inside a collector for too long; or if there is none
     /// though something is queued, because none could be started.
     pub(super) fn relieve(&mut self, now: Instant, start: Starter<'_>) {
         let overstays = self
@@ -290,7 +297,7 @@ impl Schedule {
     }
 
     /// The watchdog has rung: those who wait look at the clock from now on. Says whether it has to ring again, because a
-    /// task still walks: the timer may have run out while the task was between two plugins, or has just entered one.
+    /// task still walks: the timer may have run out while the task was between two collectors, or has just entered one.
     pub(super) fn rang(&mut self, now: Instant, start: Starter<'_>) -> bool {
         self.relieve(now, start);
         self.queue.iter().for_each(|walk| _ = walk.unwatch());
@@ -303,7 +310,7 @@ impl Schedule {
             return Next::Relieved;
         }
         if told && !self.queue.is_empty() {
-            // Who has been told something may be queued on this very thread, which the next plugin may keep.
+            // Who has been told something may be queued on this very thread, which the next collector may keep.
             return Next::Pause;
         }
         while let Some(walk) = self.queue.front().cloned() {
@@ -321,21 +328,19 @@ impl Schedule {
                 continue;
             };
             if let Some(error) = slot.unavailable(now) {
-                let reading =
-                    Reading { plugin: slot.plugin.name, duration: Duration::ZERO, result: Err(error) };
-                progress.readings[place] = Some(reading);
+                progress.readings[place] = Some(slot.reading(Duration::ZERO, Err(error)));
                 continue;
             }
             match &mut slot.work {
-                // One call in flight a plugin: whoever wants its reading as well waits for the same call.
+                // One call in flight a collector: whoever wants its reading as well waits for the same call.
                 Work::Running { waiting, .. } => waiting.push((Arc::clone(&walk), place)),
                 work @ Work::Idle(_) => {
                     let running = Work::Running { since: now, waiting: vec![(Arc::clone(&walk), place)] };
                     if let Work::Idle(instance) = std::mem::replace(work, running) {
-                        let (serial, plugin) = (slot.serial, Arc::clone(&slot.plugin));
+                        let (serial, collector) = (slot.serial, Arc::clone(&slot.collector));
                         let (task, claims) = (walk.task, Arc::clone(&self.claims));
                         self.walker.inside().into_iter().for_each(|inside| *inside = Some(now));
-                        return Next::Call(Call { task, name, serial, plugin, instance, claims });
+                        return Next::Call(Call { task, name, serial, collector, instance, claims });
                     }
                 }
             }
@@ -355,7 +360,7 @@ impl Schedule {
         Next::End
     }
 
-    /// A task that was relieved is back from its plugin, and with it the runtime's thread.
+    /// A task that was relieved is back from its collector, and with it the runtime's thread.
     pub(super) fn task_is_back(&mut self) {
         self.runtime = Runtime::Whole;
     }
@@ -363,7 +368,7 @@ impl Schedule {
     /// Hands a finished call's reading to the walks that wait for it.
     pub(super) fn finish(&mut self, number: u64, returned: Returned, now: Instant) -> Finished {
         let Returned { name, serial, instance, done, began } = returned;
-        // One that was relieved meanwhile must not say that its successor has left a plugin.
+        // One that was relieved meanwhile must not say that its successor has left a collector.
         if self.walker.number() == Some(number) {
             self.walker.inside().into_iter().for_each(|inside| *inside = None);
         }
@@ -390,7 +395,7 @@ impl Schedule {
         finished
     }
 
-    /// The collectors that are asked for and not here, beside so many readings: a scrape of some plugins did not ask for
+    /// The collectors that are asked for and not here, beside so many readings: a scrape of some collectors did not ask for
     /// them, and one that a plugin has brought meanwhile is here.
     pub(super) fn lacking_beside(&self, readings: usize) -> Vec<String> {
         if readings < self.slots.len() {
@@ -400,18 +405,25 @@ impl Schedule {
     }
 
     /// Those that are known and don't run. One that is off, or not linked in, may run as a library.
-    pub(super) fn idle(&self) -> impl Iterator<Item = &Refused> {
-        let linked = self.refused.iter().filter(|idle| !self.slots.contains_key(idle.name.as_str()));
-        linked.chain(&self.refused_files)
+    pub(super) fn idle(&self) -> impl Iterator<Item = &Idle> {
+        let linked = self.idle_linked.iter().filter(|idle| !self.plugins.contains_key(idle.name.as_str()));
+        linked.chain(&self.idle_files)
     }
 
-    /// How many plugins are in this state.
-    pub(super) fn count(&self, state: State) -> usize {
-        let running = self.slots.values().filter(|slot| slot.state() == state).count();
-        running + self.idle().filter(|idle| idle.state == state).count()
+    /// How many plugins are in each state: that of the worst of their collectors.
+    pub(super) fn states(&self) -> [usize; State::ALL.len()] {
+        let running = self.plugins.values().map(|plugin| {
+            let states = plugin.collectors.iter().filter_map(|one| Some(self.slots.get(one.name)?.state()));
+            states.min_by_key(|state| state.rank()).unwrap_or(State::Off)
+        });
+        let states = running.chain(self.idle().map(|idle| idle.state));
+        states.fold([0; State::ALL.len()], |mut counts, state| {
+            counts[state as usize] += 1;
+            counts
+        })
     }
 
-    /// The readings of a walk whose time is over, the missing ones marked; and whether a plugin's state has changed by
+    /// The readings of a walk whose time is over, the missing ones marked; and whether a collector's state has changed by
     /// that. The walk goes on, for others who wait for it.
     pub(super) fn cut_short(&mut self, walk: &Walk, now: Instant) -> (Vec<Reading>, bool) {
         let progress = lock(&walk.progress);
@@ -432,13 +444,31 @@ impl Schedule {
     }
 
     /// Takes note that a plugin was put in or taken out.
-    pub(super) fn changed(&mut self) {
+    fn changed(&mut self) {
         self.change += 1;
         self.claims = sideload::claims(&self.slots);
     }
 
+    /// Puts a plugin in, with its collectors and what they are made of, in place of the one of that name if there is one;
+    /// and gives back the slots of that one which nobody is in.
+    pub(super) fn put(&mut self, plugin: Arc<Plugin>, slots: Vec<Slot>) -> Vec<Slot> {
+        let old = self.take(plugin.name);
+        self.plugins.insert(plugin.name, plugin);
+        self.slots.extend(slots.into_iter().map(|slot| (slot.collector.name, slot)));
+        self.changed();
+        old
+    }
+
+    /// Takes a plugin out, in the same way.
+    pub(super) fn take(&mut self, name: &str) -> Vec<Slot> {
+        let collectors = self.plugins.remove(name).into_iter().flat_map(|plugin| plugin.collectors.clone());
+        let old: Vec<_> = collectors.filter_map(|collector| self.slots.remove(collector.name)).collect();
+        self.changed();
+        old.into_iter().filter_map(|slot| self.let_go(slot)).collect()
+    }
+
     /// Gives a replaced slot back if nothing is in flight; else it stays among those that leave.
-    pub(super) fn let_go(&mut self, old: Slot) -> Option<Slot> {
+    fn let_go(&mut self, old: Slot) -> Option<Slot> {
         match old.work {
             Work::Idle(_) => Some(old),
             Work::Running { .. } => {
@@ -449,7 +479,8 @@ impl Schedule {
     }
 }
 
-/// The reading of a plugin that was taken out between the beginning of a collection and its turn.
+/// The reading of a collector that was taken out between the beginning of a collection and its turn.
 fn removed(name: &'static str) -> Reading {
-    Reading { plugin: name, duration: Duration::ZERO, result: Err(Error::new("the plugin was just removed")) }
+    let result = Err(Error::new("the collector was just removed"));
+    Reading { collector: name, duration: Duration::ZERO, result, left_out: LeftOut::default() }
 }

@@ -1,4 +1,4 @@
-//! Collections: a scrape joins the walk over the plugins that is under way, or begins one, and has an answer by its
+//! Collections: a scrape joins the walk over the collectors that is under way, or begins one, and has an answer by its
 //! deadline. Who walks is [`worker`](super::worker)'s.
 
 use std::collections::BTreeMap;
@@ -8,38 +8,41 @@ use std::time::{Duration, Instant};
 use relink_core::{Error, Facts};
 use tokio::sync::watch;
 
-use super::instance::Instance;
+use super::instance::{Instance, Trial};
 use super::queue::{PATIENCE, Schedule, Selection, Stage, Task, Walk};
 use super::slot::Slot;
 use super::worker::Shared;
 use crate::failure::Failed;
 use crate::lock::lock;
 use crate::own::counters::Counters;
-use crate::plugins::set::{Plugin, PluginSet, Refused};
-use crate::plugins::status::{State, Status};
+use crate::plugins::set::{Idle, Off, Plugin, PluginSet};
+use crate::plugins::status::{CollectorStatus, State, Status};
 use crate::store::snapshot::Snapshot;
 
-/// Runs the plugins.
+/// Runs the collectors of all plugins.
 pub(crate) struct Scheduler {
     shared: Arc<Shared>,
 }
 
 impl Scheduler {
-    /// Makes the collectors of linked plugins. An error of a plugin's `new` names bad options, and `wrong` what they
-    /// stand in; those of all plugins are told.
+    /// Makes the collectors of linked plugins. An error of a collector's `new` names bad options, and `wrong` what they
+    /// stand in; those of all collectors are told.
     pub(crate) fn new(
         set: PluginSet,
         series: usize,
         counters: Arc<Counters>,
         wrong: impl Fn(&str, Error) -> Error,
     ) -> Result<Self, Failed> {
-        let (mut slots, mut faults) = (BTreeMap::new(), Vec::new());
+        let (mut plugins, mut slots, mut faults) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for plugin in set.plugins {
-            let mut instance = Instance::new(&plugin, series);
-            if let Err(error) = instance.make(&plugin) {
-                faults.push(wrong(plugin.name, error));
+            for collector in &plugin.collectors {
+                let mut instance = Instance::new(collector, series);
+                if let Err(error) = instance.make(collector) {
+                    faults.push(wrong(collector.name, error));
+                }
+                slots.insert(collector.name, Slot::new(Arc::clone(collector), instance));
             }
-            slots.insert(plugin.name, Slot::new(Arc::new(plugin), instance));
+            plugins.insert(plugin.name, Arc::new(plugin));
         }
         match faults.as_slice() {
             [] => {}
@@ -49,7 +52,7 @@ impl Scheduler {
                 return Err(Failed::settings(Error::new(lines.join("\n"))));
             }
         }
-        let schedule = Schedule::new(slots, set.refused);
+        let schedule = Schedule::new(plugins, slots, set.idle);
         Ok(Scheduler { shared: Arc::new(Shared::new(schedule, counters)) })
     }
 
@@ -63,71 +66,70 @@ impl Scheduler {
         self.shared.lock().lacking = collectors;
     }
 
-    /// Puts a plugin in, in place of the one of that name if there is one. The call in flight of the old one ends as
-    /// it would have, and its collector is dropped after it; the next collection asks the new one.
-    pub(crate) fn put(&self, plugin: Arc<Plugin>, instance: Instance) {
-        let old = {
-            let mut schedule = self.shared.lock();
-            let old = schedule.slots.insert(plugin.name, Slot::new(plugin, instance));
-            schedule.changed();
-            old.and_then(|old| schedule.let_go(old))
-        };
+    /// Puts a plugin in, in place of the one of that name if there is one. A call in flight of the old one ends as it would
+    /// have, and its collector is dropped after it; the next collection asks the new one.
+    pub(crate) fn put(&self, plugin: Arc<Plugin>, collectors: Vec<Trial>) {
+        let slots = collectors.into_iter().map(|trial| Slot::new(trial.collector, trial.instance)).collect();
+        let old = self.shared.lock().put(plugin, slots);
         self.news().send_replace(());
-        if let Some(old) = old {
-            old.retire();
-        }
+        old.into_iter().for_each(Slot::retire);
     }
 
     /// Takes a plugin out, in the same way.
     pub(crate) fn take(&self, name: &str) {
-        let old = {
-            let mut schedule = self.shared.lock();
-            let old = schedule.slots.remove(name);
-            schedule.changed();
-            old.and_then(|old| schedule.let_go(old))
-        };
+        let old = self.shared.lock().take(name);
         self.news().send_replace(());
-        if let Some(old) = old {
-            old.retire();
-        }
+        old.into_iter().for_each(Slot::retire);
     }
 
-    /// Told when a plugin's state, generation or error changes, or which plugins there are.
+    /// Told when a collector's state, error or warnings change, or a plugin's generation, or which plugins there are.
     pub(crate) fn news(&self) -> &watch::Sender<()> {
         &self.shared.news
     }
 
     /// The files that have no plugin, for `GET /plugins`.
-    pub(crate) fn set_refused_files(&self, refused: Vec<Refused>) {
-        self.shared.lock().refused_files = refused;
+    pub(crate) fn set_idle_files(&self, idle: Vec<Idle>) {
+        self.shared.lock().idle_files = idle;
         self.news().send_replace(());
     }
 
-    /// Where a plugin of this name runs already, and which families the others declare.
+    /// The plugins that run.
     pub(crate) fn running(&self) -> Vec<Arc<Plugin>> {
-        self.shared.lock().slots.values().map(|slot| Arc::clone(&slot.plugin)).collect()
+        self.shared.lock().plugins.values().cloned().collect()
     }
 
-    /// The plugins that these filters leave; unknown names are an error that lists the known ones.
+    /// The collectors that these filters leave; each names a collector, or else a plugin and with it all its collectors.
+    /// Unknown names are an error that lists the known ones.
     pub(crate) fn select(&self, collect: &[&str], exclude: &[&str]) -> Result<Selection, Error> {
         let schedule = self.shared.lock();
-        let names: Vec<_> = schedule.slots.keys().copied().collect();
-        for wanted in collect.iter().chain(exclude) {
-            if !names.contains(wanted) {
-                let mut refused = schedule.refused.iter().chain(&schedule.refused_files);
-                let why = match refused.find(|refused| refused.name == *wanted) {
-                    Some(refused) => format!("plugin {wanted:?} does not run ({})", refused.error.message()),
-                    None => format!("unknown plugin {wanted:?}"),
-                };
-                return Err(Error::new(why).hint(format!("the running plugins are: {}", names.join(", "))));
+        let collectors: Vec<_> = schedule.slots.keys().copied().collect();
+        let named = |names: &[&str]| -> Result<Vec<&'static str>, Error> {
+            let mut all = Vec::new();
+            for name in names {
+                match (collectors.iter().find(|known| *known == name), schedule.plugins.get(name)) {
+                    (Some(collector), _) => all.push(*collector),
+                    // A collector that is off stands for no plugin of its name: that would show what was not asked for.
+                    (None, Some(plugin)) if plugin.off.iter().all(|off| off.name != *name) => {
+                        all.extend(plugin.collectors.iter().map(|one| one.name));
+                    }
+                    _ => return Err(schedule.not_running(name)),
+                }
             }
-        }
+            Ok(all)
+        };
+        let (collect, exclude) = (named(collect)?, named(exclude)?);
         let is_wanted =
             |name: &&str| (collect.is_empty() || collect.contains(name)) && !exclude.contains(name);
-        Ok(Selection(names.into_iter().filter(is_wanted).collect()))
+        Ok(Selection(collectors.iter().copied().filter(is_wanted).collect()))
     }
 
-    /// All plugins.
+    /// The collectors of a plugin, if it runs.
+    pub(crate) fn of_plugin(&self, name: &str) -> Option<Selection> {
+        let schedule = self.shared.lock();
+        Some(Selection(schedule.plugins.get(name)?.collectors.iter().map(|one| one.name).collect()))
+    }
+
+    /// All collectors.
     pub(crate) fn everything(&self) -> Selection {
         Selection(self.shared.lock().slots.keys().copied().collect())
     }
@@ -142,22 +144,24 @@ impl Scheduler {
         self.run(Task::CollectWithFacts, selection, deadline).await
     }
 
-    /// How long ago a plugin told its facts, if it ever did.
-    pub(crate) fn age_of_facts(&self, plugin: &str) -> Option<Duration> {
-        Some(self.shared.lock().slots.get(plugin)?.told?.elapsed())
+    /// How long ago all of these told their facts, if they ever did.
+    pub(crate) fn age_of_facts(&self, selection: &Selection) -> Option<Duration> {
+        let schedule = self.shared.lock();
+        let ages = selection.0.iter().map(|name| Some(schedule.slots.get(name)?.told?.elapsed()));
+        ages.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
-    /// The facts that a plugin told last.
-    pub(crate) fn facts_of(&self, plugin: &str) -> Facts {
-        self.shared.lock().slots.get(plugin).map(|slot| slot.facts.clone()).unwrap_or_default()
+    /// The facts that a collector told last.
+    pub(crate) fn facts_of(&self, collector: &str) -> Facts {
+        self.shared.lock().slots.get(collector).map(|slot| slot.facts.clone()).unwrap_or_default()
     }
 
-    /// How each plugin fares, sorted by name, those that do not run included.
+    /// How each plugin and its collectors fare, sorted by name, those that do not run included.
     pub(crate) fn statuses(&self) -> Vec<Status> {
         let now = Instant::now();
         let schedule = self.shared.lock();
-        let mut all: Vec<_> = schedule.slots.values().map(|slot| slot.status(now)).collect();
-        let running: Vec<_> = schedule.slots.keys().copied().collect();
+        let mut all: Vec<_> = schedule.plugins.values().map(|plugin| schedule.status(plugin, now)).collect();
+        let running: Vec<_> = schedule.plugins.keys().copied().collect();
         all.extend(schedule.idle().map(|idle| {
             let mut status = idle.status();
             if idle.state == State::Off && idle.error.advice().is_none() {
@@ -167,11 +171,6 @@ impl Scheduler {
         }));
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
-    }
-
-    /// The families that a running plugin declared.
-    pub(crate) fn families_of(&self, plugin: &str) -> &'static [relink_core::Family] {
-        self.shared.lock().slots.get(plugin).map_or(&[], |slot| slot.plugin.families)
     }
 
     async fn run(&self, task: Task, selection: &Selection, deadline: Instant) -> Arc<Snapshot> {
@@ -200,7 +199,7 @@ impl Scheduler {
         }
     }
 
-    /// The snapshot of a walk whose time is over: the missing plugins are marked.
+    /// The snapshot of a walk whose time is over: the missing collectors are marked.
     fn cut_short(&self, walk: &Walk, now: Instant) -> Arc<Snapshot> {
         let (readings, is_news) = {
             let mut schedule = self.shared.lock();
@@ -217,7 +216,54 @@ impl Scheduler {
     }
 }
 
-/// The command that has a plugin run beside those that do, in place.
+impl Schedule {
+    /// Why a name stands for no collector that runs.
+    fn not_running(&self, name: &str) -> Error {
+        let all = self.plugins.values().flat_map(|plugin| &plugin.off);
+        let off = all.chain(self.idle().flat_map(|idle| &idle.off)).find(|off| off.name == name);
+        let why = match (off, self.idle().find(|idle| idle.name == name)) {
+            (Some(off), _) => format!("collector {name:?} does not run ({})", off.why.message()),
+            (None, Some(idle)) => format!("plugin {name:?} does not run ({})", idle.error.message()),
+            (None, None) => format!("unknown collector {name:?}"),
+        };
+        let join = |names: Vec<&str>| names.join(", ");
+        let (collectors, plugins) =
+            (self.slots.keys().copied().collect(), self.plugins.keys().copied().collect());
+        Error::new(why).hint(format!(
+            "the running collectors are: {}; and all of a plugin's: {}",
+            join(collectors),
+            join(plugins)
+        ))
+    }
+
+    fn status(&self, plugin: &Plugin, now: Instant) -> Status {
+        let slots: Vec<_> = plugin.collectors.iter().filter_map(|one| self.slots.get(one.name)).collect();
+        let mut collectors: Vec<_> = slots.iter().map(|slot| slot.status(now)).collect();
+        let worst = collectors.iter().min_by_key(|collector| collector.state.rank());
+        let error = worst.and_then(|worst| Some(format!("{}: {}", worst.name, worst.error.as_ref()?)));
+        let state = worst.map_or(State::Off, |worst| worst.state);
+        let times = collectors.iter().filter_map(|collector| collector.last_collect_seconds);
+        let samples = collectors.iter().map(|collector| collector.samples).sum();
+        let last_collect_seconds = times.reduce(|sum, one| sum + one);
+        collectors.extend(plugin.off.iter().map(Off::status));
+        collectors.sort_by(|a: &CollectorStatus, b| a.name.cmp(&b.name));
+        Status {
+            name: plugin.name.to_owned(),
+            version: plugin.version.to_owned(),
+            help: plugin.help.to_owned(),
+            placement: plugin.placement,
+            state,
+            generation: plugin.generation,
+            path: plugin.path.as_ref().map(|path| path.display().to_string()),
+            samples,
+            last_collect_seconds,
+            error,
+            collectors,
+        }
+    }
+}
+
+/// The command that has a plugin run next to those that do, in place.
 fn switch_on(running: &[&str], name: &str) -> String {
     let mut wanted: Vec<_> = running.iter().copied().chain([name]).collect();
     wanted.sort_unstable();

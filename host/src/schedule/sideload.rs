@@ -1,4 +1,4 @@
-//! Families that a plugin brings at run time stand beside those of all others: no name on a page has two owners.
+//! Families that a collector brings at run time stand beside those of all others: no name on a page has two owners.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,16 +10,19 @@ use super::slot::Slot;
 use crate::own;
 use crate::store::snapshot::Reading;
 
-/// The names of the families that the running plugins and the agent declare.
+/// The names of the families that the running collectors and the agent declare.
 pub(super) fn claims(slots: &BTreeMap<&'static str, Slot>) -> Arc<Claims> {
-    let plugins = slots.values().map(|slot| (format!("plugin {}", slot.plugin.name), slot.plugin.families));
-    Arc::new(Claims::new(plugins.chain([(own::NAME.to_owned(), own::FAMILIES)])))
+    let declared = slots.values().map(|slot| {
+        let collector = &slot.collector;
+        (format!("plugin {}", collector.plugin), collector.families)
+    });
+    Arc::new(Claims::new(declared.chain([(own::NAME.to_owned(), own::FAMILIES)])))
 }
 
-/// Turns the reading of a plugin into an error if it brought a name that another reading has.
+/// Turns the reading of a collector into an error if it brought a name that another reading has.
 ///
-/// A plugin's texts were judged beside the declared families when it pushed them. What is left are two plugins that both
-/// bring families at run time, and a plugin that was put in during this very collection; where neither is the case, this
+/// A collector's texts were judged beside the declared families when it pushed them. What is left are two that both bring
+/// families at run time, and a plugin that was put in during this very collection; where neither is the case, this
 /// compares a few addresses.
 pub(super) fn settle(readings: &mut [Reading]) {
     for at in 0..readings.len() {
@@ -35,13 +38,13 @@ fn conflict(at: usize, readings: &[Reading]) -> Option<Error> {
     }
     for (place, other) in readings.iter().enumerate().filter(|(place, _)| *place != at) {
         let Ok(frame) = &other.result else { continue };
-        let declared = texts.conflict_with(frame.layout.series.families());
+        let declared = texts.conflict_with(frame.layout.series.declared());
         // Of two that bring a family, the first in order keeps it.
         let brought = || texts.common_name(&frame.layout.texts).filter(|_| place < at);
         if let Some(name) = declared.or_else(brought) {
             return Some(Error::new(format!(
                 "brought {name} at run time, which {} has as well",
-                other.plugin
+                other.collector
             )));
         }
     }
@@ -56,14 +59,14 @@ mod tests {
     use relink_exposition::Texts;
 
     use super::*;
-    use crate::store::snapshot::{Frame, Layout};
+    use crate::store::snapshot::{Frame, Layout, LeftOut};
 
     const LOAD: &[Family] = &[Family::gauge("node_load1", "L.")];
     const LATE: &[Family] = &[Family::counter("late_total", "L.")];
 
-    /// The reading of a plugin that declares these families, knew of these claims, and brought this text.
+    /// The reading of a collector that declares these families, knew of these claims, and brought this text.
     fn reading(
-        plugin: &'static str,
+        collector: &'static str,
         families: &'static [Family],
         known: &[&'static [Family]],
         text: &str,
@@ -72,12 +75,12 @@ mod tests {
         let claims = Claims::new(known.iter().map(|list| (String::new(), *list)));
         Texts::of(&mut samples).expect("its judge").set_claims(&Arc::new(claims));
         if !text.is_empty() {
-            samples.push_text(plugin, text).expect("a text beside which nothing is known");
+            samples.push_text(collector, text).expect("a text beside which nothing is known");
         }
         let texts = Texts::of(&mut samples).expect("its judge").merged();
         let layout = Arc::new(Layout::new(samples.series_set().expect("each series once"), texts));
         let frame = Frame { layout, values: samples.values().into() };
-        Reading { plugin, duration: Duration::ZERO, result: Ok(frame) }
+        Reading { collector, duration: Duration::ZERO, result: Ok(frame), left_out: LeftOut::default() }
     }
 
     /// Why readings became errors, in order; nothing for those that did not.

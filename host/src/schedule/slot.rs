@@ -1,4 +1,4 @@
-//! One plugin's place in the schedule: its instance, whether it runs, and how it fares.
+//! One collector's place in the schedule: its instance, whether it runs, and how it fares.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,17 +8,17 @@ use relink_core::guard::Failure;
 use relink_core::{Error, Facts};
 
 use super::breaker::Breaker;
-use super::instance::Instance;
+use super::instance::{Instance, Notes};
 use super::queue::Walk;
-use crate::plugins::set::Plugin;
-use crate::plugins::status::{State, Status};
-use crate::store::snapshot::{Frame, Reading};
+use crate::plugins::set::Collector;
+use crate::plugins::status::{CollectorStatus, State};
+use crate::store::snapshot::{Frame, LeftOut, Reading};
 use crate::telemetry::Quota;
 
 pub(crate) struct Slot {
     /// Tells this slot from others of its name, before and after it.
     pub(crate) serial: u64,
-    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) collector: Arc<Collector>,
     pub(crate) work: Work,
     pub(crate) facts: Facts,
     /// When it told them.
@@ -26,6 +26,9 @@ pub(crate) struct Slot {
     state: State,
     since: SystemTime,
     error: Option<Error>,
+    /// What its last collection that succeeded left out.
+    warnings: Vec<String>,
+    left_out: LeftOut,
     breaker: Breaker,
     changes: Quota,
     samples: usize,
@@ -47,27 +50,34 @@ pub(crate) struct Done {
     pub(crate) facts: Option<Result<Facts, Failure>>,
     pub(crate) frame: Result<Frame, Failure>,
     /// What a collection that succeeded had to leave out.
-    pub(crate) left_out: Option<Error>,
+    pub(crate) notes: Notes,
 }
 
 /// The walks that wait for a call's reading, each with the place it has there.
 pub(crate) type Waiting = Vec<(Arc<Walk>, usize)>;
 
-/// How many changes of state are logged a minute, of a plugin that fails now and then.
+/// What each warning says without what was found there.
+fn places(warnings: &[String]) -> impl Iterator<Item = &str> {
+    warnings.iter().map(|warning| warning.split_once(", found ").map_or(warning.as_str(), |(place, _)| place))
+}
+
+/// How many changes of state, and of what is left out, are logged a minute: of a collector that fails now and then.
 const CHANGES: u32 = 10;
 
 impl Slot {
-    pub(crate) fn new(plugin: Arc<Plugin>, instance: Instance) -> Self {
+    pub(crate) fn new(collector: Arc<Collector>, instance: Instance) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         Slot {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
-            plugin,
+            collector,
             work: Work::Idle(Box::new(instance)),
             facts: Facts::default(),
             told: None,
             state: State::Active,
             since: SystemTime::now(),
             error: None,
+            warnings: Vec::new(),
+            left_out: LeftOut::default(),
             breaker: Breaker::default(),
             changes: Quota::new(CHANGES),
             samples: 0,
@@ -82,7 +92,7 @@ impl Slot {
         }
     }
 
-    /// Why this plugin is not called now, if so: it is stuck in a call, or rests after a bad failure.
+    /// Why this collector is not called now, if so: it is stuck in a call, or rests after a bad failure.
     pub(crate) fn unavailable(&self, now: Instant) -> Option<Error> {
         let error = self.error.clone()?;
         if self.state == State::Stuck {
@@ -93,7 +103,7 @@ impl Slot {
             .map(|left| error.hint(format!("tried again in {:.0} s", left.as_secs_f64().ceil())))
     }
 
-    /// Takes note of a finished call, and makes the reading of it for those who wait; and says whether the plugin's state
+    /// Takes note of a finished call, and makes the reading of it for those who wait; and says whether the collector's state
     /// is another now.
     pub(crate) fn finish(
         &mut self,
@@ -136,8 +146,8 @@ impl Slot {
             Ok(frame) => {
                 self.samples = frame.samples();
                 self.breaker.succeeded();
-                // Who was told of the plugin when it came in has not heard how much it says.
-                let is_news = self.set(State::Active, done.left_out) || is_first;
+                // Who was told of the collector when it came in has not heard how much it says.
+                let is_news = self.set(State::Active, None) | self.note(done.notes) || is_first;
                 (Ok(frame), is_news)
             }
             Err(failure) => {
@@ -154,10 +164,36 @@ impl Slot {
                 (Err(error), is_news)
             }
         };
-        (Reading { plugin: self.plugin.name, duration, result }, waiting, is_news)
+        (self.reading(duration, result), waiting, is_news)
     }
 
-    /// Marks a plugin whose call has not returned by a scrape's deadline; and says whether its state is another now.
+    /// A reading of this collector.
+    pub(crate) fn reading(&self, duration: Duration, result: Result<Frame, Error>) -> Reading {
+        Reading { collector: self.collector.name, duration, result, left_out: self.left_out }
+    }
+
+    /// Takes note of what a collection left out, and says whether that is another than before.
+    fn note(&mut self, notes: Notes) -> bool {
+        self.left_out.warned += notes.warned as u64;
+        self.left_out.dropped += notes.dropped as u64;
+        // What is found at a place may be another each time (a counter that has wrapped): it is told once.
+        if places(&self.warnings).eq(places(&notes.warnings)) {
+            self.warnings = notes.warnings;
+            return false;
+        }
+        let (collector, is_new) = (self.collector.name, !notes.warnings.is_empty());
+        if let Some(more) = self.changes.take() {
+            if is_new {
+                tracing::warn!(collector, "leaves out: {}{more}", notes.warnings.join("; "));
+            } else {
+                tracing::info!(collector, "no longer leaves anything out{more}");
+            }
+        }
+        self.warnings = notes.warnings;
+        true
+    }
+
+    /// Marks a collector whose call has not returned by a scrape's deadline; and says whether its state is another now.
     pub(crate) fn missed(&mut self, now: Instant) -> (Reading, bool) {
         let (duration, error, is_news) = match &self.work {
             Work::Running { since, .. } => {
@@ -175,7 +211,7 @@ impl Slot {
                 (Duration::ZERO, Error::new("the scrape's time was over before it was asked"), false)
             }
         };
-        (Reading { plugin: self.plugin.name, duration, result: Err(error) }, is_news)
+        (self.reading(duration, Err(error)), is_news)
     }
 
     pub(crate) fn state(&self) -> State {
@@ -188,24 +224,19 @@ impl Slot {
         if self.state != state {
             self.state = state;
             self.since = SystemTime::now();
-            let (plugin, state) = (self.plugin.name, state.name());
+            let (collector, state) = (self.collector.name, state.name());
             match (self.changes.take(), &error) {
-                (Some(more), Some(error)) => tracing::warn!(plugin, "{state}: {error}{more}"),
+                (Some(more), Some(error)) => tracing::warn!(collector, "{state}: {error}{more}"),
                 // A warning too: who saw the one line should see the other.
-                (Some(more), None) => tracing::warn!(plugin, "active again{more}"),
+                (Some(more), None) => tracing::warn!(collector, "active again{more}"),
                 (None, _) => {}
-            }
-        } else if state == State::Active && self.error != error {
-            match &error {
-                Some(error) => tracing::warn!(plugin = self.plugin.name, "plugin leaves out: {error}"),
-                None => tracing::info!(plugin = self.plugin.name, "plugin no longer leaves anything out"),
             }
         }
         self.error = error;
         is_news
     }
 
-    pub(crate) fn status(&self, now: Instant) -> Status {
+    pub(crate) fn status(&self, now: Instant) -> CollectorStatus {
         let stuck_for = match &self.work {
             Work::Running { since, .. } if self.state == State::Stuck => Some(now.duration_since(*since)),
             _ => None,
@@ -215,17 +246,14 @@ impl Slot {
             None => self.error.as_ref().map(ToString::to_string),
         };
         let since = self.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Status {
-            name: self.plugin.name.to_owned(),
-            version: self.plugin.version.to_owned(),
-            help: self.plugin.help.to_owned(),
-            placement: self.plugin.placement,
+        CollectorStatus {
+            name: self.collector.name.to_owned(),
+            help: self.collector.help.to_owned(),
             state: self.state,
-            generation: self.plugin.generation,
-            path: self.plugin.path.as_ref().map(|path| path.display().to_string()),
             samples: self.samples,
             last_collect_seconds: self.last_duration.map(|duration| duration.as_secs_f64()),
             error,
+            warnings: self.warnings.clone(),
             since: since.as_secs_f64(),
         }
     }

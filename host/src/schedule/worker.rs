@@ -1,11 +1,11 @@
-//! Who walks over the plugins: a task on one of the runtime's threads, looked after by a watchdog; and where a plugin
+//! Who walks over the collectors: a task on one of the runtime's threads, looked after by a watchdog; and where a collector
 //! overstays, a thread of its own.
 //!
 //! Handing a collection to another thread and waiting for it takes two wake-ups of idle cores, which cost more than the
-//! collection. So a walk is a task of the runtime, which has one thread more than it needs. A plugin that overstays
+//! collection. So a walk is a task of the runtime, which has one thread more than it needs. A collector that overstays
 //! keeps the thread it is on; the watchdog then wakes the other, and has a thread walk on. While a thread of the runtime
-//! is kept, all walks are that thread's, and a plugin that overstays keeps it, and a fresh one walks on. So isolation costs
-//! nothing until something hangs, and a plugin that never returns costs one thread for good, however many scrapes
+//! is kept, all walks are that thread's, and a collector that overstays keeps it, and a fresh one walks on. So isolation costs
+//! nothing until something hangs, and a collector that never returns costs one thread for good, however many scrapes
 //! come by.
 
 use std::cell::Cell;
@@ -23,7 +23,6 @@ use super::watchdog::Watchdog;
 use crate::lock::lock;
 use crate::own::Own;
 use crate::own::counters::Counters;
-use crate::plugins::status::State;
 use crate::store::snapshot::{Reading, Snapshot};
 
 /// What scrapes and walkers share.
@@ -90,7 +89,7 @@ impl Shared {
         }
     }
 
-    /// No call into a plugin is made under this lock, and nothing under it panics by intent; should it, the data
+    /// No call into a collector is made under this lock, and nothing under it panics by intent; should it, the data
     /// is still sound.
     pub(super) fn lock(&self) -> Locked<'_> {
         let guard = lock(&self.schedule);
@@ -125,14 +124,14 @@ impl Shared {
                 }
             };
             Watchdog::start(ring)
-                .inspect_err(|error| tracing::warn!("plugins run without a watchdog: {error}"))
+                .inspect_err(|error| tracing::warn!("collectors run without a watchdog: {error}"))
                 .ok()
         };
         self.watchdog.get_or_init(start).as_ref()
     }
 
     /// Called by the watchdog, on its own thread, when a walk has not ended in time: one of the runtime's two threads is kept
-    /// by a plugin, and without this every scrape would wait for that plugin.
+    /// by a collector, and without this every scrape would wait for that one.
     fn walk_takes_long(self: &Arc<Self>, runtime: &Handle) {
         let rings_again = self.lock().rang(Instant::now(), &mut |start| self.start(start));
         if rings_again && let Some(Some(watchdog)) = self.watchdog.get() {
@@ -160,7 +159,7 @@ impl Shared {
                 let thread = std::thread::Builder::new().name("walker".to_owned());
                 let started = thread.spawn(move || shared.walk_as_thread(number));
                 if let Err(error) = &started {
-                    tracing::error!("a thread for the plugins could not be started: {error}");
+                    tracing::error!("a thread for the collectors could not be started: {error}");
                 }
                 started.is_ok()
             }
@@ -230,15 +229,15 @@ impl Shared {
 
     /// Makes a call, and says whether anybody was told of its outcome.
     fn call(&self, number: u64, call: Call) -> bool {
-        debug_assert!(!LOCKED.get(), "a plugin is called under the schedule's lock");
-        let Call { task, name, serial, plugin, mut instance, claims } = call;
+        debug_assert!(!LOCKED.get(), "a collector is called under the schedule's lock");
+        let Call { task, name, serial, collector, mut instance, claims } = call;
         let began = Instant::now();
         instance.set_claims(&claims);
-        let frame = instance.collect(&plugin);
-        let left_out = instance.left_out();
+        let frame = instance.collect(&collector);
+        let notes = instance.notes();
         // After the collection, which finds out what there is: CPUs that have just come have no usage before.
-        let facts = (task == Task::CollectWithFacts).then(|| instance.facts(&plugin));
-        let done = Done { facts, frame, left_out };
+        let facts = (task == Task::CollectWithFacts).then(|| instance.facts(&collector));
+        let done = Done { facts, frame, notes };
         let returned = Returned { name, serial, instance, done, began };
         let Finished { whole, gone, is_news } = self.lock().finish(number, returned, Instant::now());
         whole.iter().for_each(|walk| _ = self.publish(walk));
@@ -264,7 +263,7 @@ impl Shared {
         sideload::settle(&mut readings);
         let (lacking, states) = {
             let schedule = self.lock();
-            (schedule.lacking_beside(readings.len()), State::ALL.map(|state| schedule.count(state)))
+            (schedule.lacking_beside(readings.len()), schedule.states())
         };
         let mut own = lock(&self.own);
         let own = own.read(&readings, &lacking, states);

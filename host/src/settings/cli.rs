@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use relink_core::registry::Descriptor;
+
 use super::asked::{Verify, Whom};
 use crate::settings::flags::{Flags, Given};
 use crate::settings::{Print, address};
@@ -167,8 +169,12 @@ pub(crate) struct Settings {
 }
 
 /// What a command line says. Where a variable holds a wrong value, the error names the variable: nobody wrote the flag.
-pub(crate) fn parse(words: &[OsString], flags: &Flags) -> Result<Cli, clap::Error> {
-    let mut command = command(flags);
+pub(crate) fn parse(
+    words: &[OsString],
+    flags: &Flags,
+    linked: &[&'static Descriptor],
+) -> Result<Cli, clap::Error> {
+    let mut command = command(flags, linked);
     let parsed = command.try_get_matches_from_mut(words).and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|mut error| {
         let variable = wrong_variable(&error, &command, words);
@@ -202,8 +208,8 @@ fn wrong_variable(error: &clap::Error, command: &clap::Command, words: &[OsStrin
 }
 
 /// The command line's definition, with what is understood of another agent's flags.
-pub(crate) fn command(flags: &Flags) -> clap::Command {
-    Cli::command().after_long_help(flags.help())
+pub(crate) fn command(flags: &Flags, linked: &[&'static Descriptor]) -> clap::Command {
+    Cli::command().after_long_help(flags.help(linked))
 }
 
 /// What variables alone set.

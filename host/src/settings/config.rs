@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use relink_core::{Context, Error, Options, Paths};
+use relink_core::registry::Descriptor;
+use relink_core::{Context, Error, Paths};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Web;
 use crate::settings::cli::Settings;
 use crate::settings::listen::check_hosts;
-use crate::settings::{Limits, Listen, Plugins, Seconds, is_opened, plugins};
+use crate::settings::{Collectors, Limits, Listen, Plugins, Seconds, is_opened, plugins};
 use crate::telemetry::Log;
 
 /// The whole configuration. Each key of `relink.toml` has its default here.
@@ -42,6 +43,7 @@ pub(crate) struct Config {
     pub(crate) collect: Collect,
     pub(crate) limits: Limits,
     pub(crate) plugins: Plugins,
+    pub(crate) collectors: Collectors,
     pub(crate) history: History,
     pub(crate) push: crate::settings::push::Settings,
     pub(crate) reload: Reload,
@@ -65,7 +67,7 @@ pub(crate) struct Roots {
 pub(crate) struct Collect {
     /// Seconds that a collection may take where the scraper does not say.
     pub(crate) timeout: Seconds<5_000>,
-    /// How many series a plugin may have.
+    /// How many series a collector may have: a bound for code that runs wild, which no real machine meets.
     pub(crate) series: usize,
 }
 
@@ -131,6 +133,7 @@ impl Default for Config {
             collect: Collect::default(),
             limits: Limits::default(),
             plugins: Plugins::default(),
+            collectors: Collectors::default(),
             history: History::default(),
             push: crate::settings::push::Settings::default(),
             reload: Reload::default(),
@@ -148,7 +151,7 @@ impl Default for Roots {
 
 impl Default for Collect {
     fn default() -> Self {
-        Collect { timeout: Seconds::default(), series: 20_000 }
+        Collect { timeout: Seconds::default(), series: 1_000_000 }
     }
 }
 
@@ -175,12 +178,16 @@ impl Default for Reload {
 impl Config {
     /// Reads the file, if there is one, and puts the environment and the command line on top.
     ///
-    /// `known` are the names of plugins whose tables may stand under `[plugins]`.
-    pub(crate) fn load(settings: &Settings, known: &[&str]) -> Result<Self, Error> {
+    /// `known` are the names of plugins that it may speak of, `linked` those that are linked in.
+    pub(crate) fn load(
+        settings: &Settings,
+        known: &[&str],
+        linked: &[&'static Descriptor],
+    ) -> Result<Self, Error> {
         let mut config = Self::from_file(settings)?;
         config.overlay(settings)?;
         config.stand_in(&settings.given)?;
-        config.check(known)?;
+        config.check(known, linked)?;
         Ok(config)
     }
 
@@ -218,7 +225,7 @@ impl Config {
         if let Some(names) = &settings.plugins {
             self.plugins.decide(names.clone(), plugins::BY_FLAG);
         }
-        settings.given.apply(&mut self.plugins)?;
+        settings.given.apply(&mut self.collectors);
         self.allow_remote |= settings.allow_remote;
         if settings.drop_in {
             self.drop_in = Some(true);
@@ -240,18 +247,29 @@ impl Config {
         Ok(())
     }
 
-    fn check(&self, known: &[&str]) -> Result<(), Error> {
+    fn check(&self, known: &[&str], linked: &[&'static Descriptor]) -> Result<(), Error> {
         let origin = self.origin();
-        // What a library's plugin is called is only known once it is loaded.
-        if self.plugins.dir.is_empty() {
-            self.check_names(known)?;
-        }
-        for (name, table) in &self.plugins.tables {
+        self.check_plugin_keys(linked)?;
+        for (name, table) in &self.collectors.tables {
             if !table.is_table() {
-                return Err(Error::new(format!("{origin}: [plugins.{name}] must be a table of options")));
+                return Err(Error::new(format!(
+                    "{origin}: [collectors.{name}] is {table}, expected a table"
+                )));
             }
         }
+        let collectors: Vec<_> = linked.iter().flat_map(|plugin| plugin.collectors).collect();
+        for collector in &collectors {
+            self.options_of(collector)?;
+        }
+        // What a library brings is only known once it is loaded.
+        if self.plugins.dir.is_empty() {
+            self.check_plugins(known)?;
+            let mut names: Vec<_> = collectors.iter().map(|collector| collector.name).collect();
+            names.sort_unstable();
+            self.check_collectors(&names)?;
+        }
         self.plugins.check_dirs()?;
+        self.paths.check()?;
         if !self.history.interval.is_zero() && *self.history.interval < Duration::from_millis(100) {
             let interval = self.history.interval.as_secs_f64();
             return Err(Error::new(format!(
@@ -324,16 +342,28 @@ impl Config {
             None => Path::new(DEFAULT_FILE).exists(),
         }
     }
-
-    /// The options of a plugin.
-    pub(crate) fn options_of(&self, plugin: &str) -> Options {
-        let table = self.plugins.tables.get(plugin).and_then(|table| serde_json::to_value(table).ok());
-        let table = table.and_then(|table| table.as_object().cloned()).unwrap_or_default();
-        Options::new(plugin, self.paths.resolved(), table).with_series(self.collect.series)
-    }
 }
 
 impl Roots {
+    /// Whether the folders that somebody has set are there: from one that is not, nothing is read, and nothing missed.
+    fn check(&self) -> Result<(), Error> {
+        let usual = Roots::default();
+        let all = [
+            ("procfs", &self.procfs, &usual.procfs),
+            ("sysfs", &self.sysfs, &usual.sysfs),
+            ("rootfs", &self.rootfs, &usual.rootfs),
+        ];
+        for (name, path, usual) in all {
+            if path != usual && !path.is_dir() {
+                let path = path.display();
+                return Err(Error::new(format!(
+                    "--path.{name} or [path] {name} is {path}, which is not a folder"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn resolved(&self) -> Paths {
         Paths { procfs: self.procfs.clone(), sysfs: self.sysfs.clone(), rootfs: self.rootfs.clone() }
     }
@@ -353,18 +383,15 @@ mod tests {
         let path = dir.path().join("relink.toml");
         std::fs::write(&path, toml).unwrap();
         let settings = Settings { config: Some(path), ..Settings::default() };
-        Config::load(&settings, &["cpu", "disk"])?.guarded()
+        Config::load(&settings, &["cpu", "disk"], &[])?.guarded()
     }
 
     #[test]
     fn a_file_sets_what_it_names_and_leaves_the_rest() {
-        let config =
-            load("print = \"json\"\n[plugins]\nenabled = [\"cpu\"]\n[plugins.cpu]\ninfo = true\n").unwrap();
+        let config = load("print = \"json\"\n[plugins]\nenabled = [\"cpu\"]\n").unwrap();
         assert_eq!(config.print, Print::Json);
         assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
-        assert!(config.plugins.enables("cpu") && !config.plugins.enables("disk"));
-        assert_eq!(config.options_of("cpu").table()["info"], true);
-        assert!(config.options_of("disk").table().is_empty());
+        assert_eq!(config.plugins.enabled, Some(vec!["cpu".to_owned()]));
     }
 
     #[test]
@@ -373,11 +400,8 @@ mod tests {
         assert!(error.contains("unknown field `lisen`") && error.contains("`listen`"), "{error}");
         let error = load("[collect]\ntimeot = 1").unwrap_err().to_string();
         assert!(error.contains("`timeot`") && error.contains("`timeout`"), "{error}");
-        let error = load("[plugins.dsik]\na = 1").unwrap_err().to_string();
-        assert!(
-            error.contains("\"dsik\"") && error.contains("mean disk?") && error.contains("cpu, disk"),
-            "{error}"
-        );
+        let error = load("[collectors.dsik]\na = 1").unwrap_err().to_string();
+        assert!(error.contains("[collectors.dsik] names no collector"), "{error}");
         let error = load("[plugins]\nenabled = [\"gpu\"]").unwrap_err().to_string();
         assert!(error.contains("\"gpu\"") && error.contains("cpu, disk"), "{error}");
     }
@@ -392,7 +416,7 @@ mod tests {
             std::fs::write(&path, file).unwrap();
             let web_config = flag.map(Into::into);
             let settings = Settings { config: Some(path), web_config, ..Settings::default() };
-            let config = Config::load(&settings, &[]).unwrap().guarded().unwrap();
+            let config = Config::load(&settings, &[], &[]).unwrap().guarded().unwrap();
             assert!(config.web.is_none(), "{file:?} {flag:?}");
         }
     }

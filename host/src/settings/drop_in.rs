@@ -31,11 +31,11 @@ impl Config {
         };
         self.listen.set_default(SocketAddr::from((Ipv6Addr::UNSPECIFIED, other.port)));
         for folder in other.folders {
-            if given.has(folder.plugin, &self.plugins)
-                && self.plugins.get(folder.plugin, folder.option).is_none()
+            if given.linked(folder.collector).is_some()
+                && self.collectors.get(folder.collector, folder.option).is_none()
                 && Path::new(folder.path).is_dir()
             {
-                self.plugins.set(folder.plugin, folder.option, folder.path.into());
+                self.collectors.set(folder.collector, folder.option, folder.path.into());
             }
         }
         Ok(())
@@ -44,6 +44,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use relink_core::registry::{CollectorDescriptor, Descriptor, OptionDescriptor, OptionKind};
+
     use super::*;
     use crate::settings::cli::Settings;
     use crate::settings::flags::{DropIn, Flags, Folder, NONE};
@@ -54,27 +56,45 @@ mod tests {
             names: &["other_agent"],
             port: 4321,
             folders: &[
-                Folder { plugin: "texts", option: "directory", path: "/" },
-                Folder { plugin: "texts", option: "missing", path: "/no/such/folder" },
-                Folder { plugin: "absent", option: "directory", path: "/" },
+                Folder { collector: "texts", option: "directory", path: "/" },
+                Folder { collector: "texts", option: "missing", path: "/no/such/folder" },
+                Folder { collector: "absent", option: "directory", path: "/" },
             ],
         }),
         ..*NONE
+    };
+
+    static TEXTS: Descriptor = Descriptor {
+        name: "texts",
+        version: "1",
+        help: "Texts",
+        package: "metrics-texts",
+        collectors: &[CollectorDescriptor {
+            name: "texts",
+            help: "Texts",
+            families: &[],
+            options: &[OptionDescriptor { name: "directory", help: "Where.", kind: OptionKind::List }],
+            on: true,
+            new: |_| Err(Error::new("not made in this test")),
+        }],
     };
 
     fn load(name: &str, toml: &str, settings: Settings) -> Result<Config, Error> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("relink.toml");
         std::fs::write(&path, toml).unwrap();
-        let (_, given) = Given::take([], &FLAGS, &["texts"]).unwrap();
+        let (_, given) = Given::take([], &FLAGS, &[&TEXTS]).unwrap();
         let given = given.called(Some(name.into()));
-        Config::load(&Settings { given, config: Some(path), ..settings }, &["texts"])?.guarded()
+        Config::load(&Settings { given, config: Some(path), ..settings }, &["texts"], &[&TEXTS])?.guarded()
     }
 
     fn said(name: &str, toml: &str, settings: Settings) -> (String, Option<String>) {
         let config = load(name, toml, settings).unwrap();
-        let folder = config.plugins.get("texts", "directory").map(ToString::to_string);
-        assert!(config.plugins.get("texts", "missing").is_none() && config.check_names(&["texts"]).is_ok());
+        let folder = config.collectors.get("texts", "directory").map(ToString::to_string);
+        assert!(
+            config.collectors.get("texts", "missing").is_none()
+                && config.check_collectors(&["texts"]).is_ok()
+        );
         (config.listen.to_string(), folder)
     }
 
@@ -97,7 +117,7 @@ mod tests {
             none,
             "what is set counts more"
         );
-        let set = "listen = \"127.0.0.1:8000\"\n[plugins.texts]\ndirectory = \"/a\"";
+        let set = "listen = \"127.0.0.1:8000\"\n[collectors.texts]\ndirectory = \"/a\"";
         assert_eq!(
             said("other_agent", set, flag()),
             ("127.0.0.1:8000".to_owned(), Some("\"/a\"".to_owned()))
@@ -107,7 +127,7 @@ mod tests {
     #[test]
     fn an_executable_without_another_agent_refuses_it() {
         let settings = Settings { drop_in: true, ..Settings::default() };
-        let error = Config::load(&settings, &[]).unwrap_err().to_string();
+        let error = Config::load(&settings, &[], &[]).unwrap_err().to_string();
         assert!(error.contains("stand in for no other agent"), "{error}");
     }
 }

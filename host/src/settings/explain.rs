@@ -113,8 +113,8 @@ mod tests {
     fn what_differs_is_told_with_what_set_it_last() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("relink.toml");
-        let toml = "print = \"json\"\nhosts = [\"a\"]\n[collect]\ntimeout = 2\nseries = 20000\n\
-                    [plugins.disk]\nmount_timeout = 0.5\n";
+        let toml = "print = \"json\"\nhosts = [\"a\"]\n[collect]\ntimeout = 2\nseries = 1000000\n\
+                    [collectors.filesystem]\nmount_timeout = 0.5\n";
         std::fs::write(&path, toml).unwrap();
         let environment = Settings { telemetry_path: Some("/m".into()), ..Settings::default() };
         let all = Settings {
@@ -129,9 +129,9 @@ mod tests {
             told,
             [
                 ("collect.timeout", "2.0", Origin::File),
+                ("collectors.filesystem.mount_timeout", "0.5", Origin::File),
                 ("hosts", "[\"a\"]", Origin::File),
                 ("listen", "\"127.0.0.1:1\"", Origin::Flag),
-                ("plugins.disk.mount_timeout", "0.5", Origin::File),
                 ("print", "\"json\"", Origin::File),
                 ("telemetry_path", "\"/m\"", Origin::Environment),
             ]

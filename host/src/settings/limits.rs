@@ -44,7 +44,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// `max_connections`, or less where the process may not open that many files: the other half is for plugins'
+    /// `max_connections`, or less where the process may not open that many files: the other half is for collectors'
     /// sources, logs and the reload.
     pub(crate) fn connections(&self) -> usize {
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);

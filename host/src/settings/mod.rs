@@ -2,6 +2,7 @@
 
 pub(crate) mod asked;
 pub(crate) mod cli;
+mod collectors;
 mod config;
 mod default;
 mod drop_in;
@@ -15,6 +16,7 @@ pub(crate) mod push;
 mod route;
 mod seconds;
 
+pub(crate) use collectors::Collectors;
 pub(crate) use config::{Config, METRICS, Print};
 pub(crate) use default::DEFAULT_TOML;
 pub(crate) use environment::check_environment;

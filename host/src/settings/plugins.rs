@@ -1,16 +1,17 @@
-//! Which plugins run, and their options: what the file, flags and a reload say together.
+//! Which plugins run: what the file, flags and a reload say together.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use relink_core::Error;
+use relink_core::registry::Descriptor;
 use serde::{Deserialize, Serialize};
 
 use super::Config;
 use super::config::DEFAULT_FILE;
 use crate::names;
 
-/// `[plugins]`: which plugins run, and a table of options for each.
+/// `[plugins]`: which plugins run.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Plugins {
@@ -21,18 +22,12 @@ pub(crate) struct Plugins {
     pub(crate) dir: Vec<PathBuf>,
     /// Which of a linked and a loaded plugin of one name runs; without it, the loaded one is refused.
     pub(crate) prefer: Option<Prefer>,
-    /// `[plugins.cpu]` and so on.
+    /// Other keys, to be refused.
     #[serde(flatten)]
-    pub(super) tables: BTreeMap<String, toml::Value>,
-    /// The plugins that a flag leaves out, each with the flag.
-    #[serde(skip)]
-    pub(super) left_out: BTreeMap<String, String>,
+    pub(super) others: BTreeMap<String, toml::Value>,
     /// The flag, or the reload, that `enabled` is of, where it is not the file's.
     #[serde(skip)]
-    pub(super) decided_by: Option<String>,
-    /// Collectors of another agent that flags ask for and that nothing here stands for.
-    #[serde(skip)]
-    pub(crate) lacking: Vec<String>,
+    decided_by: Option<&'static str>,
 }
 
 /// Which of two plugins of one name runs.
@@ -62,52 +57,28 @@ fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>
 /// Who decides by the flag or its variable.
 pub(super) const BY_FLAG: &str = "--plugins or RELINK_PLUGINS";
 
-impl Config {
-    /// Why a plugin that is there does not run: nobody has chosen it. Names who decided.
-    pub(crate) fn why_off(&self, plugin: &str) -> Error {
-        Error::new(match self.plugins.switched_off_by(plugin) {
-            Some(who) => format!("switched off by {who}"),
-            None => format!("switched off by [plugins] enabled in {}", self.origin()),
-        })
-    }
-}
+const BY_RELOAD: &str = "a reload";
 
 impl Plugins {
     /// A set that a reload chose replaces the one of file and flags.
     pub(crate) fn choose(&mut self, chosen: Option<Vec<String>>) {
         if let Some(chosen) = chosen {
-            self.decide(chosen, "a reload");
-            self.left_out.clear();
+            self.decide(chosen, BY_RELOAD);
         }
     }
 
     /// Has these plugins run and no others, as `who` wants it in place of the file.
-    pub(crate) fn decide(&mut self, enabled: Vec<String>, who: &str) {
-        (self.enabled, self.decided_by) = (Some(enabled), Some(who.to_owned()));
+    pub(super) fn decide(&mut self, enabled: Vec<String>, who: &'static str) {
+        (self.enabled, self.decided_by) = (Some(enabled), Some(who));
+    }
+
+    pub(crate) fn is_chosen_by_reload(&self) -> bool {
+        self.decided_by == Some(BY_RELOAD)
     }
 
     pub(crate) fn enables(&self, plugin: &str) -> bool {
         let is_listed = |enabled: &Vec<String>| enabled.iter().any(|name| name == plugin);
-        !self.left_out.contains_key(plugin) && self.enabled.as_ref().is_none_or(is_listed)
-    }
-
-    /// Adds a plugin to those that run.
-    pub(crate) fn enable(&mut self, plugin: &str) {
-        if let Some(enabled) =
-            self.enabled.as_mut().filter(|enabled| !enabled.iter().any(|name| name == plugin))
-        {
-            enabled.push(plugin.to_owned());
-        }
-    }
-
-    /// Leaves a plugin out, because of a flag.
-    pub(crate) fn leave_out(&mut self, plugin: &str, flag: String) {
-        self.left_out.insert(plugin.to_owned(), flag);
-    }
-
-    /// The flag, or the reload, that has switched a plugin off; nothing where the file has.
-    pub(crate) fn switched_off_by(&self, plugin: &str) -> Option<&str> {
-        self.left_out.get(plugin).or(self.decided_by.as_ref()).map(String::as_str)
+        self.enabled.as_ref().is_none_or(is_listed)
     }
 
     /// Whether each folder to load plugins from is there.
@@ -117,19 +88,6 @@ impl Plugins {
         let error = Error::new(format!("--plugin-dir or [plugins] dir is {dir}, which is not a folder"));
         Err(error.hint(format!("mkdir {dir}, or leave it out")))
     }
-
-    /// An option of a plugin.
-    pub(crate) fn get(&self, plugin: &str, option: &str) -> Option<&toml::Value> {
-        self.tables.get(plugin)?.get(option)
-    }
-
-    /// Sets an option of a plugin. What stands in the place of its table and is none stays, for the check to refuse.
-    pub(crate) fn set(&mut self, plugin: &str, option: &str, value: toml::Value) {
-        let table = self.tables.entry(plugin.to_owned()).or_insert_with(|| toml::Table::new().into());
-        if let Some(table) = table.as_table_mut() {
-            table.insert(option.to_owned(), value);
-        }
-    }
 }
 
 impl Config {
@@ -138,40 +96,69 @@ impl Config {
         self.file.as_ref().map_or(Path::new(DEFAULT_FILE), |(path, _)| path).display().to_string()
     }
 
-    /// Whether each plugin that the configuration names is one of those `known`.
-    pub(crate) fn check_names(&self, known: &[&str]) -> Result<(), Error> {
-        let enabled = self.plugins.enabled.iter().flatten();
-        match self.plugins.tables.keys().chain(enabled).find(|name| !known.contains(&name.as_str())) {
-            None => Ok(()),
-            Some(name) => {
-                let is_flag = self.plugins.decided_by.as_deref() == Some(BY_FLAG)
-                    && !self.plugins.tables.contains_key(name);
-                let (whose, keys) = if is_flag {
-                    (BY_FLAG.to_owned(), "")
-                } else {
-                    (format!("{}: [plugins]", self.origin()), ", and the keys enabled, dir and prefer")
-                };
-                let close = names::did_you_mean(name, known.iter().copied());
-                Err(Error::new(format!("{whose} names {name:?}, which is not a plugin of this agent"))
-                    .hint(format!("{close}known are: {}{keys}", known.join(", "))))
-            }
-        }
+    /// Who chose which plugins run.
+    pub(super) fn who_chose(&self) -> String {
+        let of_file = || format!("[plugins] enabled in {}", self.origin());
+        self.plugins.decided_by.map_or_else(of_file, str::to_owned)
     }
 
-    /// Where the options of a plugin stand, for a message: the file, flags, or both.
-    pub(crate) fn origin_of_options(&self, plugin: &str) -> String {
-        let of_file = self.file.as_ref().and_then(|(_, text)| toml::from_str::<Config>(text).ok());
-        let of_file = of_file.and_then(|mut config| config.plugins.tables.remove(plugin));
-        match of_file {
-            None => "the command line".to_owned(),
-            Some(table) if Some(&table) == self.plugins.tables.get(plugin) => self.origin(),
-            Some(_) => format!("{} and the command line", self.origin()),
-        }
+    /// Whether each plugin that is to run is one of those `known`.
+    pub(crate) fn check_plugins(&self, known: &[&str]) -> Result<(), Error> {
+        let enabled = self.plugins.enabled.iter().flatten();
+        let Some(name) = enabled.into_iter().find(|name| !known.contains(&name.as_str())) else {
+            return Ok(());
+        };
+        let close = names::did_you_mean(name, known.iter().copied());
+        let who = self.who_chose();
+        Err(Error::new(format!("{who} names {name:?}, which is not a plugin of this agent"))
+            .hint(format!("{close}known are: {}", known.join(", "))))
+    }
+
+    /// Refuses what `[plugins]` has next to its own keys: a plugin's table there is an old place of its collectors' options.
+    pub(super) fn check_plugin_keys(&self, linked: &[&'static Descriptor]) -> Result<(), Error> {
+        let Some((name, value)) = self.plugins.others.iter().next() else { return Ok(()) };
+        let (origin, keys) = (self.origin(), "the keys of [plugins] are enabled, dir and prefer");
+        let Some(plugin) = linked.iter().find(|plugin| plugin.name == name) else {
+            let known = linked.iter().map(|plugin| plugin.name).chain(["enabled", "dir", "prefer"]);
+            let close = names::did_you_mean(name, known);
+            return Err(Error::new(format!("{origin}: [plugins] has no key {name:?}"))
+                .hint(format!("{close}{keys}; options stand in [collectors.NAME]")));
+        };
+        let option = value.as_table().and_then(|table| table.keys().next());
+        let of = |option: &String| {
+            let collectors = plugin.collectors.iter();
+            let switch = collectors.clone().find(|one| one.name == option);
+            let owner = collectors.clone().find(|one| one.option(option).is_some());
+            match (owner, switch) {
+                (Some(owner), _) => Some(format!("write {option} in [collectors.{}]", owner.name)),
+                (None, Some(one)) => Some(format!("write enabled in [collectors.{}]", one.name)),
+                (None, None) => None,
+            }
+        };
+        let (key, hint) = match option {
+            Some(option) => (format!("[plugins.{name}] {option}"), of(option)),
+            None => (format!("[plugins.{name}]"), None),
+        };
+        let all = || {
+            let collectors = plugin.collectors.iter().map(|one| {
+                let options = one.options.iter().map(|option| option.name).collect::<Vec<_>>().join(", ");
+                format!(
+                    "[collectors.{}] with {}",
+                    one.name,
+                    if options.is_empty() { "no options" } else { &options }
+                )
+            });
+            collectors.collect::<Vec<_>>().join("; ")
+        };
+        Err(Error::new(format!("{origin}: {key}: options are a collector's, and not a plugin's"))
+            .hint(hint.unwrap_or_else(all)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use relink_core::registry::{CollectorDescriptor, OptionDescriptor, OptionKind};
+
     use super::*;
     use crate::settings::cli::Settings;
 
@@ -179,15 +166,14 @@ mod tests {
     fn flags_choose_plugins_in_place_of_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("relink.toml");
-        std::fs::write(&path, "[plugins]\nenabled = [\"disk\"]\n[plugins.cpu]\ninfo = true\n").unwrap();
+        std::fs::write(&path, "[plugins]\nenabled = [\"disk\"]\n").unwrap();
         let load = |names: &[&str]| {
             let plugins = Some(names.iter().map(|name| (*name).to_owned()).collect());
             let settings = Settings { config: Some(path.clone()), plugins, ..Settings::default() };
-            Config::load(&settings, &["cpu", "disk"])
+            Config::load(&settings, &["cpu", "disk"], &[])
         };
         let config = load(&["cpu"]).unwrap();
         assert!(config.plugins.enables("cpu") && !config.plugins.enables("disk"));
-        assert_eq!(config.options_of("cpu").table()["info"], true, "options are another matter");
         for (wrong, close) in [("dsik", "did you mean disk?"), ("gpu", "known are"), ("", "known are")] {
             let error = load(&["cpu", wrong]).unwrap_err().to_string();
             assert!(error.starts_with(&format!("--plugins or RELINK_PLUGINS names {wrong:?}")), "{error}");
@@ -196,17 +182,45 @@ mod tests {
     }
 
     #[test]
-    fn options_are_told_with_their_place() {
-        let config = |toml: &str, flag: bool| {
+    fn an_old_key_is_named_with_the_new_one() {
+        static DISK: Descriptor = Descriptor {
+            name: "disk",
+            version: "1",
+            help: "Disks",
+            package: "metrics-disk",
+            collectors: &[CollectorDescriptor {
+                name: "filesystem",
+                help: "Space",
+                families: &[],
+                options: &[OptionDescriptor {
+                    name: "mount_timeout",
+                    help: "Time.",
+                    kind: OptionKind::Seconds,
+                }],
+                on: true,
+                new: |_| Err(Error::new("not made in this test")),
+            }],
+        };
+        let refused = |toml: &str| {
             let mut config: Config = toml::from_str(toml).unwrap();
             config.file = Some(("x.toml".into(), toml.to_owned()));
-            if flag {
-                config.plugins.set("disk", "udev_data", "/a".into());
-            }
-            config.origin_of_options("disk")
+            config.check_plugin_keys(&[&DISK]).unwrap_err().to_string()
         };
-        assert_eq!(config("[plugins.disk]\nfoo = 1", false), "x.toml");
-        assert_eq!(config("[plugins.disk]\nfoo = 1", true), "x.toml and the command line");
-        assert_eq!(config("[plugins.cpu]\nfoo = 1", true), "the command line");
+        let old = "x.toml: [plugins.disk]";
+        let why = "options are a collector's, and not a plugin's;";
+        assert_eq!(
+            refused("[plugins.disk]\nmount_timeout = 1"),
+            format!("{old} mount_timeout: {why} write mount_timeout in [collectors.filesystem]")
+        );
+        assert_eq!(
+            refused("[plugins.disk]\nfilesystem = false"),
+            format!("{old} filesystem: {why} write enabled in [collectors.filesystem]")
+        );
+        assert_eq!(
+            refused("[plugins.disk]\nother = false"),
+            format!("{old} other: {why} [collectors.filesystem] with mount_timeout")
+        );
+        let unknown = refused("[plugins]\nenabeld = []");
+        assert!(unknown.contains("no key \"enabeld\"; did you mean enabled?"), "{unknown}");
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct History {
     next_id: u64,
 }
 
-/// The table last used for a plugin, and the layout that it was made of.
+/// The table last used for a collector, and the layout that it was made of.
 struct Latest {
     table: Arc<SeriesTable>,
     layout: Option<Arc<Layout>>,
@@ -106,7 +106,7 @@ impl History {
             if let Ok(frame) = &reading.result
                 && !frame.values.is_empty()
             {
-                let table = self.table_of(reading.plugin, &frame.layout);
+                let table = self.table_of(reading.collector, &frame.layout);
                 self.open.add(table, Arc::clone(&frame.values));
             }
         }
@@ -183,13 +183,13 @@ impl History {
         counts.sum()
     }
 
-    /// Whether a plugin had a family of this name.
+    /// Whether a collector had a family of this name.
     pub(crate) fn has_family(&self, family: &str) -> bool {
         let mut blocks = self.chunks.iter().chain([&self.open]).flat_map(|chunk| &chunk.blocks);
         blocks.any(|block| block.table.has_family(family))
     }
 
-    /// The table of a layout: the one used last for that plugin if it has the same series.
+    /// The table of a layout: the one used last for that collector if it has the same series.
     fn table_of(&mut self, plugin: &str, layout: &Arc<Layout>) -> Arc<SeriesTable> {
         let known = self.latest.iter().position(|latest| latest.table.plugin() == plugin);
         if let Some(at) = known
@@ -212,7 +212,7 @@ impl History {
         table
     }
 
-    /// Packs the open chunk and forgets the tables of plugins that said nothing in it.
+    /// Packs the open chunk and forgets the tables of collectors that said nothing in it.
     fn close(&mut self) {
         let mut chunk = std::mem::take(&mut self.open);
         self.chunk_bytes -= chunk.bytes();

@@ -1,4 +1,4 @@
-//! What the plugins said: the snapshot of one collection, and the recent ones.
+//! What the collectors said: the snapshot of one collection, and the recent ones.
 
 pub(crate) mod history;
 pub(crate) mod lines;

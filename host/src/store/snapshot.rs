@@ -1,4 +1,4 @@
-//! What all plugins said in one collection.
+//! What all collectors said in one collection.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -9,11 +9,11 @@ use relink_exposition::{Expositions, Texts};
 
 use super::lines::Lines;
 
-/// One collection: a reading a plugin, immutable once made, shared by all who asked for it.
+/// One collection: a reading a collector, immutable once made, shared by all who asked for it.
 pub(crate) struct Snapshot {
     /// When the collection ended.
     pub taken: SystemTime,
-    /// The readings, sorted by plugin name; the agent's own stands last.
+    /// The readings, sorted by the collectors' names; the agent's own stands last.
     pub readings: Vec<Reading>,
     /// The bodies of the exposition formats, made when the first scrape asks for them.
     pub(crate) bodies: [OnceLock<Bytes>; 4],
@@ -30,21 +30,32 @@ impl Snapshot {
         self.readings.iter().flat_map(|reading| &reading.result).map(Frame::samples).sum()
     }
 
-    /// The reading of a plugin.
-    pub(crate) fn reading(&self, plugin: &str) -> Option<&Reading> {
-        self.readings.iter().find(|reading| reading.plugin == plugin)
+    /// The reading of a collector.
+    pub(crate) fn reading(&self, collector: &str) -> Option<&Reading> {
+        self.readings.iter().find(|reading| reading.collector == collector)
     }
 }
 
-/// What one plugin said in one collection.
+/// What one collector said in one collection.
 #[derive(Clone)]
 pub(crate) struct Reading {
-    /// The plugin's name.
-    pub plugin: &'static str,
+    /// The collector's name.
+    pub collector: &'static str,
     /// How long it took.
     pub duration: Duration,
     /// Its samples, or why there are none.
     pub result: Result<Frame, Error>,
+    /// What it left out since it came in.
+    pub left_out: LeftOut,
+}
+
+/// What a collector left out, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// How often it warned of something that it passed over or could not read.
+    pub warned: u64,
+    /// How many samples were beyond its limit.
+    pub dropped: u64,
 }
 
 /// Samples: the series and a value for each.
@@ -60,13 +71,17 @@ impl Frame {
     /// What was collected. The layout is the `last` one where the series are the same: to check, sort and render one costs
     /// more than all else of a collection.
     pub(crate) fn of(samples: &mut Samples, last: &mut Option<Arc<Layout>>) -> Result<Self, Error> {
-        let known = last.as_ref().filter(|known| samples.has_series_of(&known.series));
+        let is_last = last.as_ref().is_some_and(|known| samples.has_series_of(&known.series));
+        // It takes out what a file says twice. Without that they may be the last ones.
+        let set = if is_last { None } else { Some(samples.series_set()?) };
+        let known = last.as_ref().filter(|known| is_last || samples.has_series_of(&known.series));
         let texts = Texts::of(samples);
         let layout = match known {
             Some(known) if texts.as_ref().is_none_or(|texts| texts.are(&known.texts)) => Arc::clone(known),
             _ => {
                 let texts = texts.map(|texts| texts.merged()).unwrap_or_default();
-                Arc::clone(last.insert(Arc::new(Layout::new(samples.series_set()?, texts))))
+                let set = set.map_or_else(|| samples.series_set(), Ok)?;
+                Arc::clone(last.insert(Arc::new(Layout::new(set, texts))))
             }
         };
         Ok(Frame { layout, values: samples.values().into() })
@@ -78,7 +93,7 @@ impl Frame {
     }
 }
 
-/// A plugin's series, with the text that stands in front of each value.
+/// A collector's series, with the text that stands in front of each value.
 ///
 /// Series seldom change from one collection to the next. Names, labels and their escapes are therefore rendered
 /// once for a layout, and a scrape only puts the numbers in between.

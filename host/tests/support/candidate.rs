@@ -43,7 +43,7 @@ fn fault() -> Option<String> {
 
 /// A counter that begins again in each image.
 mod counter {
-    use relink_core::{Collector, Error, Family, Options, Samples, register_linked};
+    use relink_core::{Collector, Error, Family, Paths, Samples, register_linked};
 
     const COLLECTIONS: Family =
         Family::counter("candidate_collections_total", "Collections of this image so far.");
@@ -58,12 +58,12 @@ mod counter {
         }
     }
 
-    register_linked! { name: "counter", help: "Counts its own collections", families: [COLLECTIONS], new: |_: &Options| Ok(Counter(0.0)) }
+    register_linked! { plugin: "counter", collector: "counter", help: "Counts its own collections", families: [COLLECTIONS], new: |_: &Paths| Ok(Counter(0.0)) }
 }
 
 /// A plugin to leave out and to bring back.
 mod extra {
-    use relink_core::{Collector, Error, Family, Options, Samples, register_linked};
+    use relink_core::{Collector, Error, Family, Paths, Samples, register_linked};
 
     const EXTRA: Family = Family::gauge("candidate_extra", "Always 1.");
 
@@ -76,14 +76,14 @@ mod extra {
         }
     }
 
-    register_linked! { name: "extra", help: "Always there", families: [EXTRA], new: |_: &Options| Ok(Extra) }
+    register_linked! { plugin: "extra", collector: "extra", help: "Always there", families: [EXTRA], new: |_: &Paths| Ok(Extra) }
 }
 
 /// A plugin whose reading takes its time, 100 ms.
 mod slow {
     use std::time::Duration;
 
-    use relink_core::{Collector, Error, Family, Options, Samples, register_linked};
+    use relink_core::{Collector, Error, Family, Paths, Samples, register_linked};
 
     const SLOW: Family = Family::gauge("candidate_slow", "Always 1, after a while.");
 
@@ -98,14 +98,14 @@ mod slow {
         }
     }
 
-    register_linked! { name: "slow", help: "Takes 100 ms", families: [SLOW], new: |_: &Options| Ok(Slow) }
+    register_linked! { plugin: "slow", collector: "slow", help: "Takes 100 ms", families: [SLOW], new: |_: &Paths| Ok(Slow) }
 }
 
 /// The plugin in which it goes wrong.
 mod faulty {
     use std::time::Duration;
 
-    use relink_core::{Collector, Error, Family, Options, Samples, register_linked};
+    use relink_core::{Collector, Error, Family, Paths, Samples, register_linked};
     use rustix::process::{Signal, getpid, kill_process};
 
     const FAULTY: Family = Family::gauge("candidate_faulty", "Always 1, where nothing goes wrong.");
@@ -122,7 +122,7 @@ mod faulty {
         }
     }
 
-    fn new(_: &Options) -> Result<Faulty, Error> {
+    fn new(_: &Paths) -> Result<Faulty, Error> {
         match super::fault().as_deref() {
             Some("segv") => crash(),
             Some("segv in a thread") => _ = std::thread::spawn(crash).join(),
@@ -169,5 +169,5 @@ mod faulty {
         overflow(depth + 1) + frame[0]
     }
 
-    register_linked! { name: "faulty", help: "Goes wrong when told to", families: [FAULTY], new: new }
+    register_linked! { plugin: "faulty", collector: "faulty", help: "Goes wrong when told to", families: [FAULTY], new: new }
 }

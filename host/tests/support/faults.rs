@@ -120,7 +120,7 @@ impl Scrape {
         assert_eq!(self.answer.status, 200, "{}", self.answer.text());
         let text = self.answer.text();
         promtool(&text);
-        for other in ["good", "nice"] {
+        for other in ["good", "nice", "sibling"] {
             assert!(text.contains(&format!("\n{other}_collections_total ")), "{other} is missing: {text}");
             assert!(text.contains(&format!("success{{collector=\"{other}\"}} 1\n")), "{other}: {text}");
         }

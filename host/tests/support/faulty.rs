@@ -21,7 +21,7 @@ fn mood() -> String {
 
 /// Is asked before `moody`.
 mod good {
-    use relink_core::{Collector, Error, Family, Options, Samples, register_linked};
+    use relink_core::{Collector, Error, Family, Paths, Samples, register_linked};
 
     pub(crate) const COLLECTIONS: Family =
         Family::counter("good_collections_total", "Collections of this plugin so far.");
@@ -36,12 +36,12 @@ mod good {
         }
     }
 
-    register_linked! { name: "good", help: "Is well", families: [COLLECTIONS], new: |_: &Options| Ok(Good(0.0)) }
+    register_linked! { plugin: "good", collector: "good", help: "Is well", families: [COLLECTIONS], new: |_: &Paths| Ok(Good(0.0)) }
 }
 
 /// Is asked after `moody`.
 mod nice {
-    use relink_core::{Collector, Error, Family, Options, Samples, register_linked};
+    use relink_core::{Collector, Error, Family, Paths, Samples, register_linked};
 
     const COLLECTIONS: Family =
         Family::counter("nice_collections_total", "Collections of this plugin so far.");
@@ -56,12 +56,12 @@ mod nice {
         }
     }
 
-    register_linked! { name: "nice", help: "Is well", families: [COLLECTIONS], new: |_: &Options| Ok(Nice(0.0)) }
+    register_linked! { plugin: "nice", collector: "nice", help: "Is well", families: [COLLECTIONS], new: |_: &Paths| Ok(Nice(0.0)) }
 }
 
 /// Wants a family that another plugin has.
 mod usurper {
-    use relink_core::{Collector, Error, Options, Samples, register_linked};
+    use relink_core::{Collector, Error, Paths, Samples, register_linked};
 
     use super::good::COLLECTIONS;
 
@@ -74,23 +74,25 @@ mod usurper {
         }
     }
 
-    register_linked! { name: "usurper", help: "Wants the family of another", families: [COLLECTIONS], new: |_: &Options| Ok(Usurper) }
+    register_linked! { plugin: "usurper", collector: "usurper", help: "Wants the family of another", families: [COLLECTIONS], new: |_: &Paths| Ok(Usurper) }
 }
 
 mod moody {
     use std::time::Duration;
 
-    use relink_core::{Collector, Error, Facts, Family, Options, Samples, register_linked};
+    use relink_core::{Collector, Error, Facts, Family, Paths, Samples, register_linked};
 
     use super::*;
 
     const VALUE: Family = Family::gauge("moody_value", "Whatever comes to its mind.").labels(&["text"]);
     const COUNT: Family = Family::counter("moody_count_total", "Counts nothing.");
+    const SIBLING: Family =
+        Family::counter("sibling_collections_total", "Collections of this collector so far.");
     const FOREIGN: Family = Family::gauge("moody_foreign", "Not declared by this plugin.");
 
     struct Moody;
 
-    fn new(_: &Options) -> Result<Moody, Error> {
+    fn new(_: &Paths) -> Result<Moody, Error> {
         match mood().as_str() {
             "new panics" => panic!("new panics as asked"),
             "new fails" => Err(Error::new("no such sensor").hint("plug it in")),
@@ -117,7 +119,7 @@ mod moody {
                 "hangs" => drop(std::fs::File::open(file("gate"))?),
                 // sleep: being slow is what is asked for.
                 "is slow" => std::thread::sleep(Duration::from_millis(200)),
-                "floods" => (0..1_000_000).for_each(|n| out.push(&VALUE, [&n.to_string()], 1.0)),
+                "floods" => (0..2_000_000).for_each(|n| out.push(&VALUE, [&n.to_string()], 1.0)),
                 "floods with text" => {
                     let text = "y".repeat(100_000);
                     (0..10_000).for_each(|n| out.push(&VALUE, [&format!("{text}{n}")], 1.0));
@@ -165,5 +167,23 @@ mod moody {
         }
     }
 
-    register_linked! { name: "moody", help: "Misbehaves when told to", families: [VALUE, COUNT], new: new }
+    /// Another collector of the same plugin, which is always well.
+    struct Sibling(f64);
+
+    impl Collector for Sibling {
+        fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+            self.0 += 1.0;
+            out.push(&SIBLING, [], self.0);
+            Ok(())
+        }
+    }
+
+    register_linked! {
+        plugin: "moody",
+        help: "Misbehaves when told to",
+        collectors: [
+            { name: "moody", help: "Misbehaves when told to", families: [VALUE, COUNT], new: new },
+            { name: "sibling", help: "Is well", families: [SIBLING], new: |_: &Paths| Ok(Sibling(0.0)) },
+        ],
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use relink_core::{Collector, Error, Options, Samples, register_linked};
+use relink_core::{Collector, Error, Paths, Samples, register_linked};
 
 struct Seen;
 
@@ -12,7 +12,7 @@ impl Collector for Seen {
     }
 }
 
-register_linked! { name: "seen", help: "Is linked", families: [], new: |_: &Options| Ok(Seen) }
+register_linked! { plugin: "seen", collector: "seen", help: "Is linked", families: [], new: |_: &Paths| Ok(Seen) }
 
 fn main() -> ExitCode {
     // As `app/build.rs` tells it; `GHOST` has it forgotten.

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::Duration;
 
-use relink_core::{Collector, Error, Facts, Family, Options, Samples, register};
+use relink_core::{Collector, Error, Facts, Family, Paths, Samples, register};
 
 /// `mark`, which shows in a label, and what to `do`.
 static WORDS: [u8; 64] = *b"loadable: mark=0000 do=well                                    ;";
@@ -80,7 +80,7 @@ impl Drop for Loadable {
     }
 }
 
-fn new(_: &Options) -> Result<Loadable, Error> {
+fn new(_: &Paths) -> Result<Loadable, Error> {
     let (mark, what) = words();
     match what {
         "panic in create" => panic!("as asked by {mark}"),
@@ -103,4 +103,4 @@ fn new(_: &Options) -> Result<Loadable, Error> {
     Ok(Loadable { mark, collections: 0 })
 }
 
-register! { name: "loadable_1", help: "A plugin to load", families: [MARK], new: new }
+register! { plugin: "loadable_1", collector: "loadable_1", help: "A plugin to load", families: [MARK], new: new }

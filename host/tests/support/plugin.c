@@ -5,7 +5,7 @@
 #include <string.h>
 
 #ifndef MAJOR
-#define MAJOR 1
+#define MAJOR 2
 #endif
 #ifndef MINOR
 #define MINOR 0
@@ -20,10 +20,16 @@
 #define NAME "in_c"
 #endif
 #ifndef ENTRY
-#define ENTRY relink_plugin_v1_in_c
+#define ENTRY relink_plugin_v2_in_c
 #endif
 #ifndef FAMILIES
 #define FAMILIES 1
+#endif
+#ifndef COLLECTOR_SIZE
+#define COLLECTOR_SIZE sizeof(struct collector)
+#endif
+#ifndef COLLECTORS
+#define COLLECTORS 1
 #endif
 #ifndef FAMILY_SIZE
 #define FAMILY_SIZE sizeof(struct family)
@@ -58,17 +64,29 @@ struct family { struct text name, help; const struct text *labels; size_t label_
 #endif
 };
 
+struct collector {
+    struct text name, help;
+    const struct family *families;
+    size_t family_count, family_size;
+    const void *options;
+    size_t option_count, option_size;
+    uint64_t flags;
+    int32_t (*create)(const struct collector *, const void *, const struct sink *, void **);
+    int32_t (*collect)(void *, const struct sink *);
+    int32_t (*facts)(void *, const struct sink *);
+    void (*destroy)(void *);
+#ifdef LONGER
+    uint64_t of_a_newer_minor[4];
+#endif
+};
+
 struct table {
     char magic[8];
     uint32_t major, minor;
     size_t size;
     struct text name, version, help, package;
-    const struct family *families;
-    size_t family_count, family_size;
-    int32_t (*create)(const struct table *, const void *, const struct sink *, void **);
-    int32_t (*collect)(void *, const struct sink *);
-    int32_t (*facts)(void *, const struct sink *);
-    void (*destroy)(void *);
+    const struct collector *collectors;
+    size_t collector_count, collector_size;
 #ifdef LONGER
     uint64_t of_a_newer_minor[4];
 #endif
@@ -87,7 +105,7 @@ __attribute__((section(".relink_plugin"), used))
 static const struct { char magic[8]; uint32_t major, minor; } stamp = { "relinkPL", MAJOR, MINOR };
 #endif
 
-static int32_t create(const struct table *table, const void *settings, const struct sink *sink, void **instance) {
+static int32_t create(const struct collector *collector, const void *settings, const struct sink *sink, void **instance) {
     *instance = NULL;
     return 0;
 }
@@ -109,10 +127,14 @@ static void destroy(void *instance) {}
 
 static const struct family families[] = { { TEXT(FAMILY), TEXT("Always 1."), NULL, 0, KIND } };
 
+static const struct collector collectors[] = {
+    { TEXT(NAME), TEXT("In C"), families, FAMILIES, FAMILY_SIZE, NULL, 0, 0, 0, create, collect, NULL, destroy },
+};
+
 const struct table *ENTRY(void) {
     static const struct table table = {
         { 'r', 'e', 'l', 'i', 'n', 'k', 'P', 'L' }, TABLE_MAJOR, MINOR, SIZE, TEXT(NAME), TEXT("1.2.3"), TEXT("In C"), TEXT("in-c"),
-        families, FAMILIES, FAMILY_SIZE, create, collect, NULL, destroy,
+        collectors, COLLECTORS, COLLECTOR_SIZE,
     };
 #ifdef NO_TABLE
     (void)table;
@@ -123,7 +145,7 @@ const struct table *ENTRY(void) {
 }
 
 #ifdef SECOND_ENTRY
-const void *relink_plugin_v1_second(void) { return NULL; }
+const void *relink_plugin_v2_second(void) { return NULL; }
 #endif
 #ifdef NEEDS
 void needed(void);

@@ -2,15 +2,22 @@
 
 use std::process::ExitCode;
 
-use relink_core::{Descriptor, Error};
+use relink_core::Error;
+use relink_core::registry::{CollectorDescriptor, Descriptor};
 
 const ONE: Descriptor = Descriptor {
     name: "twin",
     version: "1.2.3",
     help: "Is there twice",
     package: "metrics-twin",
-    families: &[],
-    new: |_| Err(Error::new("an agent with twins makes neither")),
+    collectors: &[CollectorDescriptor {
+        name: "twin",
+        help: "Is there twice",
+        families: &[],
+        options: &[],
+        on: true,
+        new: |_| Err(Error::new("an agent with twins makes neither")),
+    }],
 }
 .checked();
 
@@ -20,7 +27,7 @@ mod first {
 }
 
 mod second {
-    use relink_core::Descriptor;
+    use relink_core::registry::Descriptor;
 
     const OTHER: Descriptor = Descriptor { package: "other-twin", version: "4.5.6", ..super::ONE };
     relink_core::__submit! { OTHER }

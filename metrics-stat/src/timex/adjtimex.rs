@@ -26,17 +26,16 @@ pub(super) struct Clock {
     pub(super) tai: libc::c_int,
 }
 
-/// What the kernel says, or nothing where it denies the call.
-pub(super) fn read() -> io::Result<Option<Clock>> {
+/// What the kernel says. A sandbox may deny the call.
+pub(super) fn read() -> io::Result<Clock> {
     // SAFETY: the struct is made of numbers alone, of which 0 is one; a `modes` of 0 asks for no change.
     let mut timex: libc::timex = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel writes the struct that it is given, which lives through the call.
     let state = unsafe { libc::adjtimex(&mut timex) };
     if state == -1 {
-        let error = io::Error::last_os_error();
-        return if error.kind() == io::ErrorKind::PermissionDenied { Ok(None) } else { Err(error) };
+        return Err(io::Error::last_os_error());
     }
-    Ok(Some(Clock {
+    Ok(Clock {
         synchronised: state != libc::TIME_ERROR,
         offset: timex.offset,
         freq: timex.freq,
@@ -54,5 +53,5 @@ pub(super) fn read() -> io::Result<Option<Clock>> {
         errcnt: timex.errcnt,
         stbcnt: timex.stbcnt,
         tai: timex.tai,
-    }))
+    })
 }

@@ -24,6 +24,14 @@ pub(super) fn scrape(client: &mut Connection, headers: &str) -> Result<Duration>
     }
 }
 
+/// How many samples of collectors the page has: those of node_exporter's names, but for what each agent says of its scrape.
+pub(super) fn samples(address: &str) -> Result<f64> {
+    let page = client(address)?.request("GET", "/metrics", "")?.body;
+    let is_sample = |line: &&[u8]| line.starts_with(b"node_") && !line.starts_with(b"node_scrape_");
+    let count = page.split(|byte| *byte == b'\n').filter(is_sample).count();
+    Ok(f64::from(u32::try_from(count).unwrap_or(u32::MAX)))
+}
+
 /// Requests a second that so many connections get done together.
 pub(super) fn rate(address: &str, connections: usize, lasting: Duration) -> Result<f64> {
     let barrier = Barrier::new(connections);

@@ -2,6 +2,7 @@
 
 mod calls;
 mod http;
+mod large;
 mod libraries;
 mod load;
 mod process;
@@ -27,6 +28,13 @@ pub(crate) fn perform(sections: &[Section]) -> Result<()> {
                 vec![measure(&scrape::CPU_AND_DISK)?, measure(&scrape::SIX)?]
             }
             Section::Reload => vec![reload::measure(&agent)?],
+            Section::Large => {
+                let table = large::files(&agent, &agent.with_file_name("relink-bench-large"))?;
+                println!("{table}");
+                large::interfaces_of_a_name_space()?;
+                Vec::new()
+            }
+            Section::Interfaces => vec![large::interfaces(&agent)?],
         };
         tables.iter().for_each(|table| println!("{table}"));
     }

@@ -10,7 +10,7 @@ use super::table::{Bar, Row, Table};
 use super::{median, milliseconds, percentile, today};
 use crate::failure::{Doing, Result};
 
-const PEER: &str = "prometheus-node-exporter";
+pub(super) const PEER: &str = "prometheus-node-exporter";
 /// Rounds in which both sides take turns, so that what else the machine does hits both.
 const ROUNDS: usize = 5;
 const SCRAPES_A_ROUND: u32 = 400;
@@ -40,13 +40,13 @@ pub(super) const SIX: Work = Work {
 };
 
 /// One of the two programs.
-struct Side {
-    program: PathBuf,
-    args: Vec<String>,
+pub(super) struct Side {
+    pub program: PathBuf,
+    pub args: Vec<String>,
 }
 
 impl Side {
-    fn start(&self) -> Result<Server> {
+    pub(super) fn start(&self) -> Result<Server> {
         Server::start(&self.program, |address| {
             self.args.iter().map(|arg| arg.replace("ADDRESS", address)).collect()
         })
@@ -72,7 +72,7 @@ pub(super) fn measure(agent: &Path, work: &Work, config: &Path) -> Result<Table>
     row("start to first 200", "ms", starts(&sides)?, Bar::Below(10.0));
     let servers: Vec<Server> = sides.iter().map(Side::start).collect::<Result<_>>()?;
     row("resident memory after 1,000 scrapes", "MiB", memory(&servers)?, Bar::Below(10.0));
-    let [cpu, p50, p99] = back_to_back(&servers)?;
+    let [cpu, p50, p99] = back_to_back(&servers, SCRAPES_A_ROUND)?;
     row("CPU per scrape, back to back", "ms", cpu, Bar::AtMost(work.cpu));
     row("latency p50", "ms", p50, Bar::AtMost(1.0 / 5.0));
     row("latency p99", "ms", p99, Bar::None);
@@ -123,7 +123,7 @@ fn peer_args(work: &Work) -> Vec<String> {
     fixed.into_iter().map(str::to_owned).chain(collectors).collect()
 }
 
-fn on_path(program: &str) -> Option<PathBuf> {
+pub(super) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
@@ -156,17 +156,17 @@ fn memory(servers: &[Server]) -> Result<Figures> {
 }
 
 /// CPU a scrape, and the latency's p50 and p99, over one connection.
-fn back_to_back(servers: &[Server]) -> Result<[Figures; 3]> {
+pub(super) fn back_to_back(servers: &[Server], scrapes_a_round: u32) -> Result<[Figures; 3]> {
     let mut clients = clients(servers)?;
     let mut cpu = vec![Vec::new(); servers.len()];
     let mut latency = vec![Vec::new(); servers.len()];
     for _ in 0..ROUNDS {
         for (side, (server, client)) in servers.iter().zip(&mut clients).enumerate() {
             let before = server.cpu()?;
-            for _ in 0..SCRAPES_A_ROUND {
+            for _ in 0..scrapes_a_round {
                 latency[side].push(milliseconds(scrape(client, "")?));
             }
-            cpu[side].push(milliseconds(server.cpu()? - before) / f64::from(SCRAPES_A_ROUND));
+            cpu[side].push(milliseconds(server.cpu()? - before) / f64::from(scrapes_a_round));
         }
     }
     Ok([

@@ -13,7 +13,7 @@ use crate::{cargo, run};
 /// The plugin that is edited.
 pub(super) const PLUGIN: &str = "disk";
 
-/// The help of a plugin in its `register!`.
+/// The help of a plugin in its `register!`, which stands there before those of its collectors.
 const HELP: &str = "help: \"";
 
 /// The copy.
@@ -128,7 +128,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("ws");
         for (path, text) in [
-            ("metrics-disk/src/lib.rs", "register! { name: \"disk\", help: \"Disks\" }"),
+            ("metrics-disk/src/lib.rs", "register! { plugin: \"disk\", help: \"Disks\" }"),
             (".cargo/config.toml", ""),
             (".git/HEAD", ""),
             ("target/debug/relink", ""),
@@ -144,7 +144,7 @@ mod tests {
         scratch.edit().unwrap();
         assert_eq!(scratch.edit().unwrap(), "Edit 2: ");
         let text = fs::read_to_string(here("metrics-disk/src/lib.rs")).unwrap();
-        assert_eq!(text, "register! { name: \"disk\", help: \"Edit 2: Disks\" }");
+        assert_eq!(text, "register! { plugin: \"disk\", help: \"Edit 2: Disks\" }");
         assert!(!fs::read_to_string(root.join("metrics-disk/src/lib.rs")).unwrap().contains("Edit"));
         assert!(scratch.builder().starts_with("[\"env\",\"CARGO_TARGET_DIR="));
     }

@@ -30,7 +30,7 @@ pub(crate) fn perform(package: &str, origin: &Origin) -> Result<()> {
     }
     println!("{package}: linked into the agent as plugin {name:?}");
     eprintln!(
-        "its register! has to have that name, or the agent refuses to start; to put it live: cargo xtask reload"
+        "its register! has to say plugin: {name:?}, or the agent refuses to start; to put it live: cargo xtask reload"
     );
     Ok(())
 }

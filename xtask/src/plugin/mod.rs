@@ -1,11 +1,13 @@
 //! `cargo xtask plugin`: the plugins of the workspace and those added to it. A file a command.
 
 pub(crate) mod add;
+pub(crate) mod collector;
 mod edit;
 pub(crate) mod library;
 mod names;
 pub(crate) mod remove;
 pub(crate) mod scaffold;
+mod source;
 
 use crate::build::AGENT;
 use crate::failure::{Doing, Result};

@@ -1,11 +1,32 @@
-//! What a plugin may be called.
+//! What a plugin and a collector may be called.
 
+use std::fs;
+
+use super::{collector, source};
 use crate::build::AGENT;
 use crate::failure::{Failure, Result};
 use crate::workspace::{PLUGIN_PREFIX, Workspace};
 
-/// Keys of `[plugins]` in `relink.toml`, features of the agent, and crates that every crate has.
-const TAKEN: [&str; 7] = ["enabled", "dir", "prefer", "default", "linkme", "core", "std"];
+/// Keys of `[plugins]` in `relink.toml`, a route below `/plugins`, features of the agent, and crates that every crate has.
+const NO_PLUGINS: [&str; 8] = ["enabled", "dir", "prefer", "reload", "default", "linkme", "core", "std"];
+
+/// A flag, files of a crate, and crates that its modules would hide.
+const NO_COLLECTORS: [&str; 6] = ["disable-defaults", "lib", "main", "core", "std", "relink_core"];
+
+/// Structs that the file of a collector has or imports, beside its own.
+const NO_STRUCTS: [&str; 11] = [
+    "Collector",
+    "Error",
+    "Family",
+    "Option",
+    "Paths",
+    "Result",
+    "Samples",
+    "Settings",
+    "Source",
+    "String",
+    "Vec",
+];
 
 /// The words of Rust 2024 that can't name anything.
 const KEYWORDS: [&str; 51] = [
@@ -20,19 +41,58 @@ const ALLOWED: &str = "a lower-case letter, then up to 63 lower-case letters, di
 
 /// Refuses a name that can't be a plugin's.
 pub(super) fn check(name: &str) -> Result<()> {
-    let mut bytes = name.bytes();
-    let fits = name.len() <= 64
-        && bytes.next().is_some_and(|first| first.is_ascii_lowercase())
-        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
-    if !fits {
-        return Err(Failure::usage(format!("{name:?} can't name a plugin; expected {ALLOWED}")));
-    }
-    if TAKEN.contains(&name) || KEYWORDS.contains(&name) {
+    check_form(name, "plugin")?;
+    if NO_PLUGINS.contains(&name) || KEYWORDS.contains(&name) {
         return Err(Failure::usage(format!(
             "{name:?} can't name a plugin: it means something else in relink.toml, Cargo.toml or Rust; expected {ALLOWED}"
         )));
     }
     Ok(())
+}
+
+/// Refuses names that can't be collectors', or that another collector of the workspace has: an agent with two of one
+/// name does not start. `a-b` and `a_b` are one module and one prefix of families.
+pub(super) fn check_collectors(workspace: &Workspace, names: &[String]) -> Result<()> {
+    for (at, name) in names.iter().enumerate() {
+        check_form(name, "collector")?;
+        let module = collector::module(name);
+        if NO_COLLECTORS.iter().any(|taken| collector::module(taken) == module)
+            || KEYWORDS.contains(&&*module)
+            || NO_STRUCTS.contains(&&*collector::type_name(name))
+        {
+            return Err(Failure::usage(format!(
+                "{name:?} can't name a collector: it means something else on the command line or in Rust; expected {ALLOWED}"
+            )));
+        }
+        if names[..at].iter().any(|other| collector::module(other) == module) {
+            return Err(Failure::usage(format!("{name:?} is there twice; choose another name")));
+        }
+        for plugin in workspace.plugins() {
+            let lib = fs::read_to_string(plugin.package.folder.join("src/lib.rs")).unwrap_or_default();
+            if let Some(taken) =
+                source::collectors(&lib).into_iter().find(|taken| collector::module(taken) == module)
+            {
+                return Err(Failure::usage(format!(
+                    "the name {name:?} is taken by the collector {taken:?} of {}; choose another name, \
+                     for a new plugin with --collectors",
+                    plugin.package.name
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the contract refuses, before anything is compiled.
+fn check_form(name: &str, what: &str) -> Result<()> {
+    let mut bytes = name.bytes();
+    let fits = name.len() <= 64
+        && bytes.next().is_some_and(|first| first.is_ascii_lowercase())
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
+    if fits {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{name:?} can't name a {what}; expected {ALLOWED}")))
 }
 
 /// Refuses a name that is in use. `a-b` and `a_b` are one crate to the compiler.
@@ -70,7 +130,7 @@ mod tests {
             assert_eq!(failure.code(), 2);
             assert!(failure.message().contains("a lower-case letter, then"), "{bad:?}: {failure:?}");
         }
-        for bad in ["enabled", "linkme", "core", "type", "gen"] {
+        for bad in ["enabled", "reload", "linkme", "core", "type", "gen"] {
             assert!(check(bad).unwrap_err().message().contains("something else"), "{bad}");
         }
         for good in ["swap", "a", "my-gpu_2", "types", &"a".repeat(64)] {
@@ -90,5 +150,33 @@ mod tests {
         let mut workspace = example();
         workspace.packages[0].folder = "/ws/metrics-a-b".into();
         assert!(check_free(&workspace, "a_b").unwrap_err().message().contains("taken by \"a-b\""));
+    }
+
+    #[test]
+    fn a_collectors_name_is_its_own_in_the_workspace() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut workspace = example();
+        workspace.root = dir.path().to_owned();
+        let package = &mut workspace.packages[0];
+        package.folder = dir.path().join("metrics-x");
+        fs::create_dir_all(package.folder.join("src")).unwrap();
+        let lib = "register! { plugin: \"x\", collector: \"net-dev\", help: \"X\" }\n";
+        fs::write(package.folder.join("src/lib.rs"), lib).unwrap();
+        let check = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            check_collectors(&workspace, &names).map_err(|failure| failure.message().to_owned())
+        };
+        assert_eq!(check(&["swap", "x", "enabled"]), Ok(()));
+        for taken in ["net-dev", "net_dev"] {
+            assert!(
+                check(&[taken]).unwrap_err().contains("taken by the collector \"net-dev\" of"),
+                "{taken}"
+            );
+        }
+        for bad in ["disable-defaults", "lib", "type", "source", "relink-core"] {
+            assert!(check(&[bad]).unwrap_err().contains("something else"), "{bad}");
+        }
+        assert!(check(&["Swap"]).unwrap_err().contains("can't name a collector; expected a lower-case"));
+        assert!(check(&["a-b", "a_b"]).unwrap_err().contains("twice"));
     }
 }

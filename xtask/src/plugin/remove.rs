@@ -1,11 +1,11 @@
-//! `cargo xtask plugin remove`: undoes `plugin new` and `plugin add`.
+//! `cargo xtask plugin remove`: undoes `plugin new`, `plugin collector` and `plugin add`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::edit::{self, Change};
-use super::scaffold;
+use super::{scaffold, source};
 use crate::build::AGENT;
 use crate::failure::{Doing, Failure, Result};
 use crate::tidy::PLUGIN_LIST;
@@ -68,9 +68,11 @@ fn refuse_loss(workspace: &Workspace, folder: &Path, name: &str) -> Result<()> {
     )))
 }
 
-/// The files of the crate that are neither in git nor as `plugin new` made them.
+/// The files of the crate that are neither in git nor as `plugin new` and `plugin collector` made them.
 fn lost(root: &Path, folder: &Path, name: &str) -> Result<Vec<PathBuf>> {
-    let made = scaffold::files(name);
+    let lib = fs::read_to_string(folder.join("src/lib.rs")).unwrap_or_default();
+    let collectors: Vec<String> = source::collectors(&lib).into_iter().map(str::to_owned).collect();
+    let made = scaffold::files(name, &collectors)?;
     let changed = not_in_git(root, folder);
     let mut lost = files(folder)?;
     lost.retain(|path| {
@@ -139,14 +141,15 @@ mod tests {
     fn what_git_has_or_the_scaffold_made_is_not_lost() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
-        for (path, text) in scaffold::files("swap") {
+        let collectors = ["swap", "swappages"].map(str::to_owned);
+        for (path, text) in scaffold::files("swap", &collectors).unwrap() {
             let path = root.join("metrics-swap").join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
         assert_eq!(lost_of(&root), [""; 0], "as made, without git");
         let edited = root.join("metrics-swap/src/lib.rs");
-        fs::write(&edited, "edited").unwrap();
+        fs::write(&edited, fs::read_to_string(&edited).unwrap() + "// edited\n").unwrap();
         assert_eq!(lost_of(&root), ["src/lib.rs"], "without git");
 
         git(&root, &["init", "--quiet"]);

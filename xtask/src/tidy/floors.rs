@@ -8,9 +8,8 @@ use proc_macro2::{TokenStream, TokenTree};
 use super::File;
 
 /// The rooms, from the ground up.
-const FLOORS: [&[&str]; 10] = [
-    &["lock"],
-    &["duration", "journal", "memory", "names", "store", "systemd", "telemetry"],
+const FLOORS: [&[&str]; 9] = [
+    &["duration", "journal", "lock", "memory", "names", "store", "systemd", "telemetry"],
     &["access", "expose", "failure"],
     &["settings"],
     &["plugins", "serve"],

@@ -76,7 +76,7 @@ pub(super) fn metrics(snapshot: &Snapshot, seconds: f64, ended: Vec<Series>) -> 
         for place in series.places() {
             let (index, family) = series.family_of(place);
             if last != Some(index) {
-                metrics.push(Metric::of(family, reading.plugin == own::NAME));
+                metrics.push(Metric::of(family, reading.collector == own::NAME));
                 last = Some(index);
             }
             if let Some(metric) = metrics.last_mut() {
@@ -227,17 +227,19 @@ pub(super) mod tests {
     use relink_exposition::Texts;
 
     use super::*;
-    use crate::store::snapshot::{Frame, Reading};
+    use crate::store::snapshot::{Frame, LeftOut, Reading};
 
     const BUSY: Family = Family::counter("busy_seconds_total", "Time busy.").labels(&["cpu", "job", "empty"]);
     const LOAD: Family = Family::gauge("load1", "Load.");
     const FAMILIES: &[Family] = &[BUSY, LOAD];
 
-    /// A snapshot of one plugin with so many CPUs.
+    /// A snapshot of one collector with so many CPUs.
     pub(in crate::agent::push) fn snapshot(layout: &Arc<Layout>, value: f64) -> Snapshot {
         let values = vec![value; layout.series.len()].into();
         let frame = Frame { layout: Arc::clone(layout), values };
-        Snapshot::new(vec![Reading { plugin: "busy", duration: Duration::ZERO, result: Ok(frame) }])
+        let left_out = LeftOut::default();
+        let result = Ok(frame);
+        Snapshot::new(vec![Reading { collector: "busy", duration: Duration::ZERO, result, left_out }])
     }
 
     pub(in crate::agent::push) fn layout(cpus: usize) -> Arc<Layout> {
@@ -293,7 +295,7 @@ pub(super) mod tests {
         assert_eq!(update(&mut live, &snapshot(&three, 1.0)), []);
         assert_eq!(names(&update(&mut live, &snapshot(&two, 2.0))), ["busy_seconds_total 2 idle"]);
         assert_eq!(update(&mut live, &snapshot(&layout(2), 2.0)), [], "another layout of the same series");
-        // A plugin that has failed is gone like one that was removed.
+        // A collector that has failed is gone like one that was removed.
         let gone = update(&mut live, &Snapshot::new(Vec::new()));
         assert_eq!(names(&gone), ["busy_seconds_total 0 idle", "busy_seconds_total 1 idle", "load1"]);
         assert_eq!(names(&live.all()), ["up", "scrape_duration_seconds", "scrape_samples_scraped"]);

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
 use relink_core::abi::{self, Imported, PluginTable};
-use relink_core::{Context, Error, Options};
+use relink_core::{Context, Error};
 
-use crate::plugins::set::Plugin;
+use crate::plugins::set::{Factory, Plugin};
 use crate::plugins::status::Placement;
+use crate::settings::Config;
 use relink_handover::Staged;
 
 /// A library that was loaded and described itself. It stays mapped for good: nothing can unload Rust code soundly, as
@@ -47,23 +48,17 @@ impl Library {
     }
 
     /// The plugin that the host runs.
-    pub(super) fn into_plugin(self, path: &Path, generation: u64, options: Options) -> Result<Plugin, Error> {
+    pub(super) fn into_plugin(self, path: &Path, generation: u64, config: &Config) -> Result<Plugin, Error> {
         let Library(imported) = self;
-        let about = *imported.about();
+        let about = imported.about();
         about.check().map_err(|why| {
             Error::new(why).context(format_args!("plugin {:?} of {}", about.name, path.display()))
         })?;
-        Ok(Plugin {
-            name: about.name,
-            version: about.version,
-            help: about.help,
-            families: about.families,
-            placement: Placement::Loaded,
-            path: Some(path.to_owned()),
-            generation,
-            options,
-            new: Box::new(move |options| imported.collector(options)),
-        })
+        let new = |at: usize| -> Box<Factory> {
+            let collector = imported.collectors()[at];
+            Box::new(move |options| collector.make(options))
+        };
+        Plugin::new(about, Placement::Loaded, Some(path), generation, config, new)
     }
 }
 

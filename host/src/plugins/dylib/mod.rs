@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use relink_core::Error;
 
-use super::set::{Plugin, Refused};
+use super::set::{Idle, Plugin};
 use super::status::{Placement, State};
 use crate::settings::Config;
 use find::Seen;
@@ -96,7 +96,7 @@ pub(crate) enum Judged {
     Unproven(Box<Unproven>),
     /// Other times or another inode, but the same content as is loaded.
     Same,
-    Refused(Refused),
+    Refused(Idle),
 }
 
 impl Libraries {
@@ -197,7 +197,7 @@ impl Libraries {
             None => 1,
         };
         let active = Active { hash: staged.hash().to_owned(), plugin: name.clone(), bytes: staged.size() };
-        let plugin = Arc::new(library.into_plugin(path, generation, config.options_of(&name))?);
+        let plugin = Arc::new(library.into_plugin(path, generation, config)?);
         Ok(Unproven { plugin, path: path.to_owned(), seen: seen.clone(), active })
     }
 
@@ -212,7 +212,7 @@ impl Libraries {
     }
 
     /// The library has failed: what runs now stays, and the same content is not tried again.
-    pub(crate) fn reject(&mut self, unproven: Unproven, why: Objection) -> Refused {
+    pub(crate) fn reject(&mut self, unproven: Unproven, why: Objection) -> Idle {
         let Unproven { path, seen, active, .. } = unproven;
         // Its code is mapped for good.
         self.retired_bytes += active.bytes;
@@ -220,7 +220,7 @@ impl Libraries {
     }
 
     /// What runs now stays; only that this content was refused is new.
-    fn refuse(&mut self, path: PathBuf, seen: Seen, why: Objection) -> Refused {
+    fn refuse(&mut self, path: PathBuf, seen: Seen, why: Objection) -> Idle {
         let refused = refused(&path, &why);
         let loaded = self.files.remove(&path).and_then(|known| known.loaded);
         let known = Known { seen, loaded, refused: Some(why), leaves: false };
@@ -252,7 +252,7 @@ impl Libraries {
     }
 
     /// The files whose content does not run, and why.
-    pub(crate) fn refused(&self) -> Vec<Refused> {
+    pub(crate) fn refused(&self) -> Vec<Idle> {
         let refused = self.files.iter().filter_map(|(path, known)| Some((path, known.refused.as_ref()?)));
         refused.map(|(path, why)| self::refused(path, why)).collect()
     }
@@ -315,13 +315,13 @@ impl Plan {
 }
 
 /// A file that is no plugin has the name of the file; one that only nobody has chosen, its plugin's.
-pub(crate) fn refused(path: &Path, why: &Objection) -> Refused {
+pub(crate) fn refused(path: &Path, why: &Objection) -> Idle {
     let file = || path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let (name, state) = match why.cause {
         Cause::Choice(plugin) => (plugin.to_owned(), State::Off),
         Cause::File | Cause::Another => (file(), State::Refused),
     };
-    Refused {
+    Idle {
         name,
         version: String::new(),
         help: String::new(),
@@ -329,5 +329,6 @@ pub(crate) fn refused(path: &Path, why: &Objection) -> Refused {
         path: Some(path.to_owned()),
         state,
         error: why.error.clone(),
+        off: Vec::new(),
     }
 }

@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 use relink_core::Error;
 use relink_core::guard::Failure;
 
+use super::super::instance::Notes;
 use super::super::queue::{
     Call, Finished, Next, PATIENCE, Returned, Runtime, Schedule, Selection, Stage, Start, Task, Walk, Walker,
 };
 use super::super::slot::Done;
-use super::world::slot;
+use super::world::{plugin, schedule_of, slot};
 
 const ALL: [&str; 2] = ["a", "b"];
 
 fn schedule() -> Schedule {
-    Schedule::new(ALL.into_iter().map(|name| (name, slot(name))).collect(), Vec::new())
+    schedule_of(&ALL)
 }
 
 fn join(schedule: &mut Schedule, names: &[&'static str], starts: &mut Vec<Start>) -> Arc<Walk> {
@@ -36,7 +37,7 @@ fn call(schedule: &mut Schedule, number: u64, now: Instant) -> Call {
 fn returns(schedule: &mut Schedule, number: u64, call: Call, began: Instant, now: Instant) -> Finished {
     let Call { name, serial, instance, .. } = call;
     let frame = Err(Failure::Said(Error::new("nothing")));
-    let done = Done { facts: None, frame, left_out: None };
+    let done = Done { facts: None, frame, notes: Notes::default() };
     schedule.finish(number, Returned { name, serial, instance, done, began }, now)
 }
 
@@ -67,9 +68,7 @@ fn a_plugin_that_is_replaced_in_a_call_answers_once_more_and_goes() {
     let (mut schedule, mut starts, now) = (schedule(), Vec::new(), Instant::now());
     let walk = join(&mut schedule, &["a"], &mut starts);
     let in_flight = call(&mut schedule, 1, now);
-    let old = schedule.slots.insert("a", slot("a")).unwrap();
-    schedule.changed();
-    assert!(schedule.let_go(old).is_none(), "it can't go while it is called");
+    assert!(schedule.put(plugin("a"), vec![slot("a")]).is_empty(), "it can't go while it is called");
 
     // Who comes now must not be served with what the old code says.
     let next = join(&mut schedule, &["a"], &mut starts);

@@ -12,7 +12,7 @@ impl World {
     pub(super) fn check_call(&self, call: &Call) -> Result<(), String> {
         let is_inside = |walker: &Walker| matches!(&walker.at, Place::Inside { call: other, .. } if other.serial == call.serial);
         if self.walkers.iter().any(is_inside) {
-            return Err(format!("two calls of plugin {} at the same time", call.name));
+            return Err(format!("two calls of collector {} at the same time", call.name));
         }
         Ok(())
     }

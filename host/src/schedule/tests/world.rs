@@ -3,17 +3,17 @@
 //!
 //! A step of a walker is what [`worker`](super::super::worker) does between two points where another thread may come in.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use relink_core::guard::Failure;
-use relink_core::{Error, Options, Paths};
+use relink_core::registry::Options;
+use relink_core::{Error, Paths};
 
-use super::super::instance::Instance;
+use super::super::instance::{Instance, Notes};
 use super::super::queue::{Call, Next, PATIENCE, Returned, Schedule, Selection, Stage, Start, Task, Walk};
 use super::super::slot::{Done, Slot};
-use crate::plugins::set::Plugin;
+use crate::plugins::set::{Collector, Plugin};
 use crate::plugins::status::Placement;
 use crate::store::snapshot::Snapshot;
 
@@ -27,13 +27,13 @@ pub(super) enum Fault {
     None,
     /// A task lets go of the lock before it stops the timer.
     StopsTheTimerLate,
-    /// A walker keeps the lock while it is inside a plugin.
+    /// A walker keeps the lock while it is inside a collector.
     CallsUnderTheLock,
     /// A task that goes on after a pause does not set the timer.
     ForgetsTheTimer,
 }
 
-/// What a plugin does when it is called.
+/// What a collector does when it is called.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
     AtOnce,
@@ -80,7 +80,7 @@ pub(super) struct Scrape {
 
 pub(super) struct World {
     pub(super) schedule: Schedule,
-    /// Who is inside a plugin with the lock: only with [`Fault::CallsUnderTheLock`].
+    /// Who is inside a collector with the lock: only with [`Fault::CallsUnderTheLock`].
     locked: bool,
     pub(super) walkers: Vec<Walker>,
     pub(super) scrapes: Vec<Scrape>,
@@ -119,32 +119,45 @@ pub(super) enum Event {
     Time,
 }
 
-pub(super) fn plugin(name: &'static str) -> Plugin {
-    Plugin {
+/// A plugin with one collector, both of this name.
+pub(super) fn plugin(name: &'static str) -> Arc<Plugin> {
+    let collector = Collector {
+        name,
+        plugin: name,
+        help: "Nothing.",
+        families: &[],
+        options: Options::new(name, Paths::default(), Default::default()),
+        new: Box::new(|_| Err(Error::new("is never made: the world answers for it"))),
+    };
+    Arc::new(Plugin {
         name,
         version: "1",
         help: "Nothing.",
-        families: &[],
         placement: Placement::Linked,
         path: None,
         generation: 1,
-        options: Options::new(name, Paths::default(), Default::default()),
-        new: Box::new(|_| Err(Error::new("is never made: the world answers for it"))),
-    }
+        collectors: vec![Arc::new(collector)],
+        off: Vec::new(),
+    })
+}
+
+/// The schedule of plugins with these names, each with one collector.
+pub(super) fn schedule_of(names: &[&'static str]) -> Schedule {
+    let plugins = names.iter().map(|&name| (name, plugin(name))).collect();
+    Schedule::new(plugins, names.iter().map(|&name| (name, slot(name))).collect(), Vec::new())
 }
 
 pub(super) fn slot(name: &'static str) -> Slot {
-    let plugin = plugin(name);
-    let instance = Instance::new(&plugin, 1);
-    Slot::new(Arc::new(plugin), instance)
+    let collector = Arc::clone(&plugin(name).collectors[0]);
+    let instance = Instance::new(&collector, 1);
+    Slot::new(collector, instance)
 }
 
 impl World {
     pub(super) fn new(seed: u64, fault: Fault) -> World {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        let slots: BTreeMap<_, _> = NAMES.into_iter().map(|name| (name, slot(name))).collect();
         World {
-            schedule: Schedule::new(slots, Vec::new()),
+            schedule: schedule_of(&NAMES),
             locked: false,
             walkers: Vec::new(),
             scrapes: Vec::new(),
@@ -170,7 +183,7 @@ impl World {
             if is_still {
                 world.check_at_rest()?;
                 match world.next_time() {
-                    // Where a plugin never returns and no thread can be had, the watchdog goes on ringing.
+                    // Where a collector never returns and no thread can be had, the watchdog goes on ringing.
                     Some(then) if Some(then) != world.timer || world.somebody_waits() => {
                         world.now = world.now.max(then)
                     }
@@ -305,9 +318,8 @@ impl World {
 
     fn swap(&mut self) {
         self.swaps_left -= 1;
-        let old = self.schedule.slots.insert(NAMES[1], slot(NAMES[1]));
-        self.schedule.changed();
-        old.and_then(|old| self.schedule.let_go(old)).into_iter().for_each(Slot::retire);
+        let old = self.schedule.put(plugin(NAMES[1]), vec![slot(NAMES[1])]);
+        old.into_iter().for_each(Slot::retire);
     }
 
     fn ring(&mut self) {
@@ -331,7 +343,7 @@ impl World {
         if self.now >= deadline {
             let (readings, _) = self.schedule.cut_short(&walk, self.now);
             if readings.len() != walk.selection.0.len() {
-                return Err("a snapshot that was cut short does not name every plugin".to_owned());
+                return Err("a snapshot that was cut short does not name every collector".to_owned());
             }
             self.scrapes[place].is_answered = true;
             return Ok(());
@@ -419,7 +431,7 @@ impl World {
         let error = Error::new("has nothing to say");
         let frame =
             Err(if manner == Manner::Panics { Failure::Panicked(error) } else { Failure::Said(error) });
-        let done = Done { facts: None, frame, left_out: None };
+        let done = Done { facts: None, frame, notes: Notes::default() };
         let Call { name, serial, instance, .. } = call;
         let returned = Returned { name, serial, instance, done, began };
         let finished = self.schedule.finish(number, returned, self.now);

@@ -1,66 +1,64 @@
-//! What a command line asks for and nothing here stands for: collectors, and what tunes them.
+//! What a command line says of collectors that are not linked in, and of options that are none.
 
 use std::collections::BTreeSet;
 
 use relink_core::Error;
+use relink_core::registry::{CollectorDescriptor, OptionKind};
 
 use super::Given;
+use super::given::Written;
 use crate::names;
 
 impl Given {
-    /// A flag `--collector.OWNER.…` that is not in the table. `next` is the word behind it, if that may be its value.
-    pub(super) fn unknown_flag(
+    /// A flag `--collector.NAME.…` of a collector that is not linked in: nothing where that is noted, and else its value, for
+    /// a collector that a library may bring. `next` is the word behind the flag, which may be its value.
+    pub(super) fn of_another(
         &mut self,
-        flag: &str,
-        owner: &str,
-        on: bool,
+        collector: &str,
+        flag: Written<'_>,
         next: Option<&str>,
-    ) -> Result<(), Error> {
-        let Some(collector) = self.collector(owner) else {
-            return self.no_collector(flag, owner, on);
-        };
-        if collector.stands_for.is_some() {
-            let own = self.flags_of(owner);
-            return Err(Error::new(format!("--{flag} is not a flag that relink knows")).hint(format!(
-                "{}those of collector {owner}: {}",
-                names::did_you_mean(&format!("--{flag}"), own.iter().map(String::as_str)),
-                if own.is_empty() { "none".to_owned() } else { own.join(", ") }
-            )));
-        }
+    ) -> Result<Option<Option<String>>, Error> {
+        let name = flag.name;
         // Taking the word for a value, or not taking it, could both be wrong.
-        if let Some(next) = next.filter(|next| on && !next.starts_with('-')) {
+        let is_unclear = flag.value.is_none() && flag.on;
+        if let Some(next) = next.filter(|next| is_unclear && !next.starts_with('-')) {
             return Err(Error::new(format!(
-                "--{flag} is not known, so {next:?} behind it may be its value or a word of its own"
+                "--{name} is not known, so {next:?} behind it may be its value or a word of its own"
             ))
-            .hint(format!("write --{flag}={next}, or leave it out: relink has no collector {owner}")));
+            .hint(format!("write --{name}={next}, or leave it out: no collector {collector} is linked in")));
         }
-        if on {
-            self.absent.entry(collector.name).or_default().push(format!("--{flag}"));
+        if let Some(absent) = self.lacks(collector) {
+            if flag.on {
+                self.absent.entry(absent).or_default().push(format!("--{name}"));
+            }
+            return Ok(None);
         }
-        Ok(())
+        if !flag.on {
+            self.unknown.push(format!("--{name}"));
+            return Ok(None);
+        }
+        Ok(Some(flag.value))
     }
 
-    /// A name that neither agent has. Switching it off changes nothing, and the other agent's next version may know it;
-    /// switching it on is a mistake.
-    pub(super) fn no_collector(&mut self, flag: &str, name: &str, on: bool) -> Result<(), Error> {
-        if !on {
-            self.unknown.push(format!("--{flag}"));
-            return Ok(());
-        }
-        let all = self.flags.collectors.iter().map(|collector| collector.name);
-        Err(Error::new(format!("--{flag}: there is no collector {name}")).hint(format!(
-            "{}known are: {}",
-            names::did_you_mean(name, all),
-            self.known()
-        )))
+    /// A flag of a collector that has no such option.
+    pub(super) fn no_option(&self, collector: &CollectorDescriptor, flag: &str) -> Error {
+        let flags = collector.options.iter().map(|option| {
+            let no = if option.kind == OptionKind::Switch { "[no-]" } else { "" };
+            format!("--{no}collector.{}.{}", collector.name, option.name.replace('_', "-"))
+        });
+        let own: Vec<_> = flags.collect();
+        Error::new(format!("--{flag} is not a flag that relink knows")).hint(format!(
+            "{}those of collector {}: {}",
+            names::did_you_mean(&format!("--{flag}"), own.iter().map(String::as_str)),
+            collector.name,
+            if own.is_empty() { "none".to_owned() } else { own.join(", ") }
+        ))
     }
 
     /// The collectors that were asked for and that nothing here stands for.
     pub(crate) fn lacking(&self) -> impl Iterator<Item = &'static str> {
-        let absent =
-            |name: &&str| self.collector(name).is_some_and(|collector| collector.stands_for.is_none());
-        let on = self.switched.iter().filter(|(_, on)| *on).map(|(name, _)| *name);
-        on.filter(absent).collect::<BTreeSet<_>>().into_iter()
+        let on = self.switched.iter().filter(|(_, on)| *on).filter_map(|(name, _)| self.lacks(name));
+        on.collect::<BTreeSet<_>>().into_iter()
     }
 
     /// What was taken and does not do what it says: a line each.
@@ -75,7 +73,8 @@ impl Given {
             format!("relink has no collector {name} and runs without it{shown} ({})", flags.join(", "))
         });
         let unknown = self.unknown.iter().map(|flag| {
-            format!("{flag} switches nothing off: neither {} nor relink has it", self.flags.agent)
+            let agent = if self.flags.agent.is_empty() { "a library" } else { self.flags.agent };
+            format!("{flag} switches nothing off: neither {agent} nor relink has it")
         });
         absent.chain(unknown).collect()
     }
@@ -85,18 +84,18 @@ impl Given {
 mod tests {
     use std::ffi::OsString;
 
-    use super::super::given::tests::FLAGS;
+    use super::super::given::tests::{DISK, FLAGS};
     use super::*;
-    use crate::settings::Plugins;
+    use crate::settings::Collectors;
 
     fn warned(line: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
         let words = line.split_whitespace().map(OsString::from);
-        let (rest, given) = Given::take(words, &FLAGS, &["disk"]).unwrap();
-        let mut plugins = Plugins::default();
-        given.apply(&mut plugins).unwrap();
+        let (rest, given) = Given::take(words, &FLAGS, &[&DISK]).unwrap();
+        let mut collectors = Collectors::default();
+        given.apply(&mut collectors);
         (
             rest.into_iter().map(|word| word.into_string().unwrap()).collect(),
-            plugins.lacking,
+            collectors.lacking,
             given.warnings(),
         )
     }

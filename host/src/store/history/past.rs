@@ -107,7 +107,7 @@ impl Past {
         let frames = snapshot
             .readings
             .iter()
-            .filter_map(|reading| Some((reading.plugin, reading.result.as_ref().ok()?)));
+            .filter_map(|reading| Some((reading.collector, reading.result.as_ref().ok()?)));
         let rows = frames.map(|(plugin, frame)| {
             (Arc::new(SeriesTable::new(plugin, &frame.layout.series)), Arc::clone(&frame.values))
         });
@@ -121,7 +121,7 @@ impl Past {
         self.rows.sort_by(|(one, _), (other, _)| one.plugin().cmp(other.plugin()));
     }
 
-    /// The families that have samples, by plugin's name.
+    /// The families that have samples, by collector's name.
     pub(crate) fn families(&self) -> impl Iterator<Item = PastFamily<'_>> {
         self.rows.iter().flat_map(|(table, values)| {
             table.places_by_family().into_iter().map(move |places| PastFamily { table, values, places })

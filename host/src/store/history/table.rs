@@ -1,8 +1,8 @@
-//! Which series a plugin has, in a form of its own: it outlives the image and the library whose descriptor named them.
+//! Which series a collector has, in a form of its own: it outlives the image and the library whose descriptor named them.
 
 use relink_core::{Kind, SeriesSet};
 
-/// The series of one plugin, by place.
+/// The series of one collector, by place.
 #[derive(Default, PartialEq)]
 pub(super) struct SeriesTable {
     pub(super) plugin: Box<str>,

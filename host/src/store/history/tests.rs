@@ -3,7 +3,7 @@ use std::time::{Instant, SystemTime};
 use relink_core::{Error, Family, Samples};
 
 use super::*;
-use crate::store::snapshot::{Frame, Reading};
+use crate::store::snapshot::{Frame, LeftOut, Reading};
 
 const BUSY: Family = Family::counter("busy_seconds_total", "Busy.").labels(&["cpu", "mode"]);
 const LOAD: Family = Family::gauge("load", "Load.");
@@ -24,16 +24,22 @@ fn layout(cpus: usize) -> Arc<Layout> {
 
 /// A snapshot `second` seconds after the start, in which the load is `second` and a cpu's ticks go up by 97.
 fn snapshot(layouts: &[(&'static str, &Arc<Layout>)], second: u64) -> Snapshot {
-    let reading = |(plugin, layout): &(&'static str, &Arc<Layout>)| {
+    let reading = |(collector, layout): &(&'static str, &Arc<Layout>)| {
         let ticks = |at: usize| ((1000 * at) as u64 + 97 * second) as f64 / 100.0;
         let values =
             (0..layout.series.len()).map(|at| if at == 0 { second as f64 } else { ticks(at) }).collect();
         let result = Ok(Frame { layout: Arc::clone(layout), values });
-        Reading { plugin, duration: Duration::ZERO, result }
+        Reading { collector, duration: Duration::ZERO, result, left_out: LeftOut::default() }
     };
     let mut snapshot = Snapshot::new(layouts.iter().map(reading).collect());
     let failed = Err(Error::new("failed"));
-    snapshot.readings.push(Reading { plugin: "failing", duration: Duration::ZERO, result: failed });
+    let left_out = LeftOut::default();
+    snapshot.readings.push(Reading {
+        collector: "failing",
+        duration: Duration::ZERO,
+        result: failed,
+        left_out,
+    });
     snapshot.taken = SystemTime::UNIX_EPOCH + Duration::from_millis(START + 1000 * second);
     snapshot
 }

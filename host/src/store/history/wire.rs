@@ -160,7 +160,7 @@ impl<'a> Reader<'a> {
         if !self.0.is_empty() || expected.is_some_and(|id| id != history.next_id) {
             return None;
         }
-        // The newest table of a plugin stands last.
+        // The newest table of a collector stands last.
         for table in tables.into_iter().rev().filter(|table| Arc::strong_count(table) > 1) {
             history.table_bytes += table.bytes();
             if history.latest.iter().all(|latest| latest.table.plugin != table.plugin) {

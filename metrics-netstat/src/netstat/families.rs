@@ -1,0 +1,70 @@
+//! What the collector emits: `node_netstat_Tcp_InSegs` is field `InSegs` of protocol `Tcp`.
+
+use relink_core::Family;
+
+pub(crate) const FAMILIES: &[Family] = &[
+    Family::unknown("node_netstat_Icmp_InErrors", "ICMP messages that arrived and were bad."),
+    Family::unknown("node_netstat_Icmp_InMsgs", "ICMP messages that arrived."),
+    Family::unknown("node_netstat_Icmp_OutMsgs", "ICMP messages that were sent."),
+    Family::unknown("node_netstat_Icmp6_InErrors", "ICMPv6 messages that arrived and were bad."),
+    Family::unknown("node_netstat_Icmp6_InMsgs", "ICMPv6 messages that arrived."),
+    Family::unknown("node_netstat_Icmp6_OutMsgs", "ICMPv6 messages that were sent."),
+    Family::unknown("node_netstat_Ip_Forwarding", "Whether IP packets are forwarded: 1 for yes, 2 for no."),
+    Family::unknown("node_netstat_IpExt_InOctets", "Bytes of IP packets that arrived."),
+    Family::unknown("node_netstat_IpExt_OutOctets", "Bytes of IP packets that were sent."),
+    Family::unknown("node_netstat_Ip6_InOctets", "Bytes of IPv6 packets that arrived."),
+    Family::unknown("node_netstat_Ip6_OutOctets", "Bytes of IPv6 packets that were sent."),
+    Family::unknown("node_netstat_Tcp_ActiveOpens", "TCP connections that this machine began."),
+    Family::unknown(
+        "node_netstat_Tcp_CurrEstab",
+        "TCP connections that are established or wait for their close.",
+    ),
+    Family::unknown("node_netstat_Tcp_InErrs", "TCP segments that arrived and were bad."),
+    Family::unknown("node_netstat_Tcp_InSegs", "TCP segments that arrived."),
+    Family::unknown("node_netstat_Tcp_MaxConn", "Limit of TCP connections, or -1 for none."),
+    Family::unknown("node_netstat_Tcp_OutRsts", "TCP segments that were sent to reset a connection."),
+    Family::unknown("node_netstat_Tcp_OutSegs", "TCP segments that were sent."),
+    Family::unknown("node_netstat_Tcp_PassiveOpens", "TCP connections that others began."),
+    Family::unknown("node_netstat_Tcp_RetransSegs", "TCP segments that were sent again."),
+    Family::unknown("node_netstat_TcpExt_ListenDrops", "TCP connections that a listening socket dropped."),
+    Family::unknown(
+        "node_netstat_TcpExt_ListenOverflows",
+        "TCP connections that found the queue of a listening socket full.",
+    ),
+    Family::unknown("node_netstat_TcpExt_SyncookiesFailed", "SYN cookies that came back invalid."),
+    Family::unknown("node_netstat_TcpExt_SyncookiesRecv", "SYN cookies that came back."),
+    Family::unknown("node_netstat_TcpExt_SyncookiesSent", "SYN cookies that were sent."),
+    Family::unknown(
+        "node_netstat_TcpExt_TCPOFOQueue",
+        "TCP segments that were queued because they came out of order.",
+    ),
+    Family::unknown(
+        "node_netstat_TcpExt_TCPRcvQDrop",
+        "TCP segments that were dropped because the receive queue was full.",
+    ),
+    Family::unknown("node_netstat_TcpExt_TCPSynRetrans", "TCP SYN segments that were sent again."),
+    Family::unknown("node_netstat_TcpExt_TCPTimeouts", "TCP timeouts."),
+    Family::unknown("node_netstat_Udp_InDatagrams", "UDP datagrams that were delivered."),
+    Family::unknown("node_netstat_Udp_InErrors", "UDP datagrams that could not be delivered."),
+    Family::unknown("node_netstat_Udp_NoPorts", "UDP datagrams for a port without a socket."),
+    Family::unknown("node_netstat_Udp_OutDatagrams", "UDP datagrams that were sent."),
+    Family::unknown("node_netstat_Udp_RcvbufErrors", "UDP datagrams that found the receive buffer full."),
+    Family::unknown("node_netstat_Udp_SndbufErrors", "UDP datagrams that found the send buffer full."),
+    Family::unknown("node_netstat_Udp6_InDatagrams", "UDP datagrams over IPv6 that were delivered."),
+    Family::unknown("node_netstat_Udp6_InErrors", "UDP datagrams over IPv6 that could not be delivered."),
+    Family::unknown("node_netstat_Udp6_NoPorts", "UDP datagrams over IPv6 for a port without a socket."),
+    Family::unknown("node_netstat_Udp6_OutDatagrams", "UDP datagrams over IPv6 that were sent."),
+    Family::unknown(
+        "node_netstat_Udp6_RcvbufErrors",
+        "UDP datagrams over IPv6 that found the receive buffer full.",
+    ),
+    Family::unknown(
+        "node_netstat_Udp6_SndbufErrors",
+        "UDP datagrams over IPv6 that found the send buffer full.",
+    ),
+    Family::unknown("node_netstat_UdpLite_InErrors", "UDP-Lite datagrams that could not be delivered."),
+    Family::unknown(
+        "node_netstat_UdpLite6_InErrors",
+        "UDP-Lite datagrams over IPv6 that could not be delivered.",
+    ),
+];
