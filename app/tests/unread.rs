@@ -52,7 +52,7 @@ fn what_may_not_be_read_is_told_and_the_rest_is_shown() {
         ("hwmon", "sys/class/hwmon/hwmon1", "sys/class/hwmon/hwmon1"),
         ("hwmon", "sys/class/hwmon/hwmon0/fan1_input", "sys/class/hwmon/hwmon0/fan1_input"),
         ("net", "sys/class/net/eth0/speed", "sys/class/net/eth0/speed"),
-        ("pressure", "proc/pressure", "proc/pressure/cpu"),
+        ("pressure", "proc/pressure/cpu", "proc/pressure/cpu"),
     ];
     let files = [
         ("sys/devices/system/cpu/cpu0/online", "1\n"),
@@ -62,6 +62,7 @@ fn what_may_not_be_read_is_told_and_the_rest_is_shown() {
         ("sys/class/hwmon/hwmon0/fan1_input", "1\n"),
         ("sys/class/net/eth0/speed", "1000\n"),
         ("proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=1\n"),
+        ("proc/pressure/io", "some avg10=0.00 avg60=0.00 avg300=0.00 total=2000000\n"),
     ];
     let folder = tree(&[&ALWAYS[..], &files].concat());
     let allow = |mode: u32| {
@@ -83,6 +84,7 @@ fn what_may_not_be_read_is_told_and_the_rest_is_shown() {
     for (series, value) in [
         ("node_hwmon_temp_celsius{chip=\"hwmon0\",sensor=\"temp1\"}", 45.0),
         ("node_network_mtu_bytes{device=\"eth0\"}", 1500.0),
+        ("node_pressure_io_waiting_seconds_total", 2.0),
         ("node_cpu_seconds_total{cpu=\"0\",mode=\"idle\"}", 0.04),
     ] {
         assert_eq!(agent.sample(series), Some(value), "{series}");
@@ -91,6 +93,24 @@ fn what_may_not_be_read_is_told_and_the_rest_is_shown() {
     let failed =
         text.lines().find(|line| line.starts_with("node_scrape_collector_success") && line.ends_with(" 0"));
     assert_eq!(failed, None);
+    allow(0o755);
+}
+
+#[test]
+fn a_collector_that_may_read_nothing_has_failed() {
+    let files = [("proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=1\n")];
+    let folder = tree(&[&ALWAYS[..], &files].concat());
+    let allow =
+        |mode: u32| fs::set_permissions(folder.path("proc/pressure"), Permissions::from_mode(mode)).unwrap();
+    allow(0);
+    let agent = start(&folder);
+    for (collector, success) in [("pressure", 0.0), ("cpu", 1.0), ("netclass", 1.0)] {
+        let series = format!("node_scrape_collector_success{{collector={collector:?}}}");
+        assert_eq!(agent.sample(&series), Some(success), "{series}");
+    }
+    let told = format!("reading {}: Permission denied", folder.path("proc/pressure/cpu").display());
+    let seen = agent.plugin("pressure");
+    assert!(seen["error"].as_str().is_some_and(|error| error.contains(&told)), "{seen}");
     allow(0o755);
 }
 
