@@ -3,12 +3,12 @@
 //!
 //! The README lists families and options.
 
-mod class;
 mod hwmon;
 mod powersupplyclass;
 mod thermal_zone;
 
-use relink_core::register;
+use relink_core::{Error, register};
+use relink_pattern::Pattern;
 
 use hwmon::Hwmon;
 use powersupplyclass::Supplies;
@@ -39,4 +39,9 @@ register! {
             new: Thermal::new,
         },
     ],
+}
+
+/// The pattern of an option; nothing for an empty one.
+fn pattern(option: &str, text: &str) -> Result<Option<Pattern>, Error> {
+    (!text.is_empty()).then(|| Pattern::new(option, text)).transpose()
 }

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use relink_core::{Collector, Error, Family, Paths, Samples, Unread};
-
-use crate::class::{Class, Entry, Page, read_number};
+use relink_sysfs::{Device, Devices, Reader};
 
 const TEMPERATURE: Family =
     Family::gauge("node_thermal_zone_temp", "Temperature of a thermal zone, in degrees Celsius.")
@@ -21,10 +20,10 @@ const COOLING_LIMIT: Family = Family::gauge(
 pub(crate) const FAMILIES: &[Family] = &[TEMPERATURE, COOLING_STATE, COOLING_LIMIT];
 
 pub(crate) struct Thermal {
-    class: Class,
+    class: Devices,
     parts: Vec<Part>,
     unread: Unread,
-    page: Box<Page>,
+    reader: Reader,
 }
 
 /// A zone or a cooling device.
@@ -37,8 +36,8 @@ struct Part {
 
 impl Thermal {
     pub(crate) fn new(paths: &Paths) -> Result<Self, Error> {
-        let class = Class::new(paths.sysfs("class/thermal"));
-        Ok(Thermal { class, parts: Vec::new(), unread: Unread::default(), page: Box::new([0; 4096]) })
+        let class = Devices::new(paths.sysfs("class/thermal"));
+        Ok(Thermal { class, parts: Vec::new(), unread: Unread::default(), reader: Reader::default() })
     }
 }
 
@@ -51,7 +50,7 @@ impl Collector for Thermal {
         self.unread.tell(out);
         for Part { number, kind, figures } in &self.parts {
             for (family, path, divisor) in figures {
-                if let Some(value) = read_number(path, &mut self.page, out) {
+                if let Some(value) = self.reader.number(path, out) {
                     out.push(family, [number, kind], value / divisor);
                 }
             }
@@ -61,7 +60,7 @@ impl Collector for Thermal {
 }
 
 impl Part {
-    fn find(entry: &Entry, unread: &mut Unread) -> Option<Self> {
+    fn find(entry: &Device, unread: &mut Unread) -> Option<Self> {
         let file = |name: &str| entry.path.join(name);
         let (number, figures) = match entry.name.strip_prefix("thermal_zone") {
             Some(number) => (number, vec![(TEMPERATURE, file("temp"), 1e3)]),

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use relink_core::{Collector, Error, Family, Paths, Samples, Unread};
 use relink_pattern::Pattern;
+use relink_sysfs::{Device, Devices, Reader, odd};
 
-use crate::class::{Class, Entry, Page, odd, pattern, read_number};
+use crate::pattern;
 use sensors::SENSORS;
 
 const CHIP_NAMES: Family = Family::gauge(
@@ -42,10 +43,10 @@ relink_core::options! {
 }
 
 pub(crate) struct Hwmon {
-    class: Class,
+    class: Devices,
     exclude: Option<Pattern>,
     chips: Vec<Chip>,
-    page: Box<Page>,
+    reader: Reader,
 }
 
 struct Chip {
@@ -71,10 +72,10 @@ struct Reading {
 impl Hwmon {
     pub(crate) fn new(paths: &Paths, settings: Settings) -> Result<Self, Error> {
         Ok(Hwmon {
-            class: Class::new(paths.sysfs("class/hwmon")),
+            class: Devices::new(paths.sysfs("class/hwmon")),
             exclude: pattern("[collectors.hwmon]: chip_exclude", &settings.chip_exclude)?,
             chips: Vec::new(),
-            page: Box::new([0; 4096]),
+            reader: Reader::default(),
         })
     }
 }
@@ -88,14 +89,14 @@ impl Collector for Hwmon {
             self.chips.retain(|chip| exclude.is_none_or(|pattern| !pattern.is_match(&chip.label)));
         }
         for chip in &self.chips {
-            chip.push(&mut self.page, out);
+            chip.push(&mut self.reader, out);
         }
         Ok(())
     }
 }
 
 impl Chip {
-    fn find(entry: &Entry) -> Self {
+    fn find(entry: &Device) -> Self {
         let folder = entry.path.as_path();
         let mut unread = Unread::default();
         let name =
@@ -122,7 +123,7 @@ impl Chip {
         Chip { entry: entry.name.clone(), label, name, labels, readings, unread }
     }
 
-    fn push(&self, page: &mut Page, out: &mut Samples) {
+    fn push(&self, reader: &mut Reader, out: &mut Samples) {
         self.unread.tell(out);
         if let Some(name) = &self.name {
             out.push(&CHIP_NAMES, [&self.label, name], 1.0);
@@ -132,7 +133,7 @@ impl Chip {
         }
         for reading in &self.readings {
             let described = &SENSORS[reading.described];
-            let Some(number) = read_number(&reading.path, page, out) else { continue };
+            let Some(number) = reader.number(&reading.path, out) else { continue };
             match described.value(number) {
                 Some(value) => {
                     out.push_index(FIRST_SENSOR + reading.described, &[&self.label, &reading.sensor], value);

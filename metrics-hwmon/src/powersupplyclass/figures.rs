@@ -3,17 +3,10 @@
 //! What they mean is in the kernel's `Documentation/ABI/testing/sysfs-class-power`.
 
 use relink_core::Family;
-
-/// One file that holds a number.
-pub(crate) struct Figure {
-    pub(crate) file: &'static str,
-    pub(crate) family: Family,
-    /// By how much the file's number is divided.
-    pub(crate) divisor: f64,
-}
+use relink_sysfs::Figure;
 
 const fn figure(file: &'static str, name: &'static str, divisor: f64, help: &'static str) -> Figure {
-    Figure { file, family: Family::gauge(name, help).labels(&["power_supply"]), divisor }
+    Figure::new(file, Family::gauge(name, help).labels(&["power_supply"])).over(divisor)
 }
 
 pub(crate) const FIGURES: &[Figure] = &[

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use relink_core::{Collector, Error, Family, Paths, Samples, Unread};
 use relink_pattern::Pattern;
+use relink_sysfs::{Devices, Figure, Figures, Reader};
 
-use crate::class::{Class, Page, pattern, read, read_number};
+use crate::pattern;
 use figures::FIGURES;
 
 const INFO: Family = Family::gauge(
@@ -29,18 +30,7 @@ const INFO: Family = Family::gauge(
     "scope",
 ]);
 
-/// Where the families of [`FIGURES`] begin among all.
-const FIRST_FIGURE: usize = 1;
-
-pub(crate) const FAMILIES: &[Family] = &{
-    let mut all = [INFO; FIRST_FIGURE + FIGURES.len()];
-    let mut at = 0;
-    while at < FIGURES.len() {
-        all[FIRST_FIGURE + at] = FIGURES[at].family;
-        at += 1;
-    }
-    all
-};
+pub(crate) const FAMILIES: &[Family] = &Figure::families::<{ 1 + FIGURES.len() }>(&[INFO], FIGURES);
 
 relink_core::options! {
     pub(crate) struct Settings {
@@ -50,10 +40,10 @@ relink_core::options! {
 }
 
 pub(crate) struct Supplies {
-    class: Class,
+    class: Devices,
     ignored: Option<Pattern>,
     supplies: Vec<Supply>,
-    page: Box<Page>,
+    reader: Reader,
 }
 
 /// How many labels [`INFO`] has.
@@ -64,8 +54,7 @@ struct Supply {
     labels: [String; LABELS],
     /// The files that it has for labels, by the label's place.
     words: Vec<(usize, PathBuf)>,
-    /// The files that it has for numbers, by their place in [`FIGURES`].
-    figures: Vec<(usize, PathBuf)>,
+    figures: Figures,
     unread: Unread,
 }
 
@@ -73,10 +62,10 @@ impl Supplies {
     pub(crate) fn new(paths: &Paths, settings: Settings) -> Result<Self, Error> {
         let option = "[collectors.powersupplyclass]: ignored_supplies";
         Ok(Supplies {
-            class: Class::new(paths.sysfs("class/power_supply")),
+            class: Devices::new(paths.sysfs("class/power_supply")),
             ignored: pattern(option, &settings.ignored_supplies)?,
             supplies: Vec::new(),
-            page: Box::new([0; 4096]),
+            reader: Reader::default(),
         })
     }
 }
@@ -90,7 +79,7 @@ impl Collector for Supplies {
             self.supplies = shown.map(|entry| Supply::find(&entry.name, &entry.path)).collect();
         }
         for supply in &mut self.supplies {
-            supply.push(&mut self.page, out);
+            supply.push(&mut self.reader, out);
         }
         Ok(())
     }
@@ -100,31 +89,23 @@ impl Supply {
     fn find(name: &str, folder: &Path) -> Self {
         let mut unread = Unread::default();
         let files = unread.list(folder);
-        let found = |names: &mut dyn Iterator<Item = &str>| -> Vec<(usize, PathBuf)> {
-            let there = names.enumerate().filter(|(_, name)| files.iter().any(|file| file == name));
-            there.map(|(at, name)| (at, folder.join(name))).collect()
-        };
         // The labels are called as the files are; but the name is the folder's.
-        let mut words = found(&mut INFO.label_names().iter().copied());
-        words.retain(|(label, _)| *label > 0);
+        let names = INFO.label_names().iter().enumerate().skip(1);
+        let there = names.filter(|(_, name)| files.iter().any(|file| file == *name));
+        let words = there.map(|(at, name)| (at, folder.join(name))).collect();
         let mut labels: [String; LABELS] = Default::default();
         name.clone_into(&mut labels[0]);
-        Supply { labels, words, figures: found(&mut FIGURES.iter().map(|figure| figure.file)), unread }
+        Supply { labels, words, figures: Figures::find(FIGURES, folder), unread }
     }
 
-    fn push(&mut self, page: &mut Page, out: &mut Samples) {
+    fn push(&mut self, reader: &mut Reader, out: &mut Samples) {
         self.unread.tell(out);
         for (label, file) in &self.words {
             self.labels[*label].clear();
-            self.labels[*label].push_str(&read(file, page, out).unwrap_or_default());
+            self.labels[*label].push_str(&reader.text(file, out).unwrap_or_default());
         }
         out.push(&INFO, self.labels.each_ref().map(String::as_str), 1.0);
-        for (figure, file) in &self.figures {
-            if let Some(number) = read_number(file, page, out) {
-                let value = number / FIGURES[*figure].divisor;
-                out.push_index(FIRST_FIGURE + figure, &[&self.labels[0]], value);
-            }
-        }
+        self.figures.push(&[&self.labels[0]], reader, out);
     }
 }
 

@@ -9,6 +9,7 @@ const HOST: &str = "relink-host";
 const EXPOSITION: &str = "relink-exposition";
 const HANDOVER: &str = "relink-handover";
 const PATTERN: &str = "relink-pattern";
+const SYSFS: &str = "relink-sysfs";
 const TESTING: &str = "relink-testing";
 const TESTKIT: &str = "relink-testkit";
 const VERIFY: &str = "relink-verify";
@@ -39,8 +40,10 @@ fn may_depend(from: &str, to: &str, kind: &str) -> bool {
         HOST => [CORE, EXPOSITION, HANDOVER].contains(&to) || (dev && to == TESTKIT),
         AGENT => to == HOST || to.starts_with(PLUGIN_PREFIX) || (dev && to == TESTKIT),
         VERIFY | TESTING => to == CORE || to == EXPOSITION,
-        PATTERN | EXPOSITION => to == CORE,
-        plugin if plugin.starts_with(PLUGIN_PREFIX) => to == CORE || to == PATTERN || (dev && to == TESTING),
+        PATTERN | SYSFS | EXPOSITION => to == CORE,
+        plugin if plugin.starts_with(PLUGIN_PREFIX) => {
+            [CORE, PATTERN, SYSFS].contains(&to) || (dev && to == TESTING)
+        }
         _ => false,
     }
 }
@@ -54,9 +57,10 @@ fn rule(from: &str) -> &'static str {
         AGENT => "the executable links the engine and the plugins, nothing else",
         VERIFY => "it reads pages as the host does, and needs nothing of an agent",
         PATTERN => "an option that is a regular expression needs the contract's errors, and nothing else",
+        SYSFS => "small files need the contract's samples, and nothing else",
         TESTING => "it holds plugins against the contract, and needs nothing of an agent",
         plugin if plugin.starts_with(PLUGIN_PREFIX) => {
-            "a plugin knows the contract only, and patterns of options"
+            "a plugin knows the contract only, patterns of options and small files"
         }
         "xtask" => "these commands must build when the rest does not",
         _ => "a new member needs a line in xtask/src/tidy/imports.rs",
@@ -78,6 +82,9 @@ mod tests {
             ("relink-testing", "relink-host", "normal", false),
             ("metrics-cpu", "relink-pattern", "normal", true),
             ("relink-pattern", "relink-core", "normal", true),
+            ("metrics-cpu", "relink-sysfs", "normal", true),
+            ("relink-sysfs", "relink-core", "normal", true),
+            ("relink-sysfs", "relink-pattern", "normal", false),
             ("relink-host", "relink-pattern", "normal", false),
             ("metrics-cpu", "relink-host", "dev", false),
             ("metrics-cpu", "metrics-disk", "normal", false),
