@@ -190,14 +190,14 @@ impl History {
     }
 
     /// The table of a layout: the one used last for that collector if it has the same series.
-    fn table_of(&mut self, plugin: &str, layout: &Arc<Layout>) -> Arc<SeriesTable> {
-        let known = self.latest.iter().position(|latest| latest.table.plugin() == plugin);
+    fn table_of(&mut self, collector: &str, layout: &Arc<Layout>) -> Arc<SeriesTable> {
+        let known = self.latest.iter().position(|latest| latest.table.collector() == collector);
         if let Some(at) = known
             && self.latest[at].layout.as_ref().is_some_and(|known| Arc::ptr_eq(known, layout))
         {
             return Arc::clone(&self.latest[at].table);
         }
-        let table = SeriesTable::new(plugin, &layout.series);
+        let table = SeriesTable::new(collector, &layout.series);
         if let Some(at) = known {
             if *self.latest[at].table == table {
                 self.latest[at].layout = Some(Arc::clone(layout));

@@ -108,8 +108,8 @@ impl Past {
             .readings
             .iter()
             .filter_map(|reading| Some((reading.collector, reading.result.as_ref().ok()?)));
-        let rows = frames.map(|(plugin, frame)| {
-            (Arc::new(SeriesTable::new(plugin, &frame.layout.series)), Arc::clone(&frame.values))
+        let rows = frames.map(|(collector, frame)| {
+            (Arc::new(SeriesTable::new(collector, &frame.layout.series)), Arc::clone(&frame.values))
         });
         let time_ms = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
         let mut past = Past { id, time_ms, rows: rows.collect() };
@@ -118,7 +118,7 @@ impl Past {
     }
 
     fn sort(&mut self) {
-        self.rows.sort_by(|(one, _), (other, _)| one.plugin().cmp(other.plugin()));
+        self.rows.sort_by(|(one, _), (other, _)| one.collector().cmp(other.collector()));
     }
 
     /// The families that have samples, by collector's name.

@@ -5,7 +5,7 @@ use relink_core::{Kind, SeriesSet};
 /// The series of one collector, by place.
 #[derive(Default, PartialEq)]
 pub(super) struct SeriesTable {
-    pub(super) plugin: Box<str>,
+    pub(super) collector: Box<str>,
     pub(super) families: Vec<FamilyRow>,
     pub(super) series: Vec<SeriesRow>,
     /// All label values, one behind another.
@@ -29,14 +29,17 @@ pub(super) struct SeriesRow {
 }
 
 impl SeriesTable {
-    pub(super) fn new(plugin: &str, set: &SeriesSet) -> Self {
+    pub(super) fn new(collector: &str, set: &SeriesSet) -> Self {
         let families = set.families().iter().map(|family| FamilyRow {
             name: family.name().into(),
             kind: family.kind(),
             labels: family.label_names().iter().map(|&name| name.into()).collect(),
         });
-        let mut table =
-            SeriesTable { plugin: plugin.into(), families: families.collect(), ..SeriesTable::default() };
+        let mut table = SeriesTable {
+            collector: collector.into(),
+            families: families.collect(),
+            ..SeriesTable::default()
+        };
         for place in 0..set.len() {
             table.push(set.family_of(place).0 as u32, set.labels_of(place));
         }
@@ -51,8 +54,8 @@ impl SeriesTable {
         }
     }
 
-    pub(super) fn plugin(&self) -> &str {
-        &self.plugin
+    pub(super) fn collector(&self) -> &str {
+        &self.collector
     }
 
     /// How many series there are.
@@ -67,7 +70,7 @@ impl SeriesTable {
             size_of::<FamilyRow>() + family.name.len() + labels.sum::<usize>()
         });
         size_of::<Self>()
-            + self.plugin.len()
+            + self.collector.len()
             + families.sum::<usize>()
             + self.series.len() * size_of::<SeriesRow>()
             + self.text.len()

@@ -80,7 +80,7 @@ fn series_come_back_with_labels_and_points() {
 }
 
 #[test]
-fn plugins_and_series_may_come_and_go() {
+fn collectors_and_series_may_come_and_go() {
     let (small, large) = (layout(1), layout(2));
     let mut history = History::new(SPAN, 1 << 20);
     for second in 0..150 {

@@ -95,7 +95,7 @@ fn push_text(text: &str, out: &mut Vec<u8>) {
 }
 
 fn push_table(table: &SeriesTable, out: &mut Vec<u8>) {
-    push_text(&table.plugin, out);
+    push_text(&table.collector, out);
     push_varint(table.families.len() as u64, out);
     for family in &table.families {
         push_text(&family.name, out);
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         // The newest table of a collector stands last.
         for table in tables.into_iter().rev().filter(|table| Arc::strong_count(table) > 1) {
             history.table_bytes += table.bytes();
-            if history.latest.iter().all(|latest| latest.table.plugin != table.plugin) {
+            if history.latest.iter().all(|latest| latest.table.collector != table.collector) {
                 history.latest.push(Latest { table, layout: None });
             }
         }
@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
 
     fn table(&mut self) -> Option<Arc<SeriesTable>> {
         let mut table = SeriesTable {
-            plugin: self.text()?.into(),
+            collector: self.text()?.into(),
             families: self.many(Self::family)?,
             ..SeriesTable::default()
         };
