@@ -120,7 +120,16 @@ impl Config {
         let of_file = of_file.and_then(|mut config| config.collectors.tables.remove(collector));
         match of_file {
             None => "the command line".to_owned(),
-            Some(table) if Some(&table) == self.collectors.tables.get(collector) => self.origin(),
+            // As texts, because `nan` is not equal to itself.
+            Some(table)
+                if self
+                    .collectors
+                    .tables
+                    .get(collector)
+                    .is_some_and(|read| table.to_string() == read.to_string()) =>
+            {
+                self.origin()
+            }
             Some(_) => format!("{} and the command line", self.origin()),
         }
     }
@@ -150,6 +159,9 @@ impl Config {
 
 /// A value as one of this kind: a text, as a flag has it, is read as such. The error says what was expected.
 pub(super) fn typed(kind: OptionKind, value: &Value) -> Result<Value, &'static str> {
+    if value.as_float().is_some_and(|number| !number.is_finite()) {
+        return Err("expected a finite number");
+    }
     let Some(text) = value.as_str() else { return Ok(value.clone()) };
     Ok(match kind {
         OptionKind::Text | OptionKind::List => value.clone(),
@@ -227,6 +239,7 @@ mod tests {
         assert_eq!(table("[collectors.diskstats]\ntimeout = \"2\"").unwrap()["timeout"], 2.0);
         for (line, words) in [
             ("timeout = \"soon\"", "x.toml: [collectors.diskstats] timeout is \"soon\", expected a time"),
+            ("timeout = nan", "x.toml: [collectors.diskstats] timeout is nan, expected a finite number"),
             ("count = \"many\"", "count is \"many\", expected a number"),
             ("info = \"yes\"", "info is \"yes\", expected true or false"),
             ("enabled = 1", "enabled is 1, expected true or false"),
