@@ -143,6 +143,9 @@ typedef struct RelinkSink {
     void (*warning)(void *context, struct RelinkText message);
     // How many samples a collection may have; what is beyond is dropped.
     size_t series;
+    // During `collect`. From a call with 1 to one with 0 the samples are of the lines of a file: a series that two of them
+    // say is shown once, and told. Anywhere else a series pushed twice is a mistake, and the collection fails.
+    void (*lines)(void *context, int32_t begin);
 } RelinkSink;
 
 // One collector of a plugin: what is chosen, timed and shown for itself.

@@ -249,6 +249,9 @@ pub struct Sink {
     pub warning: unsafe extern "C" fn(context: *mut c_void, message: Text),
     /// How many samples a collection may have; what is beyond is dropped.
     pub series: usize,
+    /// During `collect`. From a call with 1 to one with 0 the samples are of the lines of a file: a series that two of them
+    /// say is shown once, and told. Anywhere else a series pushed twice is a mistake, and the collection fails.
+    pub lines: unsafe extern "C" fn(context: *mut c_void, begin: i32),
 }
 
 // The layout is a promise. A change that moves one of these breaks every library that is out there.
@@ -270,7 +273,7 @@ const _: () = {
     assert!(offset_of!(Settings, options) == 8 && size_of::<Settings>() == 72);
     assert!(offset_of!(Sink, sample) == 16 && offset_of!(Sink, error) == 32);
     assert!(offset_of!(Sink, exposition) == 40 && offset_of!(Sink, warning) == 48);
-    assert!(offset_of!(Sink, series) == 56 && size_of::<Sink>() == 64);
+    assert!(offset_of!(Sink, series) == 56 && offset_of!(Sink, lines) == 64 && size_of::<Sink>() == 72);
 };
 
 impl Text {

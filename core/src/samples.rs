@@ -290,6 +290,17 @@ impl Samples {
         }
     }
 
+    /// How the collection has ended. It has failed if there was a mistake in it; and if there is nothing to show and something
+    /// was warned of, because then nothing of the source can be understood, or it may not be read.
+    #[doc(hidden)]
+    pub fn outcome(&self) -> Result<(), Error> {
+        match (&self.fault, self.warnings.first()) {
+            (Some(fault), _) => Err(fault.clone()),
+            (None, Some(warning)) if self.is_empty() => Err(Error::new(warning.as_str())),
+            (None, _) => Ok(()),
+        }
+    }
+
     /// The first mistake of this collection.
     pub fn fault(&self) -> Option<&Error> {
         self.fault.as_ref()
@@ -341,10 +352,16 @@ impl Samples {
         }
     }
 
-    /// Says that the series from this place on are of the lines of a file.
-    pub(crate) fn are_of_lines(&mut self, from: usize) {
-        if from < self.series.len() {
-            self.of_lines.push((from, self.series.len()));
+    /// Says that the series from now on are of the lines of a file, and then that they are no more.
+    pub(crate) fn are_of_lines(&mut self, begin: bool) {
+        if let Some(relay) = &self.relay {
+            return relay.lines(begin);
+        }
+        let here = self.series.len();
+        match (begin, self.of_lines.last_mut()) {
+            (true, _) => self.of_lines.push((here, usize::MAX)),
+            (false, Some((_, to))) => *to = here,
+            (false, None) => {}
         }
     }
 
@@ -408,14 +425,27 @@ mod tests {
     }
 
     #[test]
+    fn a_collection_that_shows_nothing_and_warns_has_failed() {
+        let mut out = samples();
+        assert!(out.outcome().is_ok(), "a machine without the hardware");
+        out.warn("may not be read");
+        assert_eq!(out.outcome().unwrap_err().message(), "may not be read");
+        out.push(&B, [], 1.0);
+        assert!(out.outcome().is_ok(), "the rest is shown");
+        out.push(&A, ["only one label"], 1.0);
+        assert!(out.outcome().unwrap_err().message().starts_with("a sample of a_total with 1 label"));
+    }
+
+    #[test]
     fn what_a_file_says_twice_is_shown_once() {
         let mut out = samples();
         out.push(&B, [], 1.0);
+        out.are_of_lines(true);
         for value in [2.0, 3.0] {
             out.push(&A, ["ab", "c"], value);
         }
         out.push(&A, ["d", ""], 4.0);
-        out.are_of_lines(1);
+        out.are_of_lines(false);
         let set = out.series_set().unwrap();
         let shown = set.places().map(|place| (set.shown(place), out.values()[place])).collect::<Vec<_>>();
         let expected = [(r#"a_total{x="ab",y="c"}"#, 2.0), (r#"a_total{x="d",y=""}"#, 4.0), ("b", 1.0)];

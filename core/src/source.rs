@@ -22,12 +22,26 @@ pub struct Source {
     kept: Kept,
     buffer: Vec<u8>,
     filled: usize,
+    may_be_empty: bool,
 }
 
 impl Source {
     /// A source that is opened when it is first read.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Source { path: path.into(), kept: Kept::default(), buffer: Vec::new(), filled: 0 }
+        Source {
+            path: path.into(),
+            kept: Kept::default(),
+            buffer: Vec::new(),
+            filled: 0,
+            may_be_empty: false,
+        }
+    }
+
+    /// A source that says by having no line that there is nothing of its kind, as `/proc/diskstats` on a machine without disks.
+    #[must_use]
+    pub fn may_be_empty(mut self) -> Self {
+        self.may_be_empty = true;
+        self
     }
 
     /// The path, for messages.
@@ -59,7 +73,8 @@ impl Source {
     ///
     /// A line that `read` can't make sense of is passed over, and `out` is warned of it with file and line: the rest is
     /// shown. If that is so for each line, the file is another than what was expected, and that is an error. A series that
-    /// another line has said already is passed over in the same way.
+    /// another line has said already is passed over in the same way. Of a file without any line `out` is warned as well, unless it
+    /// [may be empty](Source::may_be_empty).
     pub fn lines(
         &mut self,
         out: &mut Samples,
@@ -70,8 +85,10 @@ impl Source {
             filled => filled.context(format_args!("reading {}", self.path.display()))?,
         }
         let text = String::from_utf8_lossy(&self.buffer[..self.filled]);
-        let (mut is_understood, mut first, from) = (false, None, out.values().len());
+        let (mut is_understood, mut first, mut is_empty) = (false, None, true);
+        out.are_of_lines(true);
         for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
+            is_empty = false;
             let Err(why) = read(line, out) else {
                 is_understood = true;
                 continue;
@@ -84,7 +101,10 @@ impl Source {
                 first = Some(why);
             }
         }
-        out.are_of_lines(from);
+        out.are_of_lines(false);
+        if is_empty && !self.may_be_empty {
+            out.warn(format!("{}: the file is empty", self.path.display()));
+        }
         match first {
             Some(why) if !is_understood => Err(why),
             _ => Ok(()),
@@ -305,7 +325,9 @@ mod tests {
         let (outcome, count, warnings) = collected(b"(null)\n(null)\n");
         assert!(outcome.unwrap_err().ends_with("line 1: expected a name and a value, found \"(null)\""));
         assert_eq!((count, warnings.matches("line").count()), (0, 2));
-        assert_eq!(collected(b""), (Ok(()), 0, String::new()));
+        let (outcome, count, warnings) = collected(b" \n");
+        assert_eq!((outcome, count), (Ok(()), 0));
+        assert!(warnings.ends_with("values: the file is empty"), "{warnings}");
         std::fs::remove_file(&path).unwrap();
         let mut out = Samples::new(&[], 0);
         assert!(Source::new(&path).lines(&mut out, |_, _| Err(Error::new("not called"))).is_ok());

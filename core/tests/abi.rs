@@ -67,7 +67,7 @@ fn c_lays_the_structs_out_as_rust_does() {
         FamilyTable { name, help, labels, label_count, kind }
         OptionTable { name, help, kind }
         Settings { size, options, procfs, sysfs, rootfs }
-        Sink { size, context, sample, fact, error, exposition, warning, series }
+        Sink { size, context, sample, fact, error, exposition, warning, series, lines }
     };
     assert_eq!(in_c.lines().collect::<Vec<_>>(), in_rust);
 }
@@ -185,6 +185,7 @@ unsafe extern "C" fn refuse(_: *mut c_void, _: Text, _: Text, _: *mut Text) -> i
 }
 
 unsafe extern "C" fn drop_warning(_: *mut c_void, _: Text) {}
+unsafe extern "C" fn drop_lines(_: *mut c_void, _: i32) {}
 
 #[test]
 fn a_library_works_with_an_agent_of_a_newer_minor() {
@@ -205,6 +206,7 @@ fn a_library_works_with_an_agent_of_a_newer_minor() {
             exposition: refuse,
             warning: drop_warning,
             series: 10,
+            lines: drop_lines,
         },
         more,
     };

@@ -203,9 +203,9 @@ fn cpus_that_share_a_frequency_are_read_as_one() {
 fn a_bad_stat_is_an_error_and_a_good_one_after_it_works() {
     let stat = |text: &[u8]| Tree::new().file("proc/stat", text);
     let empty = fails(&stat(b""));
-    assert!(empty.contains("/proc/stat: no line begins with cpu0"), "{empty}");
+    assert!(empty.contains("/proc/stat: no line of cpu0"), "{empty}");
     let none = fails(&stat(b"cpu 1 2 3 4\nintr 1\nctxt 2\n"));
-    assert!(none.contains("/proc/stat: no line begins with cpu0"), "{none}");
+    assert!(none.contains("/proc/stat: no line of cpu0"), "{none}");
     let garbage = fails(&stat(b"\x00\x07garbage\n"));
     assert!(garbage.contains("/proc/stat: line 1: expected cpu and its number, found"), "{garbage}");
     let binary = fails(&stat(&[0xff, 0xfe, 0x00]));

@@ -20,7 +20,9 @@ impl Collector for Load {
     /// `0.90 0.76 1.39 2/78 115514`: the means over 1, 5 and 15 minutes; the rest is of no use here.
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         self.0.lines(out, |line, out| {
-            for (family, word) in LOAD.iter().zip(line.split_ascii_whitespace()) {
+            let mut words = line.split_ascii_whitespace();
+            for family in LOAD {
+                let word = words.next().unwrap_or("");
                 let load = word.parse().map_err(|_| Error::expected("a load average such as 0.25", word))?;
                 out.push(family, [], load);
             }

@@ -234,14 +234,15 @@ fn neighbours_and_columns_come_and_go() {
 }
 
 #[test]
-fn a_file_that_is_missing_or_empty_is_nothing() {
+fn a_file_that_is_missing_is_nothing_and_an_empty_one_is_told() {
     for file in ["netstat", "snmp", "sockstat", "softnet_stat", "udp", "arp", "stat/nf_conntrack"] {
         let tree = machine();
         let path = path_of(file);
         std::fs::remove_file(tree.path().join(&path)).unwrap();
         assert!(warnings(&tree, reader_of(file), "{}").unwrap().is_empty(), "{file}");
         tree.write(&path, "");
-        assert!(warnings(&tree, reader_of(file), "{}").unwrap().is_empty(), "{file}");
+        let warnings = warnings(&tree, reader_of(file), "{}").unwrap();
+        assert!(warnings.len() == 1 && warnings[0].ends_with("the file is empty"), "{file}: {warnings:?}");
     }
 }
 

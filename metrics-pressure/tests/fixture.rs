@@ -46,7 +46,7 @@ fn what_is_bad_in_a_file_is_passed_over_and_the_others_are_shown() {
     let good = collect(&mut *collector, "pressure").unwrap();
     let half = format!("{IDLE}31266595\nfull total=-3\n");
     for (bad, lost, said) in [
-        ("", 2, "pressure/io: the file is empty, expected a line full or some"),
+        ("", 2, "pressure/io: the file is empty"),
         ("\u{0}junk", 2, "pressure/io: line 1: expected some or full, found \"\\0junk\""),
         (
             "some avg10=0.00\n",

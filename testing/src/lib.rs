@@ -117,9 +117,7 @@ pub fn collect(code: &mut dyn Collector, name: &str) -> Result<String, Error> {
 
 /// What was pushed, as sample lines, those of families known only at run time last; an error if there was a mistake in it.
 fn lines(samples: &mut Samples) -> Result<String, Error> {
-    if let Some(fault) = samples.fault() {
-        return Err(fault.clone());
-    }
+    samples.outcome()?;
     let set = samples.series_set()?;
     let mut text = String::new();
     for place in set.places() {

@@ -41,6 +41,7 @@ fn through_the_raw_library(path: &Path) -> Result<(), Error> {
         FAILED
     }
     unsafe extern "C" fn warning(_: *mut c_void, _: Text) {}
+    unsafe extern "C" fn lines(_: *mut c_void, _: i32) {}
     let sink = Sink {
         size: size_of::<Sink>(),
         context: null_mut(),
@@ -50,6 +51,7 @@ fn through_the_raw_library(path: &Path) -> Result<(), Error> {
         exposition: refuse,
         warning,
         series: 100,
+        lines,
     };
     let nowhere = Text { data: null(), length: 0 };
     let settings = Settings {

@@ -138,6 +138,12 @@ impl Relay {
         unsafe { (sink.warning)(sink.context, Text::of(message)) }
     }
 
+    pub(crate) fn lines(&self, begin: bool) {
+        let sink = self.sink();
+        // SAFETY: the sink is valid for this call.
+        unsafe { (sink.lines)(sink.context, begin.into()) }
+    }
+
     pub(crate) fn series(&self) -> usize {
         self.sink().series
     }

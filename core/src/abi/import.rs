@@ -63,6 +63,9 @@ pub trait Receive {
     /// What could not be read while the rest could.
     fn warning(&mut self, _message: &str) {}
 
+    /// From a call with `true` to one with `false` the samples are of the lines of a file.
+    fn lines(&mut self, _begin: bool) {}
+
     /// How many samples there may be.
     fn series(&self) -> usize {
         0
@@ -323,6 +326,10 @@ impl Receive for Samples {
         self.warn(message);
     }
 
+    fn lines(&mut self, begin: bool) {
+        self.are_of_lines(begin);
+    }
+
     fn series(&self) -> usize {
         self.limit()
     }
@@ -341,7 +348,8 @@ fn call(into: &mut dyn Receive, enter: impl FnOnce(&Sink) -> i32) -> Result<(), 
     let series = into.series();
     let mut call = Call { into, error: None, reason: String::new() };
     let context = ptr::from_mut(&mut call).cast();
-    let sink = Sink { size: size_of::<Sink>(), context, sample, fact, error, exposition, warning, series };
+    let sink =
+        Sink { size: size_of::<Sink>(), context, sample, fact, error, exposition, warning, series, lines };
     let status = enter(&sink);
     let said = call.error.take().unwrap_or_else(|| Error::new(format!("returned {status} without a word")));
     match status {
@@ -414,6 +422,11 @@ unsafe extern "C" fn warning(context: *mut c_void, message: Text) {
     unsafe { of(context).into.warning(&message.lossy()) }
 }
 
+unsafe extern "C" fn lines(context: *mut c_void, begin: i32) {
+    // SAFETY: as in `fact`.
+    unsafe { of(context).into.lines(begin != 0) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -467,6 +480,12 @@ mod tests {
                 1 => (sink.sample)(sink.context, 0, labels.as_ptr(), labels.len(), 1.0),
                 2 => return (sink.exposition)(sink.context, Text::of("x"), Text::of("a"), ptr::null_mut()),
                 3 => (sink.sample)(sink.context, 0, ptr::null(), 1, 1.0),
+                5 | 6 => {
+                    // 5 says that these are lines, and a second end does no harm.
+                    (sink.lines)(sink.context, i32::from(instance.addr() == 5));
+                    (0..2).for_each(|_| (sink.sample)(sink.context, 0, ptr::null(), 0, 1.0));
+                    (0..2).for_each(|_| (sink.lines)(sink.context, 0));
+                }
                 _ => return BROKEN,
             }
         }
@@ -544,6 +563,10 @@ mod tests {
         // A count of labels without labels.
         let (outcome, out) = collected(3);
         assert!(outcome.is_ok() && out.len() == 1);
+        // What lines say twice is shown once, and anything else that comes twice is a mistake.
+        let mut lines = collected(5).1;
+        assert!(lines.series_set().is_ok_and(|set| set.places().count() == 1) && lines.warned() == 1);
+        assert!(collected(6).1.series_set().is_err());
         let words = |outcome| match outcome {
             Err(Failure::Said(why)) => format!("said {why}"),
             Err(Failure::Panicked(why)) => format!("panicked {why}"),

@@ -68,5 +68,6 @@ int main(void) {
     PLACE(RelinkSink, exposition);
     PLACE(RelinkSink, warning);
     PLACE(RelinkSink, series);
+    PLACE(RelinkSink, lines);
     return 0;
 }

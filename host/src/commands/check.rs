@@ -192,7 +192,7 @@ impl CheckReport {
         let of = if one.name == plugin { String::new() } else { format!(" ({plugin})") };
         writeln!(out, "{}{of}: {}: {said}", one.name, one.state.name())?;
         for warning in &one.warnings {
-            writeln!(out, "  leaves out: {warning}")?;
+            writeln!(out, "  warns: {warning}")?;
         }
         let sources = self.sources.get(&one.name).into_iter().flatten();
         let sources: Vec<_> = sources.map(|path| path.display().to_string()).collect();

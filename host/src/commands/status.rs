@@ -105,11 +105,7 @@ impl StatusReport {
         }
         for one in &units {
             for warning in one["warnings"].as_array().into_iter().flatten() {
-                text += &format!(
-                    "  {} leaves out: {}\n",
-                    word(one, "name"),
-                    warning.as_str().unwrap_or_default()
-                );
+                text += &format!("  {} warns: {}\n", word(one, "name"), warning.as_str().unwrap_or_default());
             }
         }
         let reasons = units.into_iter().filter(|one| !one["error"].is_null());

@@ -118,9 +118,7 @@ impl Instance {
             self.drop_if_panicked(&failure);
             return Err(failure);
         }
-        if let Some(fault) = self.samples.fault() {
-            return Err(Failure::Said(fault.clone()));
-        }
+        self.samples.outcome().map_err(Failure::Said)?;
         Frame::of(&mut self.samples, &mut self.layout).map_err(Failure::Said)
     }
 

@@ -184,9 +184,9 @@ impl Slot {
         let (collector, is_new) = (self.collector.name, !notes.warnings.is_empty());
         if let Some(more) = self.changes.take() {
             if is_new {
-                tracing::warn!(collector, "leaves out: {}{more}", notes.warnings.join("; "));
+                tracing::warn!(collector, "warns: {}{more}", notes.warnings.join("; "));
             } else {
-                tracing::info!(collector, "no longer leaves anything out{more}");
+                tracing::info!(collector, "warns of nothing any more{more}");
             }
         }
         self.warnings = notes.warnings;

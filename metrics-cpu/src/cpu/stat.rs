@@ -55,7 +55,7 @@ impl Stat {
         // Linux can't be without a CPU, and other systems can be without the file.
         if cpus.all.is_empty() && source.path().exists() {
             let none =
-                Error::new("no line begins with cpu0, cpu1 or so on, expected one for each CPU online");
+                Error::new("no line of cpu0, cpu1 or so on makes sense, expected one for each CPU online");
             return Err(none.context(source.path().display()));
         }
         Ok(changed)

@@ -60,7 +60,7 @@ struct Line {
 impl Diskstats {
     pub(crate) fn new(paths: &Paths, settings: Settings) -> Result<Self, Error> {
         Ok(Diskstats {
-            source: Source::new(paths.procfs("diskstats")),
+            source: Source::new(paths.procfs("diskstats")).may_be_empty(),
             places: Places::new(paths, &settings.udev_data),
             filter: settings.devices()?,
             devices: Devices::default(),
@@ -153,6 +153,9 @@ impl Devices {
             device.name == name && (device.line.major, device.line.minor) == (line.major, line.minor)
         };
         let taken = self.taken;
+        if self.all[..taken].iter().any(is_it) {
+            return Err(Error::new(format!("{name} stands there twice, the first is shown")));
+        }
         match self.all[taken..].iter().position(is_it) {
             Some(later) => {
                 self.changed |= later > 0;
