@@ -143,7 +143,7 @@ fn what_is_not_here_is_told_once_and_shown_as_failed() {
         "relink has no collector systemd and runs without it; node_scrape_collector_success{collector=\"systemd\"} \
          is 0 (--collector.systemd, --collector.systemd.unit-include)",
         "relink has no collector zfs and runs without it; ",
-        "--no-collector.of-next-year switches nothing off: ",
+        "--no-collector.of-next-year holds for a library alone: ",
     ] {
         assert_eq!(said.matches(line).count(), 1, "{line:?} in: {said}");
     }

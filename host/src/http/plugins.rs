@@ -88,8 +88,15 @@ pub(super) async fn one(name: &str, site: &State<Site>) -> Result<Json<serde_jso
             let error = "/plugins/reload does not take GET";
             return Err(Refusal::new(Status::MethodNotAllowed, error, "it takes PUT"));
         }
-        let known: Vec<_> = site.agent.scheduler.statuses().into_iter().map(|status| status.name).collect();
-        let hint = format!("known are: {}", known.join(", "));
+        let statuses = site.agent.scheduler.statuses();
+        let owner = statuses.iter().find(|status| status.collectors.iter().any(|one| one.name == name));
+        let hint = match owner {
+            Some(owner) => format!("collector {name} is one of /plugins/{}", owner.name),
+            None => {
+                let known: Vec<_> = statuses.iter().map(|status| status.name.as_str()).collect();
+                format!("known are: {}", known.join(", "))
+            }
+        };
         return Err(Refusal::new(Status::NotFound, format!("there is no plugin {name:?}"), hint));
     }
     // One that does not run can't be asked.

@@ -73,8 +73,11 @@ impl Given {
             format!("relink has no collector {name} and runs without it{shown} ({})", flags.join(", "))
         });
         let unknown = self.unknown.iter().map(|flag| {
-            let agent = if self.flags.agent.is_empty() { "a library" } else { self.flags.agent };
-            format!("{flag} switches nothing off: neither {agent} nor relink has it")
+            // `--no-collector.NAME`, or that with an option behind it.
+            match flag.matches('.').count() {
+                1 => format!("{flag} holds for a library alone: no such collector is linked in"),
+                _ => format!("{flag} is passed over: no such collector is linked in"),
+            }
         });
         absent.chain(unknown).collect()
     }
@@ -125,8 +128,8 @@ mod tests {
         assert_eq!(
             warnings,
             [
-                "--no-collector.laser switches nothing off: neither other nor relink has it",
-                "--no-collector.laser.colour switches nothing off: neither other nor relink has it",
+                "--no-collector.laser holds for a library alone: no such collector is linked in",
+                "--no-collector.laser.colour is passed over: no such collector is linked in",
             ]
         );
         let quiet =
