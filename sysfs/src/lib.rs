@@ -50,7 +50,7 @@ impl Reader {
     pub fn number(&mut self, path: &Path, out: &mut Samples) -> Option<f64> {
         let text = self.text(path, out)?;
         // A meter of ACPI has its accuracy in percent, which no family is for.
-        if text.is_empty() || text.ends_with('%') {
+        if text.ends_with('%') {
             return None;
         }
         let number = match text.strip_prefix("0x") {
