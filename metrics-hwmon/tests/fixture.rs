@@ -119,9 +119,11 @@ fn a_sensor_without_a_value_is_left_out_and_comes_back() {
 fn what_is_no_number_is_told() {
     let tree = machine();
     let energy = "sys/class/hwmon/hwmon0/energy1_input";
-    for (bad, said) in
-        [("", None), ("NaN\n", Some("a number, found \"NaN\"")), ("-5\n", Some("a count, found \"-5\""))]
-    {
+    for (bad, said) in [
+        ("", Some("a number, found \"\"")),
+        ("NaN\n", Some("a number, found \"NaN\"")),
+        ("-5\n", Some("a count, found \"-5\"")),
+    ] {
         tree.write(energy, bad);
         let warnings = warnings(&tree, "hwmon", "{}").unwrap();
         let told: Vec<_> =
