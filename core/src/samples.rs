@@ -28,6 +28,11 @@ pub struct Samples {
     completed: Vec<(usize, Box<str>)>,
     /// The place among the completed where the next one is likely: they come in the same order each time.
     next: usize,
+    /// The series of an earlier collection. While the same come in the same order, they are compared with these and not
+    /// written down again: that takes less time, and half the memory.
+    known: Option<Arc<SeriesSet>>,
+    /// Whether all samples so far are of the first series of `known`: then `series` and `labels` hold none.
+    follows: bool,
     series: Vec<Series>,
     labels: Vec<u8>,
     values: Vec<f64>,
@@ -65,6 +70,8 @@ impl Samples {
             families: Arc::new(families.to_vec()),
             completed: Vec::new(),
             next: 0,
+            known: None,
+            follows: false,
             series: Vec::new(),
             labels: Vec::new(),
             values: Vec::new(),
@@ -129,6 +136,13 @@ impl Samples {
             },
             _ => (index, labels),
         };
+        if self.follows {
+            if self.known.as_ref().is_some_and(|known| known.is_at(self.values.len(), index, labels)) {
+                self.values.push(value);
+                return;
+            }
+            self.write_down();
+        }
         let label_bytes = labels.iter().map(|label| label.len() + 1).sum::<usize>();
         // A text takes the place of no declared sample: it can be told that there is no room, and they can't.
         if self.values.len() >= self.limit
@@ -144,6 +158,23 @@ impl Samples {
         let end = u32::try_from(self.labels.len()).unwrap_or(u32::MAX);
         self.series.push(Series { family: index as u32, end });
         self.values.push(value);
+    }
+
+    /// Writes down the series that so far were only compared.
+    fn write_down(&mut self) {
+        if let Some(known) = self.known.as_ref().filter(|_| self.follows) {
+            let (series, labels) = known.first(self.values.len());
+            self.series.extend_from_slice(series);
+            self.labels.extend_from_slice(labels);
+        }
+        self.follows = false;
+    }
+
+    /// Expects from now on the series of this set, which are those that the samples are of now.
+    #[doc(hidden)]
+    pub fn follow(&mut self, set: &Arc<SeriesSet>) {
+        (self.series, self.labels) = (Vec::new(), Vec::new());
+        (self.known, self.follows) = (Some(Arc::clone(set)), true);
     }
 
     /// The place of the family that a pattern is for this value of its hole; none beyond what any source has.
@@ -280,6 +311,7 @@ impl Samples {
         self.series.clear();
         self.labels.clear();
         self.values.clear();
+        self.follows = self.known.is_some();
         self.of_lines.clear();
         self.last_family = 0;
         self.fault = None;
@@ -308,15 +340,23 @@ impl Samples {
 
     /// Whether the samples of declared families are of just the series in `set`, in the same order.
     ///
-    /// The series of a machine seldom change from one collection to the next, so this comparison of two buffers
-    /// is what the host pays in place of sorting and checking them anew.
+    /// The series of a machine seldom change from one collection to the next, so this comparison is what the host pays in
+    /// place of sorting and checking them anew.
     pub fn has_series_of(&self, set: &SeriesSet) -> bool {
-        set.is_of(&self.series, &self.labels)
+        match self.known.as_deref().filter(|_| self.follows) {
+            Some(known) if std::ptr::eq(known, set) => self.values.len() == set.len(),
+            Some(known) => {
+                let (series, labels) = known.first(self.values.len());
+                set.is_of(series, labels)
+            }
+            None => set.is_of(&self.series, &self.labels),
+        }
     }
 
     /// The series of these samples, sorted by family; an error if code pushed one twice. What the lines of a file say twice is
     /// no mistake of the code: the first is kept, and the other is passed over with a warning.
     pub fn series_set(&mut self) -> Result<SeriesSet, Error> {
+        self.write_down();
         let (set, twice) = self.sorted();
         if twice.is_empty() {
             return Ok(set);
@@ -357,7 +397,7 @@ impl Samples {
         if let Some(relay) = &self.relay {
             return relay.lines(begin);
         }
-        let here = self.series.len();
+        let here = self.values.len();
         match (begin, self.of_lines.last_mut()) {
             (true, _) => self.of_lines.push((here, usize::MAX)),
             (false, Some((_, to))) => *to = here,
@@ -422,6 +462,41 @@ mod tests {
         out.push(&A, ["ab", "c"], 1.0);
         let error = out.series_set().err().unwrap();
         assert_eq!(error.message(), r#"the series a_total{x="ab",y="c"} twice"#);
+    }
+
+    #[test]
+    fn series_of_the_last_collection_are_recognised_and_others_are_noticed() {
+        let mut out = samples();
+        let push = |out: &mut Samples, labels: &[&str]| {
+            out.clear();
+            out.push(&B, [], 1.0);
+            labels.iter().for_each(|label| out.push(&A, [label, ""], 2.0));
+        };
+        push(&mut out, &["1", "2"]);
+        let set = Arc::new(out.series_set().unwrap());
+        out.follow(&set);
+        push(&mut out, &["1", "2"]);
+        assert!(out.follows && out.has_series_of(&set));
+        let other = out.series_set().unwrap();
+        assert!(out.has_series_of(&other), "the same series, another set");
+        for (labels, expected) in [
+            (&["1"][..], &["1"][..]),
+            (&["1", "3"], &["1", "3"]),
+            (&["1", "2", "3"], &["1", "2", "3"]),
+            (&["12", ""], &["12", ""]),
+            (&[], &[]),
+        ] {
+            push(&mut out, labels);
+            assert!(!out.has_series_of(&set), "{labels:?}");
+            let found = out.series_set().unwrap();
+            let shown: Vec<_> = (1..found.len()).filter_map(|place| found.labels_of(place).next()).collect();
+            assert_eq!(shown, expected);
+            assert_eq!(out.len(), expected.len() + 1);
+        }
+        push(&mut out, &["1", "2"]);
+        assert!(out.has_series_of(&set), "and again");
+        push(&mut out, &["1", "1"]);
+        assert!(out.series_set().is_err(), "twice");
     }
 
     #[test]

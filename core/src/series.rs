@@ -42,6 +42,26 @@ impl SeriesSet {
         self.series == series && self.labels == labels
     }
 
+    /// Whether the series at a place is the one of this family with these label values.
+    pub(crate) fn is_at(&self, place: usize, family: usize, labels: &[&str]) -> bool {
+        if self.series.get(place).is_none_or(|series| series.family as usize != family) {
+            return false;
+        }
+        let mut rest = self.label_bytes(place);
+        for label in labels {
+            let behind = rest.strip_prefix(label.as_bytes()).and_then(|behind| behind.strip_prefix(&[END]));
+            let Some(behind) = behind else { return false };
+            rest = behind;
+        }
+        rest.is_empty()
+    }
+
+    /// The first so many series, as they were pushed.
+    pub(crate) fn first(&self, count: usize) -> (&[Series], &[u8]) {
+        let series = &self.series[..count];
+        (series, &self.labels[..series.last().map_or(0, |last| last.end as usize)])
+    }
+
     fn sort(&mut self) -> Vec<usize> {
         let mut order: Vec<u32> = (0..self.series.len() as u32).collect();
         let family = |at: u32| self.series[at as usize].family;

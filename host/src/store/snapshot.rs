@@ -81,7 +81,9 @@ impl Frame {
             _ => {
                 let texts = texts.map(|texts| texts.merged()).unwrap_or_default();
                 let set = set.map_or_else(|| samples.series_set(), Ok)?;
-                Arc::clone(last.insert(Arc::new(Layout::new(set, texts))))
+                let layout = Arc::new(Layout::new(set, texts));
+                samples.follow(&layout.series);
+                Arc::clone(last.insert(layout))
             }
         };
         Ok(Frame { layout, values: samples.values().into() })
@@ -99,7 +101,7 @@ impl Frame {
 /// once for a layout, and a scrape only puts the numbers in between.
 pub(crate) struct Layout {
     /// The series of declared families.
-    pub series: SeriesSet,
+    pub series: Arc<SeriesSet>,
     /// The families that are known only at run time, with their samples: until a text changes, their values do not.
     pub texts: Expositions,
     pub(crate) prometheus: OnceLock<Lines>,
@@ -109,6 +111,6 @@ pub(crate) struct Layout {
 impl Layout {
     /// The layout of these series and texts.
     pub(crate) fn new(series: SeriesSet, texts: Expositions) -> Self {
-        Layout { series, texts, prometheus: OnceLock::new(), openmetrics: OnceLock::new() }
+        Layout { series: Arc::new(series), texts, prometheus: OnceLock::new(), openmetrics: OnceLock::new() }
     }
 }
