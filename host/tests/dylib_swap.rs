@@ -53,7 +53,7 @@ fn a_library_comes_changes_and_goes() {
     setup.install("a.so", &variant("0001", "well"));
     let journal = commit(&agent);
     assert_eq!(journal["plugins"]["added"], json!(["loadable_1"]));
-    assert_eq!(journal["families"]["added"], json!(["loadable_1_mark"]));
+    assert_eq!(journal["families"]["added"], json!(["loadable_1_beside_total", "loadable_1_mark"]));
     assert_eq!(mark(&agent).as_deref(), Some("0001"));
     let plugin = agent.plugin("loadable_1");
     assert_eq!((&plugin["placement"], &plugin["state"]), (&json!("loaded"), &json!("active")));
@@ -154,6 +154,7 @@ fn a_plugin_that_goes_wrong_later_is_cured_by_a_reload() {
     let agent = setup.start();
     for (what, state, why) in [
         ("panic later", "failing", "panicked at host/tests/support/loadable.rs"),
+        ("fail later", "failing", "as asked later"),
         ("hang later", "stuck", "has not answered"),
     ] {
         setup.install("a.so", &variant("sick", what));
@@ -164,6 +165,9 @@ fn a_plugin_that_goes_wrong_later_is_cured_by_a_reload() {
         });
         assert!(sick["error"].as_str().unwrap().contains(why), "{what}: {sick}");
         assert_eq!(agent.sample("loadable_2_mark{mark=\"0001\"}"), Some(1.0), "{what}: the other is fresh");
+        let beside = || agent.sample("loadable_1_beside_total").unwrap_or_default();
+        let before = beside();
+        assert!(before > 0.0 && beside() > before, "{what}: the collector beside it is fresh");
         assert_eq!(mark(&agent), None, "{what}");
 
         setup.install("a.so", &variant("good", "well"));

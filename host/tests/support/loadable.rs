@@ -12,6 +12,8 @@ static WORDS: [u8; 64] = *b"loadable: mark=0000 do=well                         
 
 const MARK: Family = Family::gauge("loadable_1_mark", "Which variant this is.").labels(&["mark"]);
 
+const BESIDE: Family = Family::counter("loadable_1_beside_total", "Collections of the collector beside it.");
+
 fn words() -> (&'static str, &'static str) {
     let words = std::str::from_utf8(black_box(&WORDS)).unwrap_or_default();
     let behind = |key: &str| words.split_once(key).map_or("", |(_, rest)| rest);
@@ -45,6 +47,11 @@ impl Collector for Loadable {
             "hang later" if self.collections > 2 => loop {
                 std::thread::park();
             },
+            "fail later" if self.collections > 2 => return Err(Error::new("as asked later")),
+            "flood later" if self.collections > 2 => {
+                (0..1_000_000).for_each(|at| out.push(&MARK, [&at.to_string()], 1.0));
+                return Ok(());
+            }
             "panic later" if self.collections > 2 => panic!("as asked by {mark}"),
             "panic in collect" => panic!("as asked by {mark}"),
             "fail in collect" => return Err(Error::new("as asked").hint("ask for something else")),
@@ -103,4 +110,22 @@ fn new(_: &Paths) -> Result<Loadable, Error> {
     Ok(Loadable { mark, collections: 0 })
 }
 
-register! { plugin: "loadable_1", collector: "loadable_1", help: "A plugin to load", families: [MARK], new: new }
+/// Is well, whatever the other does.
+struct Beside(f64);
+
+impl Collector for Beside {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        self.0 += 1.0;
+        out.push(&BESIDE, [], self.0);
+        Ok(())
+    }
+}
+
+register! {
+    plugin: "loadable_1",
+    help: "A plugin to load",
+    collectors: [
+        { name: "loadable_1", help: "A collector to load", families: [MARK], new: new },
+        { name: "loadable_1_beside", help: "Is well", families: [BESIDE], new: |_: &Paths| Ok(Beside(0.0)) },
+    ],
+}
