@@ -62,7 +62,7 @@ register! {
 /// has `4 (3)` disks.
 fn count(path: &Path, reader: &mut Reader, out: &mut Samples) -> Option<f64> {
     let text = reader.text(path, out)?;
-    let word = text.split_ascii_whitespace().next()?;
+    let word = text.split_ascii_whitespace().next().unwrap_or_default();
     let number = word.parse::<u64>().ok();
     if number.is_none() {
         odd(path, "a count", &text, out);

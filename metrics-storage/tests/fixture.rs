@@ -131,6 +131,8 @@ fn odd_arrays() {
     assert!(render(&tree, "mdadm", "{}").unwrap().contains("node_md_degraded{device=\"md1\"} 0\n"));
     tree.write("sys/block/md1/md/raid_disks", "-1\n");
     assert!(told(&tree, "mdadm").ends_with("/md/raid_disks: expected a count, found \"-1\""));
+    tree.write("sys/block/md1/md/raid_disks", "");
+    assert!(told(&tree, "mdadm").ends_with("/md/raid_disks: expected a count, found \"\""));
 }
 
 #[test]
@@ -196,7 +198,7 @@ fn odd_caches() {
         "{text}"
     );
     assert!(text.contains("metadata_percent") && text.ends_with(" 5\n"), "{text}");
-    // Before Linux 5.12; and a rate as before 4.15.
+    // An older kernel reads ahead, and has no integral part of the rate.
     tree.write(&format!("{SET}/bdev0/stats_total/cache_readaheads"), "13\n");
     tree.write(
         &format!("{SET}/bdev0/writeback_rate_debug"),

@@ -8,7 +8,7 @@ pub(super) struct Measure {
     pub(super) family: Family,
     pub(super) factor: f64,
     /// Whether 0 is shown.
-    pub(super) is_shown_empty: bool,
+    pub(super) shows_zero: bool,
 }
 
 /// A file of lines with a key each, such as `rate: 1.1M/sec`.
@@ -20,7 +20,7 @@ pub(super) struct Report {
 }
 
 const fn measure(file: &'static str, family: Family) -> Measure {
-    Measure { file, family, factor: 1.0, is_shown_empty: true }
+    Measure { file, family, factor: 1.0, shows_zero: true }
 }
 
 const fn gauge(name: &'static str, help: &'static str) -> Family {
@@ -147,9 +147,9 @@ pub(super) const BACKING: &[Measure] = &[
             "Times that data was in the cache already when a miss brought it (stats_total/cache_miss_collisions).",
         ),
     ),
-    // Linux since 5.12 reads nothing ahead, and node_exporter leaves a 0 out.
+    // Newer kernels read nothing ahead, and node_exporter leaves a 0 out.
     Measure {
-        is_shown_empty: false,
+        shows_zero: false,
         ..measure(
             "stats_total/cache_readaheads",
             backing_total(

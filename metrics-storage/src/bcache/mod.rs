@@ -108,9 +108,9 @@ impl Part {
 
     fn push(&self, reader: &mut Reader, out: &mut Samples) {
         for (measure, path) in &self.files {
-            let Some(text) = reader.text(path, out).filter(|text| !text.is_empty()) else { continue };
+            let Some(text) = reader.text(path, out) else { continue };
             let number = self.number(&measure.family, &text, path, out);
-            if let Some(number) = number.filter(|number| *number != 0.0 || measure.is_shown_empty) {
+            if let Some(number) = number.filter(|number| *number != 0.0 || measure.shows_zero) {
                 self.show(&measure.family, number * measure.factor, out);
             }
         }
@@ -120,7 +120,7 @@ impl Part {
     }
 
     fn push_report(&self, report: &Report, path: &Path, reader: &mut Reader, out: &mut Samples) {
-        let Some(text) = reader.text(path, out).filter(|text| !text.is_empty()) else { return };
+        let Some(text) = reader.text(path, out) else { return };
         let mut shown = [false; 8];
         let mut is_known = false;
         for line in text.lines() {

@@ -5,8 +5,8 @@ const UNITS: &str = "kMGTPEZY";
 
 /// A whole number, or one with a unit: `1.5k`. It is cut to a whole one, as node_exporter does.
 ///
-/// Linux before 4.13 wrote up to 1023 hundredths of a unit behind the point, 102 of them as `.10`, so that `.10` is more
-/// than `.9`. Since then it is a digit of tenths. Both are read in the old way.
+/// Old kernels write behind the point how many hundreds of 1024 parts there are, so that `.10` is more than `.9`; newer ones
+/// a digit of tenths. Nothing tells one from the other, and node_exporter reads both in the old way.
 pub(super) fn quantity(text: &str) -> Option<f64> {
     let (sign, text) = match text.strip_prefix('-') {
         Some(rest) => (-1.0, rest),

@@ -2,7 +2,7 @@
 
 mod mdstat;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use relink_core::{Collector, Error, Family, Paths, Samples, Source};
 use relink_sysfs::{Device, Devices, Reader};
@@ -94,7 +94,7 @@ impl Collector for Mdadm {
 }
 
 /// Pushes what the text says of each array; an error if nothing of it makes sense.
-fn push_arrays(text: &str, path: &std::path::Path, out: &mut Samples) -> Result<(), Error> {
+fn push_arrays(text: &str, path: &Path, out: &mut Samples) -> Result<(), Error> {
     let (mut shown, mut first) = (Vec::new(), None);
     mdstat::arrays(text, |line, array, odd| {
         let told = |why: Error| why.context(format_args!("{}: line {line}", path.display()));
