@@ -14,6 +14,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Devices {
     folder: PathBuf,
+    /// What the names of the devices begin with.
+    prefix: &'static str,
     entries: Vec<Device>,
     /// When the files of the devices were last looked for.
     looked: Option<Instant>,
@@ -32,7 +34,15 @@ pub struct Device {
 impl Devices {
     /// None yet; a machine without such devices mostly has no such folder.
     pub fn new(folder: PathBuf) -> Self {
-        Devices { folder, entries: Vec::new(), looked: None }
+        Devices { folder, prefix: "", entries: Vec::new(), looked: None }
+    }
+
+    /// Only entries whose names begin with this. A folder of many sorts of devices, such as `/sys/block`, may have
+    /// thousands of others, and they cost more than their name is worth.
+    #[must_use]
+    pub fn starting_with(mut self, prefix: &'static str) -> Self {
+        self.prefix = prefix;
+        self
     }
 
     /// The folder, for messages.
@@ -47,6 +57,7 @@ impl Devices {
         let mut found: Vec<Device> = unread
             .list(&self.folder)
             .into_iter()
+            .filter(|name| name.starts_with(self.prefix))
             .map(|name| {
                 let path = self.folder.join(&name);
                 let target = std::fs::read_link(&path).ok();
@@ -95,5 +106,7 @@ mod tests {
         std::fs::remove_dir(tree.path().join("class/b")).unwrap();
         std::os::unix::fs::symlink("a", tree.path().join("class/b")).unwrap();
         assert!(due(&mut devices).is_some());
+        let mut some = Devices::new(tree.path().join("class")).starting_with("b");
+        assert_eq!(due(&mut some), Some(vec!["b".to_owned()]));
     }
 }
