@@ -111,6 +111,48 @@ node_ksmd_full_scans_total 17
     }
 }
 
+/// Of Linux before 4.8, where each zone has all counts and the protection stands behind them, and of 6.8, where a CPU's limits have
+/// names that begin like those of the zone.
+#[test]
+fn zones_of_other_kernels() {
+    let tree = |content: &str| Tree::new().file("proc/zoneinfo", content);
+    let old = tree(
+        "Node 0, zone    DMA32\n  pages free     208727\n        high     22144\n        \
+         scanned  7 (aa: 0 ia: 0 af: 0 if: 0)\n        mem_notify_status 0\n    nr_free_pages 208727\n    \
+         nr_dirty     5\n    numa_interleave 2\n    nr_free_cma  0\n        protection: (0, 3417)\n  pagesets\n    \
+         cpu: 0 pcp: 0\n              high:  90\n  vm stats threshold: 4\n  all_unreclaimable: 1\n  prev_priority:     12\n",
+    );
+    let zone = r#"{node="0",zone="DMA32"}"#;
+    assert_eq!(
+        render(&old, "zoneinfo", "{}").unwrap().replace(zone, ""),
+        "node_zoneinfo_nr_free_pages 208727\nnode_zoneinfo_high_pages 22144\nnode_zoneinfo_scanned_pages 7\n\
+         node_zoneinfo_nr_dirty_pages 5\nnode_zoneinfo_numa_interleave_total 2\nnode_zoneinfo_protection_0 0\n\
+         node_zoneinfo_protection_1 3417\n"
+    );
+    let new = tree(
+        "Node 3, zone   Device\n  pages free     0\n        boost    4\n        min      1\n        cma      0\n        \
+         protection: (0)\n      nr_zone_inactive_anon 9\n  pagesets\n    cpu: 0\n              high:     90\n              \
+         high_min: 7\n              high_max: 8\n",
+    );
+    let zone = r#"{node="3",zone="Device"}"#;
+    let text = render(&new, "zoneinfo", "{}").unwrap().replace(zone, "");
+    assert_eq!(text, "node_zoneinfo_min_pages 1\nnode_zoneinfo_protection_0 0\n");
+    assert!([old, new].iter().all(|tree| warnings(tree, "zoneinfo", "{}").unwrap().is_empty()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn every_key_of_the_nodes_of_this_machine_is_known() {
+    let name = "meminfo_numa";
+    let options = relink_core::registry::Options::new(name, Default::default(), Default::default());
+    let mut collector = (relink_testing::collector(name).new)(&options).unwrap();
+    let shown = collect(&mut *collector, name).unwrap().lines().count();
+    let nodes = std::fs::read_dir("/sys/devices/system/node").into_iter().flatten().flatten();
+    let files = nodes.flat_map(|node| ["meminfo", "numastat"].map(|file| node.path().join(file)));
+    let texts = files.filter_map(|path| std::fs::read_to_string(path).ok());
+    assert_eq!(shown, texts.map(|text| text.lines().filter(|line| !line.is_empty()).count()).sum::<usize>());
+}
+
 #[test]
 fn a_machine_without_the_files_has_none_of_the_others() {
     for collector in OTHERS {
