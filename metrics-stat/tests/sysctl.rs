@@ -52,7 +52,8 @@ node_sysctl_kernel_threads_max 7801
 
 #[test]
 fn words_are_in_labels() {
-    let (text, warnings) = shown(r#"{"include_info": ["kernel.core_pattern", "kernel.hostname", "kernel.core_pattern"]}"#);
+    let (text, warnings) =
+        shown(r#"{"include_info": ["kernel.core_pattern", "kernel.hostname", "kernel.core_pattern"]}"#);
     assert_eq!(
         text,
         "node_sysctl_info{name=\"kernel.core_pattern\",value=\"|/bin/a\",index=\"0\"} 1\n\
@@ -68,10 +69,16 @@ fn what_can_not_be_shown_is_told_and_the_rest_is_shown() {
     let good = "node_sysctl_kernel_threads_max 7801\n";
     for (name, said) in [
         ("kernel.threads-min", "kernel/threads-min: there is no setting kernel.threads-min"),
-        ("kernel.hostname", "kernel/hostname: expected a number, found \"\\\"\u{fffd}a\\\"\"; include_info shows words"),
+        (
+            "kernel.hostname",
+            "kernel/hostname: expected a number, found \"\\\"\u{fffd}a\\\"\"; include_info shows words",
+        ),
         ("fs.file-nr:total,max", "fs/file-nr: expected numbers, 2 of them, found \"1024\\t0\\t1631329\""),
         ("kernel.threads-max:a,b", "kernel/threads-max: expected numbers, 2 of them, found \"7801\""),
-        ("net.ipv4.ip_local_reserved_ports", "ip_local_reserved_ports: expected numbers, at least one of them, found \"\""),
+        (
+            "net.ipv4.ip_local_reserved_ports",
+            "ip_local_reserved_ports: expected numbers, at least one of them, found \"\"",
+        ),
         // The agent has a family of this name.
         ("info", "info: has the family node_sysctl_info, but"),
         ("kernel", "reading "),
@@ -115,8 +122,14 @@ fn values_and_settings_come_and_go() {
 fn bad_options_are_refused() {
     let refused = |options: &str| make(&machine(), "sysctl", options).err().unwrap().to_string();
     let a_setting = "expected a setting such as kernel.threads-max or fs.file-nr:total,current,max, found";
-    assert_eq!(refused(r#"{"include": ["a", ""]}"#), format!("[collectors.sysctl]: include: {a_setting} \"\""));
-    assert_eq!(refused(r#"{"include_info": "a:"}"#), format!("[collectors.sysctl]: include_info: {a_setting} \"a:\""));
+    assert_eq!(
+        refused(r#"{"include": ["a", ""]}"#),
+        format!("[collectors.sysctl]: include: {a_setting} \"\"")
+    );
+    assert_eq!(
+        refused(r#"{"include_info": "a:"}"#),
+        format!("[collectors.sysctl]: include_info: {a_setting} \"a:\"")
+    );
     assert_eq!(
         refused(r#"{"include_info": "fs.file-nr:a,b"}"#),
         "[collectors.sysctl]: include_info: expected a name without keys, which are for include, found \"fs.file-nr:a,b\""
