@@ -1,30 +1,21 @@
-//! The plugin on trees of files such as the kernel would show.
+//! The plugin and its collector meminfo on trees of files such as the kernel would show.
 
+mod machine;
+
+use machine::machine;
 use metrics_mem as _;
 use relink_testing::{Tree, make, render, warnings};
 
-const MEMINFO: &str = "\
-MemTotal:       24684084 kB
-MemFree:        22603540 kB
-MemAvailable:   18513063 kB
-Active(anon):       1588 kB
-Inactive(file):  1072148 kB
-SwapTotal:             0 kB
-SwapFree:              0 kB
-NFS_Unstable:          0 kB
-Committed_AS:     275988 kB
-VmallocTotal:   34359738367 kB
-HugePages_Total:       4
-HugePages_Free:        3
-Hugepagesize:       2048 kB
-DirectMap1G:    25165824 kB
-";
-
-fn machine() -> Tree {
-    Tree::new().file("proc/meminfo", MEMINFO)
+// Allocations of meminfo_numa: those of the listing of nodes.
+relink_testing::conforms! {
+    "mem", machine(),
+    "buddyinfo" => { reads: 2, allocations: 0 },
+    "ksmd" => { reads: 10, allocations: 0 },
+    "meminfo" => { reads: 2, allocations: 0 },
+    "meminfo_numa" => { reads: 8, allocations: 30 },
+    "slabinfo" => { reads: 2, allocations: 0 },
+    "zoneinfo" => { reads: 2, allocations: 0 },
 }
-
-relink_testing::conforms! { "mem", machine(), "meminfo" => { reads: 2, allocations: 0 } }
 
 #[test]
 fn a_whole_machine() {

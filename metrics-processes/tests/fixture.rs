@@ -8,6 +8,8 @@ fn stat(name: &str, state: char, threads: u32) -> String {
     format!("7 ({name}) {state} 1 1 1 0 -1 4194304 105 0 0 0 0 0 0 0 20 0 {threads} 0 497129 2998272\n")
 }
 
+const CGROUPS: &str = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t5\t47\t1\nrdma\t0\t1\t0";
+
 fn machine() -> Tree {
     let schedstat = "version 15\ntimestamp 4296\n\
         cpu0 0 0 0 0 0 0 2045936778163 343796328169 4767485306\n\
@@ -17,6 +19,7 @@ fn machine() -> Tree {
         .file("proc/sys/kernel/pid_max", "32768\n")
         .file("proc/sys/kernel/threads-max", "192730\n")
         .file("proc/schedstat", schedstat)
+        .file("proc/cgroups", CGROUPS)
         .file("proc/loadavg", "0.27 0.75 1.46 2/93 16595\n")
         .file("proc/1/stat", stat("init", 'S', 1))
         .file("proc/20/stat", stat("a (strange) \u{1}name) R", 'S', 3))
@@ -30,7 +33,8 @@ fn machine() -> Tree {
 // Allocations: those of the two listings, of /proc and of the threads of one process.
 relink_testing::conforms! {
     "processes", machine(),
-    "processes" => { reads: 10, allocations: 24 },
+    "cgroups" => { reads: 2, allocations: 0 },
+    "processes" => { reads: 10, allocations: 26 },
     "schedstat" => { reads: 2, allocations: 0 },
 }
 
@@ -65,7 +69,8 @@ node_schedstat_timeslices_total{cpu="3"} 2
 #[test]
 fn a_machine_without_the_files_shows_nothing() {
     assert!(!relink_testing::collector("processes").on, "it reads a file of each process");
-    for collector in ["processes", "schedstat"] {
+    assert!(!relink_testing::collector("cgroups").on);
+    for collector in ["cgroups", "processes", "schedstat"] {
         assert_eq!(render(&Tree::new(), collector, "{}").unwrap(), "");
         assert!(warnings(&Tree::new(), collector, "{}").unwrap().is_empty());
     }
@@ -155,6 +160,37 @@ fn an_odd_cpu_is_passed_over_and_another_file_is_an_error() {
     ] {
         let error = render(&schedstat(content), "schedstat", "{}").unwrap_err().to_string();
         assert!(error.ends_with(said), "{error}");
+    }
+}
+
+#[test]
+fn controllers_of_control_groups() {
+    assert_eq!(
+        render(&machine(), "cgroups", "{}").unwrap(),
+        r#"node_cgroups_cgroups{subsys_name="cpuset"} 47
+node_cgroups_cgroups{subsys_name="rdma"} 1
+node_cgroups_enabled{subsys_name="cpuset"} 1
+node_cgroups_enabled{subsys_name="rdma"} 0
+"#
+    );
+    // A kernel without any controller has a head alone.
+    let head = machine().file("proc/cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
+    assert_eq!(render(&head, "cgroups", "{}").unwrap(), "");
+    let odd =
+        machine().file("proc/cgroups", b"cpuset\t5\t47\t1\nmem\xff\t7\nrdma\t0\t1\tyes\ncpu\t0\t1\t1\n");
+    assert_eq!(render(&odd, "cgroups", "{}").unwrap().lines().count(), 4);
+    let warnings = warnings(&odd, "cgroups", "{}").unwrap();
+    let said = "expected a line such as \"memory 7 234 1\", found";
+    assert!(
+        warnings.len() == 2 && warnings[0].contains(&format!("/cgroups: line 2: {said} \"mem\u{fffd}\\t7\""))
+    );
+    for (content, said) in [
+        ("", "/cgroups: expected a table of controllers"),
+        ("junk\n", "/cgroups: line 1: expected a line such as"),
+    ] {
+        let error =
+            render(&machine().file("proc/cgroups", content), "cgroups", "{}").unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
     }
 }
 

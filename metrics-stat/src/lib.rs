@@ -1,11 +1,12 @@
 //! What the kernel counts for the machine as a whole: boot time, switches, interrupts, processes, open files; and the
-//! clock and the kernel's name. Under the names that node_exporter's dashboards ask for.
+//! clock, the kernel's name and settings. Under the names that node_exporter's dashboards ask for.
 //!
 //! The README lists collectors and families.
 
 mod filefd;
 mod interrupts;
 mod stat;
+mod sysctl;
 mod time;
 mod timex;
 mod uname;
@@ -13,13 +14,14 @@ mod uname;
 use filefd::Filefd;
 use interrupts::Interrupts;
 use stat::Stat;
+use sysctl::Sysctl;
 use time::Time;
 use timex::Timex;
 use uname::Uname;
 
 relink_core::register! {
     plugin: "stat",
-    help: "Clock, its discipline, boot time, interrupts, processes, open files, kernel",
+    help: "Clock, its discipline, boot time, interrupts, processes, open files, kernel and its settings",
     collectors: [
         { name: "filefd", help: "Open files", families: filefd::FAMILIES, new: Filefd::new },
         {
@@ -34,6 +36,14 @@ relink_core::register! {
             help: "Boot time, switches, interrupts, processes",
             families: stat::FAMILIES,
             new: Stat::new,
+        },
+        {
+            name: "sysctl",
+            help: "Settings of the kernel, as named",
+            families: [sysctl::INFO],
+            options: sysctl::Settings,
+            new: Sysctl::new,
+            default: off,
         },
         { name: "time", help: "The clock", families: [time::TIME], new: Time::new },
         { name: "timex", help: "How the clock is disciplined", families: timex::FAMILIES, new: Timex::new },

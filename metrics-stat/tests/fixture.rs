@@ -26,6 +26,8 @@ fn machine() -> Tree {
     Tree::new()
         .file("proc/stat", STAT)
         .file("proc/sys/fs/file-nr", "704\t0\t2466170\n")
+        .file("proc/sys/kernel/threads-max", "7801\n")
+        .file("proc/sys/kernel/seccomp/actions_avail", "kill_process trap\n")
         .file("proc/interrupts", INTERRUPTS)
 }
 
@@ -34,6 +36,11 @@ relink_testing::conforms! {
     "filefd" => { reads: 2, allocations: 0 },
     "interrupts" => { reads: 2, allocations: 0 },
     "stat" => { reads: 2, allocations: 0 },
+    "sysctl" => {
+        options: r#"{"include": "kernel.threads-max", "include_info": "kernel.seccomp.actions_avail"}"#,
+        reads: 4,
+        allocations: 0,
+    },
     "time" => { reads: 0, allocations: 0 },
     "timex" => { reads: 0, allocations: 0 },
     "uname" => { reads: 0, allocations: 0 },

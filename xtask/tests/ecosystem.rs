@@ -84,9 +84,9 @@ fn a_new_plugin_is_green_and_leaves_no_trace_when_removed() {
 
     let taken = ended(&folder, &["cargo", "xtask", "plugin", "collector", "disk", "meminfo"]);
     assert!(!taken.0 && taken.2.contains("is taken by the collector"), "{taken:?}");
-    let short = ended(&folder, &["cargo", "xtask", "plugin", "collector", "mem", "zram"]);
+    let short = ended(&folder, &["cargo", "xtask", "plugin", "collector", "load", "zram"]);
     assert!(
-        !short.0 && short.2.contains("metrics-mem/src/lib.rs: its register! is in the form"),
+        !short.0 && short.2.contains("metrics-load/src/lib.rs: its register! is in the form"),
         "{short:?}"
     );
     assert_eq!(changes(&folder), "", "what is refused changes nothing");
