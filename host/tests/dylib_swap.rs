@@ -81,7 +81,7 @@ fn a_library_comes_changes_and_goes() {
     let journal = commit(&agent);
     assert_eq!(journal["plugins"]["removed"], json!(["loadable_1"]));
     assert_eq!(journal["plugins"]["unchanged"], json!(["loadable_2"]));
-    assert_eq!(journal["families"]["removed"], json!(["loadable_1_mark"]));
+    assert_eq!(journal["families"]["removed"], json!(["loadable_1_beside_total", "loadable_1_mark"]));
     assert_eq!((mark(&agent), agent.plugin("loadable_1")), (None, Value::Null));
     assert_eq!(agent.sample("loadable_2_mark{mark=\"0001\"}"), Some(1.0));
 

@@ -1,0 +1,197 @@
+//! `/sys/fs/xfs/<device>/stats/stats`: the counters of each XFS that is mounted.
+//!
+//! They are in the order of the kernel's `fs/xfs/xfs_stats.h`.
+
+use std::ops::Range;
+
+use relink_core::{Collector, Error, Family, Paths, Samples, Source};
+use relink_sysfs::Devices;
+
+use crate::lines::{count, lines, word};
+
+const fn counter(name: &'static str, help: &'static str) -> Family {
+    Family::counter(name, help).labels(&["device"])
+}
+
+/// Those of each line together, in the order of its numbers.
+pub(crate) const FAMILIES: &[Family] = &[
+    counter(
+        "node_xfs_extent_allocation_extents_allocated_total",
+        "Extents that were allocated (extent_alloc).",
+    ),
+    counter(
+        "node_xfs_extent_allocation_blocks_allocated_total",
+        "Blocks that were allocated (extent_alloc).",
+    ),
+    counter("node_xfs_extent_allocation_extents_freed_total", "Extents that were freed (extent_alloc)."),
+    counter("node_xfs_extent_allocation_blocks_freed_total", "Blocks that were freed (extent_alloc)."),
+    counter("node_xfs_allocation_btree_lookups_total", "Look-ups in the trees of free space (abt)."),
+    counter("node_xfs_allocation_btree_compares_total", "Comparisons in the trees of free space (abt)."),
+    counter(
+        "node_xfs_allocation_btree_records_inserted_total",
+        "Records put into the trees of free space (abt).",
+    ),
+    counter(
+        "node_xfs_allocation_btree_records_deleted_total",
+        "Records taken out of the trees of free space (abt).",
+    ),
+    counter("node_xfs_block_mapping_reads_total", "Block maps read, to find a file's blocks (blk_map)."),
+    counter("node_xfs_block_mapping_writes_total", "Block maps changed by writing (blk_map)."),
+    counter("node_xfs_block_mapping_unmaps_total", "Blocks taken out of block maps (blk_map)."),
+    counter(
+        "node_xfs_block_mapping_extent_list_insertions_total",
+        "Extents put into lists of extents (blk_map).",
+    ),
+    counter(
+        "node_xfs_block_mapping_extent_list_deletions_total",
+        "Extents taken out of lists of extents (blk_map).",
+    ),
+    counter("node_xfs_block_mapping_extent_list_lookups_total", "Look-ups in lists of extents (blk_map)."),
+    counter(
+        "node_xfs_block_mapping_extent_list_compares_total",
+        "Comparisons in lists of extents (blk_map).",
+    ),
+    counter("node_xfs_block_map_btree_lookups_total", "Look-ups in the trees of block maps (bmbt)."),
+    counter("node_xfs_block_map_btree_compares_total", "Comparisons in the trees of block maps (bmbt)."),
+    counter(
+        "node_xfs_block_map_btree_records_inserted_total",
+        "Records put into the trees of block maps (bmbt).",
+    ),
+    counter(
+        "node_xfs_block_map_btree_records_deleted_total",
+        "Records taken out of the trees of block maps (bmbt).",
+    ),
+    counter(
+        "node_xfs_directory_operation_lookup_total",
+        "Names looked up in directories because the kernel's cache did not have them (dir).",
+    ),
+    counter("node_xfs_directory_operation_create_total", "Entries of directories that were made (dir)."),
+    counter("node_xfs_directory_operation_remove_total", "Entries of directories that were removed (dir)."),
+    counter(
+        "node_xfs_directory_operation_getdents_total",
+        "Times that entries of a directory were listed (dir).",
+    ),
+    counter("node_xfs_inode_operation_attempts_total", "Inodes looked for in the cache of inodes (ig)."),
+    counter("node_xfs_inode_operation_found_total", "Inodes that the cache had (ig)."),
+    counter(
+        "node_xfs_inode_operation_recycled_total",
+        "Inodes that the cache had, but only to throw them away (ig).",
+    ),
+    counter("node_xfs_inode_operation_missed_total", "Inodes that the cache did not have (ig)."),
+    counter(
+        "node_xfs_inode_operation_duplicates_total",
+        "Inodes that somebody else had put into the cache meanwhile (ig).",
+    ),
+    counter("node_xfs_inode_operation_reclaims_total", "Inodes that the cache gave up for memory (ig)."),
+    counter("node_xfs_inode_operation_attribute_changes_total", "Changes of an inode's attributes (ig)."),
+    counter("node_xfs_write_calls_total", "Calls to write a file (rw)."),
+    counter("node_xfs_read_calls_total", "Calls to read a file (rw)."),
+    counter("node_xfs_vnode_active_total", "Vnodes that are in use; this number goes down as well (vnodes)."),
+    counter("node_xfs_vnode_allocate_total", "Calls of vn_alloc (vnodes)."),
+    counter("node_xfs_vnode_get_total", "Calls of vn_get (vnodes)."),
+    counter("node_xfs_vnode_hold_total", "Calls of vn_hold (vnodes)."),
+    counter("node_xfs_vnode_release_total", "Calls of vn_rele (vnodes)."),
+    counter("node_xfs_vnode_reclaim_total", "Calls of vn_reclaim (vnodes)."),
+    counter("node_xfs_vnode_remove_total", "Calls of vn_remove (vnodes)."),
+];
+
+/// The lines that are shown, and how many of each one's numbers are: some have more on later kernels.
+const LINES: [(&str, usize); 8] = [
+    ("extent_alloc", 4),
+    ("abt", 4),
+    ("blk_map", 7),
+    ("bmbt", 4),
+    ("dir", 4),
+    ("ig", 7),
+    ("rw", 2),
+    ("vnodes", 7),
+];
+
+pub(crate) struct Xfs {
+    folder: Devices,
+    /// The mounted ones: the device's name, and its counters.
+    mounted: Vec<(String, Source)>,
+}
+
+impl Xfs {
+    pub(crate) fn new(paths: &Paths) -> Result<Self, Error> {
+        Ok(Xfs { folder: Devices::new(paths.sysfs("fs/xfs")), mounted: Vec::new() })
+    }
+}
+
+impl Collector for Xfs {
+    fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+        if let Some(entries) = self.folder.due(out) {
+            let stats = entries.iter().map(|entry| (entry.name.clone(), entry.path.join("stats/stats")));
+            // The entry `stats`, which is the sum over all, has no such file. One that may not be looked at is told when
+            // it is read.
+            let there = stats.filter(|(_, path)| path.try_exists().unwrap_or(true));
+            self.mounted = there.map(|(name, path)| (name, Source::new(path))).collect();
+        }
+        for (device, stats) in &mut self.mounted {
+            lines(stats, out, |line, out| push(line, device, out));
+        }
+        Ok(())
+    }
+}
+
+/// A line such as `rw 107739 94045`, which are writes and reads. Numbers before one that is odd are shown.
+fn push(line: &str, device: &str, out: &mut Samples) -> Result<(), Error> {
+    let (name, numbers) = word(line);
+    let mut numbers = numbers.split_ascii_whitespace();
+    match places(name) {
+        Some(places) => {
+            for place in places {
+                let number = numbers.next().ok_or_else(|| Error::expected("more numbers", line))?;
+                out.push_index(place, &[device], count(number)?);
+            }
+        }
+        // One of the lines that no family is for.
+        None => {
+            let first = numbers.next().ok_or_else(|| Error::expected("a name and numbers", line))?;
+            count(first)?;
+        }
+    }
+    Ok(())
+}
+
+/// The places of the families of a line.
+fn places(name: &str) -> Option<Range<usize>> {
+    let mut start = 0;
+    for (known, count) in LINES {
+        if known == name {
+            return Some(start..start + count);
+        }
+        start += count;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use relink_testing::{Tree, collect};
+
+    use super::*;
+
+    #[test]
+    fn each_family_is_of_one_line() {
+        assert_eq!(LINES.iter().map(|(_, count)| count).sum::<usize>(), FAMILIES.len());
+        assert!(FAMILIES[places("rw").unwrap()].iter().all(|family| family.name().ends_with("_calls_total")));
+        assert!(FAMILIES[places("vnodes").unwrap()].iter().all(|family| family.name().contains("_vnode_")));
+        assert_eq!(places("xpc"), None);
+    }
+
+    #[test]
+    fn the_stats_of_a_device_are_looked_for_again() {
+        let tree = Tree::new().file("sys/fs/xfs/stats/stats", "rw 5 6\n").file("sys/fs/xfs/sda1/error/x", "");
+        let mut xfs = Xfs::new(&tree.paths()).unwrap();
+        assert_eq!(collect(&mut xfs, "xfs").unwrap(), "");
+        tree.write("sys/fs/xfs/sda1/stats/stats", "rw 1 2\n");
+        assert_eq!(collect(&mut xfs, "xfs").unwrap(), "", "it is not yet time");
+        xfs.folder.half_a_minute_passes();
+        let text = collect(&mut xfs, "xfs").unwrap();
+        let expected =
+            "node_xfs_write_calls_total{device=\"sda1\"} 1\nnode_xfs_read_calls_total{device=\"sda1\"} 2\n";
+        assert_eq!(text, expected);
+    }
+}
