@@ -14,6 +14,8 @@ use metrics_mem as _;
 use metrics_net as _;
 #[cfg(feature = "netstat")]
 use metrics_netstat as _;
+#[cfg(feature = "nfs")]
+use metrics_nfs as _;
 #[cfg(feature = "pressure")]
 use metrics_pressure as _;
 #[cfg(feature = "processes")]
