@@ -4,6 +4,8 @@
 use metrics_cpu as _;
 #[cfg(feature = "disk")]
 use metrics_disk as _;
+#[cfg(feature = "fabric")]
+use metrics_fabric as _;
 #[cfg(feature = "filesystems")]
 use metrics_filesystems as _;
 #[cfg(feature = "hwmon")]
@@ -16,6 +18,8 @@ use metrics_mem as _;
 use metrics_net as _;
 #[cfg(feature = "netstat")]
 use metrics_netstat as _;
+#[cfg(feature = "nfs")]
+use metrics_nfs as _;
 #[cfg(feature = "pressure")]
 use metrics_pressure as _;
 #[cfg(feature = "processes")]
