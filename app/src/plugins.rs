@@ -4,6 +4,8 @@
 use metrics_cpu as _;
 #[cfg(feature = "disk")]
 use metrics_disk as _;
+#[cfg(feature = "hardware")]
+use metrics_hardware as _;
 #[cfg(feature = "hwmon")]
 use metrics_hwmon as _;
 #[cfg(feature = "load")]
