@@ -1,7 +1,8 @@
 //! What Prometheus' linter wants of names and help, beyond what a [`Family`] must keep to in order to be made.
 //!
 //! Not held to, because the contract with node_exporter's dashboards goes before it: snake case (the keys of
-//! `/proc/meminfo` keep their spelling), `bits` in place of bytes, and the charge counter of batteries.
+//! `/proc/meminfo` keep their spelling), `bits` in place of bytes, percent in place of a ratio (bcache), and the charge
+//! counter of batteries.
 
 use relink_core::{Family, Kind};
 
@@ -13,7 +14,7 @@ const TYPES: [&str; 5] = ["counter", "gauge", "histogram", "summary", "untyped"]
 const ABBREVIATED: [&str; 14] =
     ["s", "ms", "us", "ns", "sec", "b", "kb", "mb", "gb", "tb", "pb", "m", "h", "d"];
 /// Units that are a multiple or a part of a base unit.
-const NOT_BASE: [(&str, &str); 19] = [
+const NOT_BASE: [(&str, &str); 18] = [
     ("nanoseconds", "seconds"),
     ("microseconds", "seconds"),
     ("milliseconds", "seconds"),
@@ -32,7 +33,6 @@ const NOT_BASE: [(&str, &str); 19] = [
     ("kilohertz", "hertz"),
     ("megahertz", "hertz"),
     ("millivolts", "volts"),
-    ("percent", "ratio"),
 ];
 
 /// What is wrong with the names and help texts.
