@@ -143,6 +143,8 @@ pub(crate) type Location = [String; 4];
 
 pub(crate) struct PciDevice {
     parent: Location,
+    /// [`PciDevice::ids`] as they are shown.
+    shown: [String; 6],
     /// Class, vendor, device, vendor and device of the subsystem, revision; none for a file that is not there.
     pub(super) ids: [Option<u32>; 6],
     /// In the order of the last labels of [`INFO`]; empty where names are not wanted.
@@ -194,8 +196,13 @@ impl PciDevice {
             let path = folder.join(file);
             path.try_exists().unwrap_or(true).then_some(path)
         });
+        let mut shown: [String; IDS.len()] = Default::default();
+        for ((shown, id), (_, digits)) in shown.iter_mut().zip(ids).zip(IDS) {
+            *shown = id.map(|id| format!("0x{id:0digits$x}")).unwrap_or_default();
+        }
         let (node, power) = (folder.join("numa_node"), folder.join("power_state"));
-        Some((location, PciDevice { parent, ids, names: Default::default(), figures, node, power }))
+        let names = Default::default();
+        Some((location, PciDevice { parent, shown, ids, names, figures, node, power }))
     }
 
     pub(super) fn push(&self, location: &Location, reader: &mut Reader, out: &mut Samples) {
@@ -223,12 +230,8 @@ impl PciDevice {
     }
 
     fn push_info(&self, location: &Location, out: &mut Samples) {
-        let mut ids: [String; IDS.len()] = Default::default();
-        for ((text, id), (_, digits)) in ids.iter_mut().zip(self.ids).zip(IDS) {
-            *text = id.map(|id| format!("0x{id:0digits$x}")).unwrap_or_default();
-        }
         let mut labels = [""; INFO.label_names().len()];
-        let texts = location.iter().chain(&self.parent).chain(&ids).chain(&self.names);
+        let texts = location.iter().chain(&self.parent).chain(&self.shown).chain(&self.names);
         labels.iter_mut().zip(texts).for_each(|(label, text)| *label = text);
         out.push(&INFO, labels, 1.0);
     }
