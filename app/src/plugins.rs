@@ -8,6 +8,8 @@ use metrics_disk as _;
 use metrics_fabric as _;
 #[cfg(feature = "filesystems")]
 use metrics_filesystems as _;
+#[cfg(feature = "hardware")]
+use metrics_hardware as _;
 #[cfg(feature = "hwmon")]
 use metrics_hwmon as _;
 #[cfg(feature = "load")]

@@ -88,7 +88,7 @@ const FIRST_OPTION: usize =
     (std::mem::offset_of!(OptionTable, kind) + size_of::<u32>()).next_multiple_of(align_of::<OptionTable>());
 
 /// More labels than any family has. One that declares more can't be loaded.
-const MOST_LABELS: usize = 16;
+const MOST_LABELS: usize = 32;
 
 /// UTF-8 text: not ended by a zero byte, and not owned. An empty one may have no address.
 #[repr(C)]

@@ -534,7 +534,7 @@ mod tests {
             });
             refusal.err().expect("a refusal").to_string()
         };
-        let many = "family rude_mark has 17 labels, expected 16 at most";
+        let many = "family rude_mark has 33 labels, expected 32 at most";
         assert_eq!(family(|family| family.label_count = MOST_LABELS + 1), many);
         assert!(
             family(|family| (family.label_count, family.labels) = (1, ptr::null())).contains("has 1 labels")
@@ -559,7 +559,7 @@ mod tests {
         };
         let (outcome, out) = collected(1);
         assert!(outcome.is_ok());
-        assert!(out.fault().expect("a fault").message().contains("rude_mark with 16 label values"));
+        assert!(out.fault().expect("a fault").message().contains("rude_mark with 32 label values"));
         // A count of labels without labels.
         let (outcome, out) = collected(3);
         assert!(outcome.is_ok() && out.len() == 1);
