@@ -3,8 +3,10 @@
 //!
 //! The README lists collectors and families.
 
+mod columns;
 mod filefd;
 mod interrupts;
+mod softirqs;
 mod stat;
 mod time;
 mod timex;
@@ -12,6 +14,7 @@ mod uname;
 
 use filefd::Filefd;
 use interrupts::Interrupts;
+use softirqs::Softirqs;
 use stat::Stat;
 use time::Time;
 use timex::Timex;
@@ -30,12 +33,20 @@ relink_core::register! {
             default: off,
         },
         {
+            name: "softirqs",
+            help: "Soft interrupts by CPU and type",
+            families: [softirqs::SOFTIRQS],
+            new: Softirqs::new,
+            default: off,
+        },
+        {
             name: "stat",
             help: "Boot time, switches, interrupts, processes",
             families: stat::FAMILIES,
+            options: stat::Settings,
             new: Stat::new,
         },
-        { name: "time", help: "The clock", families: [time::TIME], new: Time::new },
+        { name: "time", help: "The clock, its source, the time zone", families: time::FAMILIES, new: Time::new },
         { name: "timex", help: "How the clock is disciplined", families: timex::FAMILIES, new: Timex::new },
         { name: "uname", help: "The kernel's name", families: [uname::UNAME], new: Uname::new },
     ],
