@@ -52,7 +52,6 @@ const ABSENT: &[&str] = &[
     "perf",
     "qdisc",
     "runit",
-    "softirqs",
     "supervisord",
     "swap",
     "systemd",
@@ -70,6 +69,8 @@ const FLAGS_BEYOND: &[Flag] = &[
     Flag::option("collector.netdev.ignored-devices", "netdev", "device_exclude"),
     Flag::option("collector.netdev.accept-devices", "netdev", "device_include"),
     Flag::option("collector.powersupply.ignored-supplies", "powersupplyclass", "ignored_supplies"),
+    Flag::option("collector.cpu.info.flags-include", "cpu", "info_flags_include"),
+    Flag::option("collector.cpu.info.bugs-include", "cpu", "info_bugs_include"),
     Flag::option("path.udev.data", "diskstats", "udev_data"),
     // How node_exporter reads, not what it shows.
     Flag::idle("collector.arp.netlink", Takes::Nothing),
@@ -90,31 +91,6 @@ const FLAGS_BEYOND: &[Flag] = &[
         "collector.arp.device-include",
         Takes::Text,
         "relink counts the neighbours of every device; select in the query, or --no-collector.arp",
-    ),
-    Flag::refused(
-        "collector.cpu.info.flags-include",
-        Takes::Text,
-        "relink's node_cpu_info has no series for single flags",
-    ),
-    Flag::refused(
-        "collector.cpu.info.bugs-include",
-        Takes::Text,
-        "relink's node_cpu_info has no series for single bugs",
-    ),
-    Flag::refused(
-        "collector.hwmon.chip-include",
-        Takes::Text,
-        "relink can only leave chips out: --collector.hwmon.chip-exclude",
-    ),
-    Flag::refused(
-        "collector.hwmon.sensor-exclude",
-        Takes::Text,
-        "relink can only leave whole chips out: --collector.hwmon.chip-exclude",
-    ),
-    Flag::refused(
-        "collector.hwmon.sensor-include",
-        Takes::Text,
-        "relink can only leave whole chips out: --collector.hwmon.chip-exclude",
     ),
     Flag::refused("collector.interrupts.name-exclude", Takes::Text, "relink shows all interrupts or none"),
     Flag::refused("collector.interrupts.name-include", Takes::Text, "relink shows all interrupts or none"),
@@ -144,7 +120,6 @@ const FLAGS_BEYOND: &[Flag] = &[
         Takes::Nothing,
         "relink has the alias as label ifalias of node_network_info only",
     ),
-    Flag::refused("collector.stat.softirq", Takes::Nothing, "relink does not show soft interrupts by vector"),
     // They tune collectors that are not here.
     Flag::absent("collector.bcache.priorityStats", Takes::Nothing, "bcache"),
     Flag::absent("collector.ethtool.device-include", Takes::Text, "ethtool"),

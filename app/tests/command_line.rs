@@ -224,6 +224,8 @@ fn an_option_that_is_wrong_is_told_with_where_it_stands() {
 fn patterns_are_those_of_go() {
     let folder = Folder::new(QUIET);
     for flag in [
+        "collector.cpu.info.bugs-include",
+        "collector.cpu.info.flags-include",
         "collector.diskstats.device-exclude",
         "collector.diskstats.device-include",
         "collector.filesystem.fs-types-exclude",
@@ -231,6 +233,9 @@ fn patterns_are_those_of_go() {
         "collector.filesystem.mount-points-exclude",
         "collector.filesystem.mount-points-include",
         "collector.hwmon.chip-exclude",
+        "collector.hwmon.chip-include",
+        "collector.hwmon.sensor-exclude",
+        "collector.hwmon.sensor-include",
         "collector.netclass.ignored-devices",
         "collector.netdev.device-exclude",
         "collector.netdev.device-include",
@@ -337,7 +342,7 @@ fn what_has_no_meaning_here_is_refused_by_name() {
         ("--collector.sytemd", &["there is no collector sytemd", "known are: arp"]),
         ("--collector.cpuu", &["there is no collector cpuu", "did you mean cpu?", "arp, conntrack, cpu"]),
         ("--collector.filesystem.exclude=x", &["--collector.filesystem.mount-points-exclude"]),
-        ("--collector.hwmon.sensor-include=x", &["--collector.hwmon.sensor-include", "chip-exclude"]),
+        ("--collector.arp.device-include=x", &["--collector.arp.device-include", "every device"]),
         (
             "--collector.filesystem.mount-points-exclude=(",
             &["mount_points_exclude", "\"(\"", "regular expression"],

@@ -59,14 +59,14 @@ enabled = true
 /// Families that may differ, and why. A name that ends in * stands for all that begin so.
 const DIFFERENCES: &[(&str, &str)] = &[
     ("node_exporter_build_info", "later versions of node_exporter than 1.5 have the label tags"),
-    ("node_time_clocksource_*", "does not change while a machine is up, and no dashboard asks for it"),
-    ("node_time_zone_offset_seconds", "is a setting of the reader, and no dashboard asks for it"),
+    ("node_cpu_frequency_hertz", "later versions of node_exporter than 1.5 have it"),
     ("node_cpu_online", "later versions of node_exporter than 1.5 have it"),
     ("node_disk_info", "later versions of node_exporter than 1.5 have the label rotational"),
     (
         "node_filesystem_*",
         "later versions of node_exporter than 1.5 have the label device_error, and mount_info",
     ),
+    ("node_hwmon_freq_*", "later versions of node_exporter than 1.5 have it"),
     ("node_netstat_TcpExt_TCPOFOQueue", "later versions of node_exporter than 1.5 have it"),
     ("node_netstat_TcpExt_TCPRcvQDrop", "later versions of node_exporter than 1.5 have it"),
     ("node_netstat_Tcp_MaxConn", "dashboards ask for it, node_exporter shows it only when told to"),

@@ -36,12 +36,16 @@ fn machine() -> Tree {
         .file(&format!("{policy}/scaling_available_governors"), "performance powersave\n")
 }
 
-const CPUINFO: &str =
-    "processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: A \"fast\" CPU\n\nprocessor\t: 2\n";
+const CPUINFO: &str = "processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: A \"fast\" CPU\ncpu MHz\t\t: 2400.5\n\
+    flags\t\t: fpu aes avx avx2\nbugs\t\t: spectre_v1 spectre_v2 mds\n\nprocessor\t: 2\nflags\t\t: abm\n";
 
 relink_testing::conforms! {
     "cpu", machine().file("proc/cpuinfo", CPUINFO),
-    "cpu" => { options: r#"{"info": true}"#, reads: 5, allocations: 0 },
+    "cpu" => {
+        options: r#"{"info_flags_include": "^a", "info_bugs_include": "."}"#,
+        reads: 7,
+        allocations: 0,
+    },
     "cpufreq" => { reads: 5, allocations: 0 },
 }
 
@@ -279,6 +283,9 @@ fn info_is_off_unless_asked_for() {
         of(&render(&tree, "cpu", r#"{"info": true}"#).unwrap(), "node_cpu_info")[0],
         r#"{package="",core="",cpu="0",vendor="AuthenticAMD",family="",model="",model_name="A \"fast\" CPU",microcode="",stepping="",cachesize=""} 1"#
     );
+    let hertz = |options: &str| of(&render(&tree, "cpu", options).unwrap(), "node_cpu_frequency_hertz");
+    assert_eq!(hertz(r#"{"info": true}"#), [r#"{package="",core="",cpu="0"} 2400500000"#]);
+    assert!(hertz("{}").is_empty());
     // Without the file, or with a bad one, the rest is as it is.
     let rest = render(&machine(), "cpu", "{}").unwrap();
     assert_eq!(render(&machine(), "cpu", r#"{"info": true}"#).unwrap(), rest);
@@ -287,6 +294,23 @@ fn info_is_off_unless_asked_for() {
     assert_eq!(render(&tree, "cpu", r#"{"info": true}"#).unwrap(), rest);
     let garbage = warning(&tree, "cpu", r#"{"info": true}"#);
     assert!(garbage.contains("/proc/cpuinfo: no line such as"), "{garbage}");
+}
+
+#[test]
+fn flags_and_bugs_that_match_are_shown() {
+    let tree = machine().file("proc/cpuinfo", CPUINFO);
+    let text = render(&tree, "cpu", r#"{"info_flags_include": "^(aes|avx.?)$"}"#).unwrap();
+    assert_eq!(
+        of(&text, "node_cpu_flag_info"),
+        [r#"{flag="aes"} 1"#, r#"{flag="avx"} 1"#, r#"{flag="avx2"} 1"#]
+    );
+    assert_eq!((of(&text, "node_cpu_info").len(), of(&text, "node_cpu_bug_info").len()), (2, 0));
+    let text = render(&tree, "cpu", r#"{"info": true, "info_bugs_include": "spectre"}"#).unwrap();
+    assert_eq!(of(&text, "node_cpu_bug_info"), [r#"{bug="spectre_v1"} 1"#, r#"{bug="spectre_v2"} 1"#]);
+    assert!(of(&text, "node_cpu_flag_info").is_empty());
+    let refused = make(&tree, "cpu", r#"{"info_bugs_include": "("}"#).err().unwrap();
+    let expected = "[collectors.cpu]: info_bugs_include is \"(\", expected a regular expression";
+    assert!(refused.to_string().starts_with(expected), "{refused}");
 }
 
 #[test]
@@ -304,7 +328,10 @@ fn guest_time_can_be_left_out() {
 #[test]
 fn an_unknown_option_is_refused() {
     let error = make(&machine(), "cpu", r#"{"inof": true}"#).err().unwrap();
-    assert_eq!(error.message(), "[collectors.cpu]: unknown option inof, expected guest, info");
+    assert_eq!(
+        error.message(),
+        "[collectors.cpu]: unknown option inof, expected guest, info, info_flags_include, info_bugs_include"
+    );
 }
 
 #[test]

@@ -11,8 +11,8 @@ fn machine() -> Tree {
     Tree::new().file("proc/1/mountinfo", ROOT).file("proc/diskstats", SDA)
 }
 
-const UDEV: &str =
-    "E:ID_MODEL=Disk_9\nE:ID_SERIAL_SHORT=S1\nE:ID_PATH=pci-1\nE:ID_WWN=0x5\nE:ID_REVISION=2.0\n";
+const UDEV: &str = "E:ID_MODEL=Disk_9\nE:ID_SERIAL_SHORT=S1\nE:ID_PATH=pci-1\nE:ID_WWN=0x5\nE:ID_REVISION=2.0\n\
+    E:ID_FS_TYPE=ext4\nE:ID_FS_UUID=u-1\nE:DM_NAME=vg-root\nE:ID_ATA=1\nE:ID_ATA_ROTATION_RATE_RPM=7200\n";
 
 /// The same with all that may be known of the disk.
 fn known() -> Tree {
@@ -266,11 +266,32 @@ fn what_udev_and_sysfs_know_is_in_the_info() {
     // It is read once a device.
     std::fs::remove_dir_all(tree.path().join("root/run")).unwrap();
     assert_eq!(of(&collect(&mut *collector, "diskstats").unwrap(), "node_disk_info"), [info]);
+    let text = collect(&mut *collector, "diskstats").unwrap();
+    for (family, expected) in [
+        ("filesystem_info", r#"{device="sda",type="ext4",usage="",uuid="u-1",version=""} 1"#),
+        (
+            "device_mapper_info",
+            r#"{device="sda",name="vg-root",uuid="",vg_name="",lv_name="",lv_layer=""} 1"#,
+        ),
+        ("ata_rotation_rate_rpm", r#"{device="sda"} 7200"#),
+    ] {
+        assert_eq!(of(&text, &format!("node_disk_{family}")), [expected]);
+    }
+    assert!(!text.contains("write_cache"), "{text}");
     // And elsewhere, if the operator says so.
     let tree = machine().file("elsewhere/b8:0", UDEV);
     let options = format!(r#"{{"udev_data": "{}/elsewhere"}}"#, tree.path().display());
     let text = render(&tree, "diskstats", &options).unwrap();
     assert!(of(&text, "node_disk_info")[0].contains(r#"model="Disk_9""#), "{text}");
+}
+
+#[test]
+fn a_property_that_makes_no_sense_is_told() {
+    let tree = machine().file("root/run/udev/data/b8:0", "E:ID_ATA=1\nE:ID_ATA_WRITE_CACHE=\u{fffd}\n");
+    let [warning] = &warnings(&tree, "diskstats", "{}").unwrap()[..] else { panic!("one warning") };
+    let said = "/run/udev/data/b8:0: expected a number as ID_ATA_WRITE_CACHE, found \"\u{fffd}\"";
+    assert!(warning.ends_with(said), "{warning}");
+    assert!(of(&render(&tree, "diskstats", "{}").unwrap(), "node_disk_ata_write_cache").is_empty());
 }
 
 #[test]

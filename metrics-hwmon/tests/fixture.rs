@@ -20,6 +20,8 @@ fn machine() -> Tree {
         .file(&format!("{cpu}/fan1_alarm"), "0\n")
         .file(&format!("{cpu}/power1_average"), "15000000\n")
         .file(&format!("{cpu}/energy1_input"), "3500000\n")
+        .file(&format!("{cpu}/freq1_input"), "214500000\n")
+        .file(&format!("{cpu}/freq1_label"), "SCLK\n")
         .file(&format!("{cpu}/in0_input"), "1250\n")
         .file(&format!("{cpu}/pwm1"), "128\n")
         .file(&format!("{cpu}/update_interval"), "1000\n")
@@ -47,7 +49,7 @@ fn machine() -> Tree {
 // Looking whether devices came or went costs allocations: a few an entry of the three folders.
 relink_testing::conforms! {
     "hwmon", machine(),
-    "hwmon" => { reads: 11, allocations: 15 },
+    "hwmon" => { reads: 13, allocations: 15 },
     "powersupplyclass" => { reads: 10, allocations: 14 },
     "thermal_zone" => { reads: 3, allocations: 14 },
 }
@@ -63,18 +65,21 @@ fn a_whole_machine() {
         all(&machine()),
         r#"node_hwmon_chip_names{chip="platform_coretemp_0",chip_name="coretemp"} 1
 node_hwmon_chip_names{chip="virtual_chip",chip_name="virtual_chip"} 1
+node_hwmon_sensor_label{chip="platform_coretemp_0",sensor="freq1",label="SCLK"} 1
 node_hwmon_sensor_label{chip="platform_coretemp_0",sensor="temp1",label="Package id 0"} 1
 node_hwmon_in_volts{chip="platform_coretemp_0",sensor="in0"} 1.25
-node_hwmon_fan_rpm{chip="platform_coretemp_0",sensor="fan1"} 1200
-node_hwmon_fan_alarm{chip="platform_coretemp_0",sensor="fan1"} 0
-node_hwmon_pwm{chip="platform_coretemp_0",sensor="pwm1"} 128
 node_hwmon_temp_celsius{chip="platform_coretemp_0",sensor="temp1"} 55
 node_hwmon_temp_celsius{chip="virtual_chip",sensor="temp1"} -40
+node_hwmon_energy_joule_total{chip="platform_coretemp_0",sensor="energy1"} 3.5
+node_hwmon_pwm{chip="platform_coretemp_0",sensor="pwm1"} 128
+node_hwmon_update_interval_seconds{chip="platform_coretemp_0",sensor="update_interval0"} 1
+node_hwmon_fan_alarm{chip="platform_coretemp_0",sensor="fan1"} 0
+node_hwmon_fan_rpm{chip="platform_coretemp_0",sensor="fan1"} 1200
+node_hwmon_freq_freq_mhz{chip="platform_coretemp_0",sensor="sclk"} 214.5
+node_hwmon_power_average_watt{chip="platform_coretemp_0",sensor="power1"} 15
+node_hwmon_temp_colour_celsius{chip="platform_coretemp_0",sensor="temp1"} 0.005
 node_hwmon_temp_crit_celsius{chip="platform_coretemp_0",sensor="temp1"} 100
 node_hwmon_temp_crit_alarm_celsius{chip="platform_coretemp_0",sensor="temp1"} 0.001
-node_hwmon_power_average_watt{chip="platform_coretemp_0",sensor="power1"} 15
-node_hwmon_energy_joule_total{chip="platform_coretemp_0",sensor="energy1"} 3.5
-node_hwmon_update_interval_seconds{chip="platform_coretemp_0",sensor="update_interval0"} 1
 node_power_supply_info{power_supply="AC",type="Mains",status="",health="",technology="",manufacturer="",model_name="",serial_number="",capacity_level="",charge_type="",usb_type="",scope=""} 1
 node_power_supply_info{power_supply="BAT0",type="Battery",status="Discharging",health="",technology="",manufacturer="",model_name="",serial_number="",capacity_level="",charge_type="",usb_type="",scope=""} 1
 node_power_supply_capacity{power_supply="BAT0"} 81
@@ -223,6 +228,109 @@ fn chips_of_one_device_are_told_apart() {
     assert_eq!(fans(&[("hwmon1", "asus"), ("hwmon2", "")], "{}"), ["_asus 1000", "_hwmon2 2000"]);
 }
 
+/// The lines of a chip without a device, without what they have in common.
+fn chip(files: &[(&str, &str)], options: &str) -> Vec<String> {
+    let mut tree = Tree::new();
+    for (file, content) in files {
+        tree = tree.file(&format!("sys/class/hwmon/hwmon3/{file}"), content);
+    }
+    let text = render(&tree, "hwmon", options).unwrap();
+    let lines = text.lines().map(|line| line.replace("chip=\"hwmon3\",", "").replace("node_hwmon_", ""));
+    lines.collect()
+}
+
+#[test]
+fn what_only_a_driver_knows_is_shown() {
+    let files = [
+        ("fan1_manual", "0\n"),
+        ("fan1_output", "1200\n"),
+        ("pwm1", "77\n"),
+        ("pwm1_auto_point1_temp", "30000\n"),
+        ("pwm1_Weight-Temp", "1\n"),
+        ("pwm1_weight_temp", "2\n"),
+        ("temp1", "45000\n"),
+        ("temp1_input", "46000\n"),
+        ("temp1_beep", "1\n"),
+        // These folders are no sensors; what is in them is no matter of the chip.
+        ("power/control", "auto\n"),
+        ("device/power/control", "auto\n"),
+        ("device/in2_input", "900\n"),
+        ("subsystem", ""),
+        ("intrusion0_alarm", "1\n"),
+        ("intrusion0_label", "\n"),
+    ];
+    assert_eq!(
+        chip(&files, "{}").iter().map(|line| line.replace("chip=\"hwmon3_device\",", "")).collect::<Vec<_>>(),
+        [
+            r#"sensor_label{sensor="intrusion0",label=""} 1"#,
+            r#"in_volts{sensor="in2"} 0.9"#,
+            r#"temp_celsius{sensor="temp1"} 45"#,
+            r#"temp_beep_enabled{sensor="temp1"} 1"#,
+            r#"pwm{sensor="pwm1"} 77"#,
+            r#"fan_manual{sensor="fan1"} 0"#,
+            r#"fan_output{sensor="fan1"} 1200"#,
+            r#"intrusion_alarm{sensor="intrusion0"} 1"#,
+            r#"pwm_weight_temp{sensor="pwm1"} 1"#,
+            r#"pwm_auto_point1_temp{sensor="pwm1"} 30000"#,
+            r#"temp_input_celsius{sensor="temp1"} 46"#,
+        ]
+    );
+}
+
+#[test]
+fn a_label_is_shown_to_the_letter() {
+    let tree = Tree::new()
+        .file("sys/class/hwmon/hwmon3/fan1_label", "Left side  \n")
+        .file("sys/class/hwmon/hwmon3/fan2_label", b"\xffa\xff\xfeb\n");
+    assert_eq!(
+        render(&tree, "hwmon", "{}").unwrap(),
+        "node_hwmon_sensor_label{chip=\"hwmon3\",sensor=\"fan1\",label=\"Left side  \"} 1\n\
+         node_hwmon_sensor_label{chip=\"hwmon3\",sensor=\"fan2\",label=\"\u{fffd}a\u{fffd}b\"} 1\n"
+    );
+}
+
+#[test]
+fn a_frequency_goes_by_its_label() {
+    let files = [
+        ("freq1_input", "1500000000\n"),
+        ("freq1_label", "sclk\n"),
+        ("freq2_input", "96000000\n"),
+        ("freq3_input", "1000000\n"),
+        ("freq3_label", "SCLK\n"),
+        ("freq3_max", "7\n"),
+    ];
+    assert_eq!(
+        chip(&files, "{}"),
+        [
+            r#"sensor_label{sensor="freq1",label="sclk"} 1"#,
+            r#"sensor_label{sensor="freq3",label="SCLK"} 1"#,
+            r#"freq_freq_mhz{sensor="sclk"} 1500"#,
+            r#"freq_freq_mhz{sensor="freq3"} 1"#,
+            r#"freq_max{sensor="freq3"} 7"#,
+        ]
+    );
+}
+
+#[test]
+fn sensors_can_be_left_out() {
+    let files =
+        [("temp1_input", "1000\n"), ("temp2_input", "2000\n"), ("temp2_label", "x\n"), ("fan1_input", "9\n")];
+    let [one, two] = [1, 2].map(|n| format!("temp_celsius{{sensor=\"temp{n}\"}} {n}"));
+    assert_eq!(chip(&files, r#"{"sensor_exclude": "^hwmon3;(temp2|fan.)$"}"#), [one.as_str()]);
+    let label = r#"sensor_label{sensor="temp2",label="x"} 1"#;
+    assert_eq!(chip(&files, r#"{"sensor_include": ";temp2"}"#), [label, two.as_str()]);
+    // Both may be set.
+    let both = r#"{"sensor_include": ";temp", "sensor_exclude": "2"}"#;
+    assert_eq!(chip(&files, both), [one.as_str()]);
+    assert!(chip(&files, r#"{"chip_include": "^coretemp$"}"#).is_empty());
+    assert_eq!(chip(&files, r#"{"chip_include": "^hwmon3$"}"#).len(), 4);
+    for option in ["chip_exclude", "chip_include", "sensor_exclude", "sensor_include"] {
+        let error = make(&machine(), "hwmon", &format!("{{\"{option}\": \"(\"}}")).err().unwrap();
+        let said = format!("[collectors.hwmon]: {option} is \"(\", expected a regular");
+        assert!(error.to_string().starts_with(&said), "{error}");
+    }
+}
+
 #[test]
 fn chips_and_supplies_can_be_left_out() {
     let text = render(&machine(), "hwmon", r#"{"chip_exclude": "^platform_"}"#).unwrap();
@@ -231,13 +339,14 @@ fn chips_and_supplies_can_be_left_out() {
     assert!(!text.contains("BAT0") && text.contains("\"AC\""), "{text}");
     let refused =
         |collector: &str, options: &str| make(&machine(), collector, options).err().unwrap().to_string();
-    let error = refused("hwmon", r#"{"chip_exclude": "("}"#);
-    assert!(error.starts_with("[collectors.hwmon]: chip_exclude is \"(\", expected a regular"), "{error}");
     let error = refused("powersupplyclass", r#"{"ignored_supplies": "("}"#);
     assert!(
         error.starts_with("[collectors.powersupplyclass]: ignored_supplies is \"(\", expected"),
         "{error}"
     );
     let error = refused("hwmon", r#"{"chips_exclude": ""}"#);
-    assert_eq!(error, "[collectors.hwmon]: unknown option chips_exclude, expected chip_exclude");
+    assert_eq!(
+        error,
+        "[collectors.hwmon]: unknown option chips_exclude, expected chip_exclude, chip_include, sensor_exclude, sensor_include"
+    );
 }

@@ -2,6 +2,8 @@
 
 use relink_core::{Collector, Error, Family, Paths, Samples, Source};
 
+use crate::columns::Columns;
+
 pub(crate) const INTERRUPTS: Family =
     Family::counter("node_interrupts_total", "Times that an interrupt interrupted a CPU (/proc/interrupts).")
         .labels(&["cpu", "type", "info", "devices"]);
@@ -14,9 +16,7 @@ pub(crate) struct Interrupts {
 /// What is known while the lines are read, in buffers that are kept.
 #[derive(Default)]
 struct Table {
-    /// The line of CPUs, and their numbers.
-    header: String,
-    cpus: Vec<String>,
+    columns: Columns,
     /// Of one line.
     counts: Vec<u64>,
     info: String,
@@ -36,7 +36,7 @@ impl Collector for Interrupts {
             if has_header {
                 return table.push(line, out);
             }
-            table.head(line)?;
+            table.columns.read(line)?;
             has_header = true;
             Ok(())
         })
@@ -44,39 +44,25 @@ impl Collector for Interrupts {
 }
 
 impl Table {
-    /// A line of CPUs, `CPU0 CPU1`; without one, no line can be understood.
-    fn head(&mut self, line: &str) -> Result<(), Error> {
-        if self.header == line {
-            return Ok(());
-        }
-        self.header.clear();
-        let cpus = line.split_ascii_whitespace().map(|word| Some(word.strip_prefix("CPU")?.to_owned()));
-        let cpus: Option<Vec<String>> = cpus.collect();
-        let cpus = cpus.filter(|cpus| !cpus.is_empty());
-        self.cpus = cpus.ok_or_else(|| Error::expected("a line of CPUs such as CPU0 CPU1", line))?;
-        self.header.push_str(line);
-        Ok(())
-    }
-
     /// A line such as `24: 1 0 IO-APIC 5-edge ACPI:Ged` or `LOC: 7 9 Local timer interrupts`. A line with fewer numbers
     /// than CPUs, or nothing behind them, is a count of errors of the whole machine.
     fn push(&mut self, line: &str, out: &mut Samples) -> Result<(), Error> {
         let (name, rest) =
             line.split_once(':').ok_or_else(|| Error::expected("an interrupt, a colon and numbers", line))?;
         let name = name.trim_start();
-        let mut words = rest.split_ascii_whitespace();
-        if words.clone().count() <= self.cpus.len() {
+        let (mut words, cpus) = (rest.split_ascii_whitespace(), self.columns.cpus());
+        if words.clone().count() <= cpus.len() {
             return Ok(());
         }
         self.counts.clear();
-        for word in words.by_ref().take(self.cpus.len()) {
+        for word in words.by_ref().take(cpus.len()) {
             self.counts.push(word.parse().map_err(|_| Error::expected("a count", word))?);
         }
         // Only an interrupt with a number tells chip and devices apart.
         let is_numbered = name.bytes().all(|byte| byte.is_ascii_digit());
         join(&mut self.info, words.by_ref().take(if is_numbered { 1 } else { usize::MAX }));
         join(&mut self.devices, words);
-        for (cpu, count) in self.cpus.iter().zip(&self.counts) {
+        for (cpu, count) in cpus.iter().zip(&self.counts) {
             out.push(&INTERRUPTS, [cpu, name, &self.info, &self.devices], *count as f64);
         }
         Ok(())

@@ -3,8 +3,10 @@
 //!
 //! The README lists collectors and families.
 
+mod columns;
 mod filefd;
 mod interrupts;
+mod softirqs;
 mod stat;
 mod sysctl;
 mod time;
@@ -13,6 +15,7 @@ mod uname;
 
 use filefd::Filefd;
 use interrupts::Interrupts;
+use softirqs::Softirqs;
 use stat::Stat;
 use sysctl::Sysctl;
 use time::Time;
@@ -32,9 +35,17 @@ relink_core::register! {
             default: off,
         },
         {
+            name: "softirqs",
+            help: "Soft interrupts by CPU and type",
+            families: [softirqs::SOFTIRQS],
+            new: Softirqs::new,
+            default: off,
+        },
+        {
             name: "stat",
             help: "Boot time, switches, interrupts, processes",
             families: stat::FAMILIES,
+            options: stat::Settings,
             new: Stat::new,
         },
         {
@@ -45,7 +56,7 @@ relink_core::register! {
             new: Sysctl::new,
             default: off,
         },
-        { name: "time", help: "The clock", families: [time::TIME], new: Time::new },
+        { name: "time", help: "The clock, its source, the time zone", families: time::FAMILIES, new: Time::new },
         { name: "timex", help: "How the clock is disciplined", families: timex::FAMILIES, new: Timex::new },
         { name: "uname", help: "The kernel's name", families: [uname::UNAME], new: Uname::new },
     ],

@@ -13,13 +13,19 @@ btime 1700000000
 processes 4711
 procs_running 2
 procs_blocked 1
-softirq 99 0 1
+softirq 99 0 1 2 3 4 5 6 7 8 9
 ";
 
 const INTERRUPTS: &str = "           CPU0       CPU2
  24:          1          0  IO-APIC   5-edge      ACPI:Ged
 LOC:          7          9   Local timer interrupts
 ERR:          3
+";
+
+const SOFTIRQS: &str = "                    CPU0       CPU2
+          HI:          1          0
+      NET_TX:         10          7
+    IRQ_POLL: 4294967295          0
 ";
 
 fn machine() -> Tree {
@@ -29,19 +35,24 @@ fn machine() -> Tree {
         .file("proc/sys/kernel/threads-max", "7801\n")
         .file("proc/sys/kernel/seccomp/actions_avail", "kill_process trap\n")
         .file("proc/interrupts", INTERRUPTS)
+        .file("proc/softirqs", SOFTIRQS)
+        .file("sys/devices/system/clocksource/power/control", "auto\n")
+        .file("sys/devices/system/clocksource/clocksource0/available_clocksource", "tsc hpet acpi_pm \n")
+        .file("sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n")
 }
 
 relink_testing::conforms! {
     "stat", machine(),
     "filefd" => { reads: 2, allocations: 0 },
     "interrupts" => { reads: 2, allocations: 0 },
-    "stat" => { reads: 2, allocations: 0 },
+    "softirqs" => { reads: 2, allocations: 0 },
+    "stat" => { options: r#"{"softirq": true}"#, reads: 2, allocations: 0 },
     "sysctl" => {
         options: r#"{"include": "kernel.threads-max", "include_info": "kernel.seccomp.actions_avail"}"#,
         reads: 4,
         allocations: 0,
     },
-    "time" => { reads: 0, allocations: 0 },
+    "time" => { reads: 2, allocations: 14 },
     "timex" => { reads: 0, allocations: 0 },
     "uname" => { reads: 0, allocations: 0 },
 }
@@ -63,9 +74,21 @@ node_procs_blocked 1
         "node_filefd_allocated 704\nnode_filefd_maximum 2466170\n"
     );
     let time = render(&machine(), "time", "{}").unwrap();
-    let time: f64 = time.trim_end().strip_prefix("node_time_seconds ").unwrap().parse().unwrap();
+    let lines: Vec<&str> = time.lines().collect();
+    assert_eq!(
+        lines[..4],
+        [
+            r#"node_time_clocksource_available_info{device="0",clocksource="tsc"} 1"#,
+            r#"node_time_clocksource_available_info{device="0",clocksource="hpet"} 1"#,
+            r#"node_time_clocksource_available_info{device="0",clocksource="acpi_pm"} 1"#,
+            r#"node_time_clocksource_current_info{device="0",clocksource="tsc"} 1"#,
+        ]
+    );
+    let time: f64 = lines[4].strip_prefix("node_time_seconds ").unwrap().parse().unwrap();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
     assert!((now - 60.0..=now).contains(&time), "{time}");
+    // Which it is depends on the environment.
+    assert!(lines[5].starts_with("node_time_zone_offset_seconds{time_zone=\""), "{lines:?}");
     let uname = render(&machine(), "uname", "{}").unwrap();
     let name = rustix::system::uname();
     let release = format!("release=\"{}\"", name.release().to_str().unwrap());
@@ -74,10 +97,12 @@ node_procs_blocked 1
 
 #[test]
 fn a_machine_without_the_files_shows_nothing() {
-    for collector in ["filefd", "interrupts", "stat"] {
+    for collector in ["filefd", "interrupts", "softirqs", "stat"] {
         assert_eq!(render(&Tree::new(), collector, "{}").unwrap(), "", "{collector}");
         assert!(warnings(&Tree::new(), collector, "{}").unwrap().is_empty(), "{collector}");
     }
+    let time = render(&Tree::new(), "time", "{}").unwrap();
+    assert!(time.starts_with("node_time_seconds ") && time.lines().count() == 2, "{time}");
 }
 
 #[test]
@@ -89,6 +114,7 @@ fn bad_sources_are_errors_that_name_file_and_line() {
         ("filefd", "sys/fs/file-nr", "many\n", "/file-nr: line 1: expected three numbers"),
         ("interrupts", "interrupts", "junk\n", "/interrupts: line 1: expected a line of CPUs"),
         ("interrupts", "interrupts", "1: 2 x\n2: 3 y\n", "/interrupts: line 1: expected a line of CPUs"),
+        ("softirqs", "softirqs", "HI: 2\n", "/softirqs: line 1: expected a line of CPUs"),
     ] {
         let error = render(&machine().file(&format!("proc/{file}"), text), collector, "{}").unwrap_err();
         assert!(error.message().contains(said), "{error}");
@@ -175,4 +201,83 @@ fn a_large_machine_and_a_cpu_that_goes_are_shown_whole() {
             format!("{{cpu=\"{}\",type=\"199\",info=\"PCI-MSI\",devices=\"199-edge nvme0q199\"}}", cpus - 1);
         assert!(text.lines().last().unwrap().contains(&last), "{last}");
     }
+}
+
+#[test]
+fn soft_interrupts_are_shown_by_vector_if_asked_for() {
+    let vectors = |tree: &Tree| {
+        let text = render(tree, "stat", r#"{"softirq": true}"#).unwrap();
+        let lines = text.lines().filter_map(|line| line.strip_prefix("node_softirqs_total{vector=\""));
+        lines.map(|line| line.replace("\"}", "")).collect::<Vec<_>>().join(", ")
+    };
+    let all =
+        "hi 0, timer 1, net_tx 2, net_rx 3, block 4, block_iopoll 5, tasklet 6, sched 7, hrtimer 8, rcu 9";
+    assert_eq!(vectors(&machine()), all);
+    // A later kernel may have more, an older one would have them in other places.
+    let of = |line: &str| machine().file("proc/stat", format!("ctxt 1\n{line}\n"));
+    assert_eq!(vectors(&of("softirq 99 0 1 2 3 4 5 6 7 8 9 10")), all);
+    for (line, said) in [
+        ("softirq 99 0 1 2 3 4 5 6 7 8", "a count of rcu, found \"\""),
+        ("softirq 99 0 1 -2 3 4 5 6 7 8 9", "a count of net_tx, found \"-2\""),
+    ] {
+        assert_eq!(vectors(&of(line)), "", "{line}");
+        let [warning] = &warnings(&of(line), "stat", r#"{"softirq": true}"#).unwrap()[..] else {
+            panic!("{line}")
+        };
+        assert!(warning.ends_with(&format!("/proc/stat: line 2: expected {said}")), "{warning}");
+        assert!(warnings(&of(line), "stat", "{}").unwrap().is_empty());
+    }
+}
+
+#[test]
+fn soft_interrupts_are_shown_by_cpu_and_type() {
+    assert!(!relink_testing::collector("softirqs").on);
+    let shown = |tree: &Tree| {
+        let text = render(tree, "softirqs", "{}").unwrap();
+        let lines = text.lines().filter_map(|line| line.strip_prefix("node_softirqs_functions_total"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let good = [
+        r#"{cpu="0",type="HI"} 1"#,
+        r#"{cpu="2",type="HI"} 0"#,
+        r#"{cpu="0",type="NET_TX"} 10"#,
+        r#"{cpu="2",type="NET_TX"} 7"#,
+        r#"{cpu="0",type="IRQ_POLL"} 4294967295"#,
+        r#"{cpu="2",type="IRQ_POLL"} 0"#,
+    ];
+    assert_eq!(shown(&machine()), good);
+    let odd = "TIMER: 1\nRCU: 1 x\njunk\nSCHED: 1 2 3\nHI: 5 5\n";
+    let tree = machine().file("proc/softirqs", SOFTIRQS.to_owned() + odd);
+    assert_eq!(shown(&tree), good);
+    let warnings = warnings(&tree, "softirqs", "{}").unwrap();
+    let said: Vec<_> =
+        warnings.iter().map(|warning| warning.split_once("/proc/softirqs: ").unwrap().1).collect();
+    assert_eq!(
+        said[..4],
+        [
+            "line 5: 1 counts, expected 2, one for each CPU",
+            "line 6: expected a count, found \"x\"",
+            "line 7: expected a soft interrupt, a colon and counts, found \"junk\"",
+            "line 8: 3 counts, expected 2, one for each CPU",
+        ]
+    );
+}
+
+#[test]
+fn clock_sources_that_are_odd_or_change_are_shown_as_they_are() {
+    let folder = "sys/devices/system/clocksource";
+    let tree = machine().file(&format!("{folder}/clocksource1/available_clocksource"), b"a a \xff\n");
+    let mut collector = make(&tree, "time", "{}").unwrap();
+    let mut sources = || {
+        let text = relink_testing::collect(&mut *collector, "time").unwrap();
+        let lines = text.lines().filter_map(|line| line.strip_prefix("node_time_clocksource_"));
+        lines.skip(3).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let current = |name: &str| format!(r#"current_info{{device="0",clocksource="{name}"}} 1"#);
+    let available = |name: &str| format!(r#"available_info{{device="1",clocksource="{name}"}} 1"#);
+    assert_eq!(sources(), [available("a"), available("\u{fffd}"), current("tsc")]);
+    tree.write(&format!("{folder}/clocksource0/current_clocksource"), "hpet\n");
+    assert_eq!(sources()[2], current("hpet"));
+    tree.write(&format!("{folder}/clocksource0/current_clocksource"), "\n");
+    assert_eq!(sources().len(), 2);
 }

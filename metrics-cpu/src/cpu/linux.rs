@@ -17,7 +17,7 @@ use crate::sysfs::Page;
 pub(crate) struct Cpu {
     stat: Stat,
     guest: bool,
-    /// If the option `info` asks for it.
+    /// If the options ask for it.
     info: Option<CpuInfo>,
     /// `/sys/devices/system/cpu`.
     folder: PathBuf,
@@ -41,7 +41,7 @@ impl Cpu {
         Ok(Cpu {
             stat: Stat::new(paths),
             guest: settings.guest,
-            info: settings.info.then(|| CpuInfo::new(paths)),
+            info: CpuInfo::new(paths, &settings)?,
             folder: paths.sysfs("devices/system/cpu"),
             found: None,
             facts: CpuFacts::default(),
@@ -51,9 +51,8 @@ impl Cpu {
 }
 
 impl Found {
-    fn look(folder: &Path, stat: &Stat, info: Option<&mut CpuInfo>) -> Self {
+    fn look(folder: &Path, stat: &Stat) -> Self {
         let (mut unread, mut odd) = (Unread::default(), Vec::new());
-        odd.extend(info.and_then(|info| info.read().err()));
         let cpus = folders::list(folder, &mut unread);
         let online = Online::look(folder, &cpus, |number| stat.has(number), &mut unread, &mut odd);
         let throttle = Throttle::look(&cpus, &mut unread);
@@ -65,19 +64,17 @@ impl Collector for Cpu {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         if self.stat.read(out)? {
             self.found = None;
-            self.info.iter_mut().for_each(CpuInfo::forget);
             // Readings of usage before and after can't be compared.
             self.facts = CpuFacts::default();
         }
         self.stat.push(self.guest, out);
         self.found.take_if(|found| found.looked.elapsed() >= LOOK_AGAIN);
-        let found =
-            self.found.get_or_insert_with(|| Found::look(&self.folder, &self.stat, self.info.as_mut()));
+        let found = self.found.get_or_insert_with(|| Found::look(&self.folder, &self.stat));
         found.unread.tell(out);
         found.odd.iter().for_each(|what| out.warn(what.message()));
         found.throttle.collect(&mut self.page, out);
         found.online.push(out);
-        self.info.iter().for_each(|info| info.push(out));
+        self.info.iter_mut().for_each(|info| info.collect(out));
         Ok(())
     }
 

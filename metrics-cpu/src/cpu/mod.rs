@@ -31,12 +31,16 @@ options! {
         pub(crate) guest: bool = true,
         /// Whether it is shown what kind of CPU each one is.
         pub(crate) info: bool = false,
+        /// What CPUs can do that is shown, as a pattern; switches info on.
+        info_flags_include: String = String::new(),
+        /// Faults of the CPUs that are shown, as a pattern; switches info on.
+        info_bugs_include: String = String::new(),
     }
 }
 
 /// What it emits.
 pub(crate) const FAMILIES: &[Family] =
-    &[SECONDS, GUEST_SECONDS, CORE_THROTTLES, PACKAGE_THROTTLES, ISOLATED, ONLINE, INFO];
+    &[SECONDS, GUEST_SECONDS, CORE_THROTTLES, PACKAGE_THROTTLES, ISOLATED, ONLINE, INFO, HERTZ, FLAG, BUG];
 
 const SECONDS: Family = Family::counter(
     "node_cpu_seconds_total",
@@ -86,3 +90,19 @@ const INFO: Family =
             "stepping",
             "cachesize",
         ]);
+
+const HERTZ: Family =
+    Family::gauge("node_cpu_frequency_hertz", "Frequency of a CPU as the kernel tells it (/proc/cpuinfo).")
+        .labels(&["package", "core", "cpu"]);
+
+const FLAG: Family = Family::gauge(
+    "node_cpu_flag_info",
+    "Always 1; one for each thing that the first CPU can do (/proc/cpuinfo).",
+)
+.labels(&["flag"]);
+
+const BUG: Family = Family::gauge(
+    "node_cpu_bug_info",
+    "Always 1; one for each known fault of the first CPU (/proc/cpuinfo).",
+)
+.labels(&["bug"]);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use relink_core::{Collector, Error, Facts, Paths, Samples, Source, Unread};
 
 use super::udev::{Identity, Places};
-use super::{COLUMNS, INFO, MILLISECOND, READ, Settings, WRITTEN};
+use super::{COLUMNS, MILLISECOND, READ, Settings, WRITTEN};
 use crate::facts::traffic;
 use crate::filter::Filter;
 
@@ -112,8 +112,7 @@ impl Collector for Diskstats {
             for ((family, worth), count) in COLUMNS.iter().zip(&line.counts[..line.columns]) {
                 out.push(family, [name], value(*count, *worth));
             }
-            let Identity { path, wwn, model, serial, revision, rotational, .. } = identity;
-            out.push(&INFO, [name, major, minor, path, wwn, model, serial, revision, rotational], 1.0);
+            identity.push([name, major, minor], out);
         }
         Ok(())
     }

@@ -118,12 +118,53 @@ const INFO: Family =
     Family::gauge("node_disk_info", "Always 1; the labels say what udev and sysfs know of a disk.")
         .labels(&["device", "major", "minor", "path", "wwn", "model", "serial", "revision", "rotational"]);
 
+const FILE_SYSTEM: Family = Family::gauge(
+    "node_disk_filesystem_info",
+    "Always 1; the labels say what udev knows of the file system on a disk.",
+)
+.labels(&["device", "type", "usage", "uuid", "version"]);
+
+const MAPPER: Family = Family::gauge(
+    "node_disk_device_mapper_info",
+    "Always 1; the labels say what udev knows of a disk that the device mapper makes, such as a logical volume.",
+)
+.labels(&["device", "name", "uuid", "vg_name", "lv_name", "lv_layer"]);
+
+/// What udev has asked an ATA disk for: its property, and the family that shows it.
+const ATA: [(&str, Family); 3] = [
+    (
+        "ID_ATA_WRITE_CACHE",
+        Family::gauge("node_disk_ata_write_cache", "Whether an ATA disk has a write cache (udev).")
+            .labels(&["device"]),
+    ),
+    (
+        "ID_ATA_WRITE_CACHE_ENABLED",
+        Family::gauge("node_disk_ata_write_cache_enabled", "Whether an ATA disk's write cache is on (udev).")
+            .labels(&["device"]),
+    ),
+    (
+        "ID_ATA_ROTATION_RATE_RPM",
+        Family::gauge(
+            "node_disk_ata_rotation_rate_rpm",
+            "Turns a minute of an ATA disk, 0 for one without moving parts (udev).",
+        )
+        .labels(&["device"]),
+    ),
+];
+
 /// What it emits.
 pub(crate) const FAMILIES: &[Family] = &{
-    let mut families = [INFO; COLUMNS.len() + 1];
+    let mut families = [INFO; COLUMNS.len() + 3 + ATA.len()];
     let mut at = 0;
     while at < COLUMNS.len() {
         families[at] = COLUMNS[at].0;
+        at += 1;
+    }
+    families[at + 1] = FILE_SYSTEM;
+    families[at + 2] = MAPPER;
+    at = 0;
+    while at < ATA.len() {
+        families[COLUMNS.len() + 3 + at] = ATA[at].1;
         at += 1;
     }
     families

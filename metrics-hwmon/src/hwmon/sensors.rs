@@ -1,166 +1,348 @@
-//! The sensors of `/sys/class/hwmon`: a file's type and property, the family it is shown as, and the unit it counts in.
+//! The files of `/sys/class/hwmon`: which sensor one belongs to, the family it is shown as, and the unit it counts in.
 //!
-//! What the properties mean is in the kernel's `Documentation/hwmon/sysfs-interface.rst`. Names and units are those of
-//! node_exporter, the odd ones included: an alarm of one limit bears the unit of its sensor, and is 0.001 when raised.
+//! The kernel's `Documentation/hwmon/sysfs-interface.rst` says what is common, and drivers have more, so all attributes
+//! of a kind of sensor are a pattern. Names and units are those of node_exporter, the odd ones included: an alarm of one
+//! limit bears the unit of its sensor, and is 0.001 when raised.
 
-use relink_core::{Family, Kind};
+use relink_core::Family;
 
-/// One kind of file.
-pub(crate) struct Sensor {
+/// A kind of sensor whose values have a unit.
+pub(super) struct Measured {
     /// `temp` of `temp1_max`.
-    pub(crate) kind: &'static str,
-    /// `max` of `temp1_max`, and nothing for `pwm1`.
-    pub(crate) property: &'static str,
-    pub(crate) family: Family,
-    /// By how much the file's number is divided.
-    pub(crate) divisor: f64,
+    kind: &'static str,
+    /// By how much the number of a file is divided.
+    divisor: f64,
+    reading: Family,
+    attribute: Family,
+    /// Those without the unit.
+    alarm: Family,
+    fault: Family,
+    beep: Family,
 }
 
-impl Sensor {
-    /// The family's number as a value. A counter does not go below zero, whatever a driver says.
-    pub(crate) fn value(&self, number: f64) -> Option<f64> {
-        (self.family.kind() != Kind::Counter || number >= 0.0).then_some(number / self.divisor)
-    }
+/// A kind of sensor whose attributes have a unit each, or none.
+pub(super) struct Plain {
+    kind: &'static str,
+    reading: Family,
+    attribute: Family,
 }
 
-/// A line a family: what the file's name says, the end of the family's name, the divisor, what it means.
-macro_rules! sensors {
-    ($($kind:literal $property:literal $of:ident $name:literal $divisor:literal $help:literal)*) => {
-        pub(crate) const SENSORS: &[Sensor] = &[$(Sensor {
+macro_rules! measured {
+    ($kind:literal, $of:ident, $unit:literal, $divisor:literal, $what:literal) => {
+        Measured {
             kind: $kind,
-            property: $property,
-            family: Family::$of(concat!("node_hwmon_", $name), $help).labels(&["chip", "sensor"]),
             divisor: $divisor,
-        }),*];
+            reading: Family::$of(
+                concat!("node_hwmon_", $kind, "_", $unit),
+                concat!("Reading of ", $what, " (", $kind, "*_input)."),
+            )
+            .labels(&["chip", "sensor"]),
+            attribute: Family::$of(
+                concat!("node_hwmon_", $kind, "_{}_", $unit),
+                concat!("Attribute {} of ", $what, " (", $kind, "*_{})."),
+            )
+            .labels(&["chip", "sensor"]),
+            alarm: Family::gauge(
+                concat!("node_hwmon_", $kind, "_alarm"),
+                concat!("Whether there is an alarm of ", $what, " (", $kind, "*_alarm)."),
+            )
+            .labels(&["chip", "sensor"]),
+            fault: Family::gauge(
+                concat!("node_hwmon_", $kind, "_fault"),
+                concat!("Whether the sensor is faulty, of ", $what, " (", $kind, "*_fault)."),
+            )
+            .labels(&["chip", "sensor"]),
+            beep: Family::gauge(
+                concat!("node_hwmon_", $kind, "_beep_enabled"),
+                concat!("Whether the chip beeps at an alarm of ", $what, " (", $kind, "*_beep)."),
+            )
+            .labels(&["chip", "sensor"]),
+        }
     };
 }
 
-sensors! {
-    "in" "input" gauge "in_volts" 1e3 "Reading of a voltage."
-    "in" "min" gauge "in_min_volts" 1e3 "Lower limit of a voltage."
-    "in" "max" gauge "in_max_volts" 1e3 "Upper limit of a voltage."
-    "in" "lcrit" gauge "in_lcrit_volts" 1e3 "Critical lower limit of a voltage."
-    "in" "crit" gauge "in_crit_volts" 1e3 "Critical upper limit of a voltage."
-    "in" "average" gauge "in_average_volts" 1e3 "Average of a voltage."
-    "in" "lowest" gauge "in_lowest_volts" 1e3 "Lowest reading so far of a voltage."
-    "in" "highest" gauge "in_highest_volts" 1e3 "Highest reading so far of a voltage."
-    "in" "alarm" gauge "in_alarm" 1.0 "Alarm of a voltage."
-    "in" "min_alarm" gauge "in_min_alarm_volts" 1e3 "Alarm of the lower limit of a voltage."
-    "in" "max_alarm" gauge "in_max_alarm_volts" 1e3 "Alarm of the upper limit of a voltage."
-    "in" "lcrit_alarm" gauge "in_lcrit_alarm_volts" 1e3 "Alarm of the critical lower limit of a voltage."
-    "in" "crit_alarm" gauge "in_crit_alarm_volts" 1e3 "Alarm of the critical upper limit of a voltage."
-    "in" "fault" gauge "in_fault" 1.0 "Fault of the sensor of a voltage."
-    "in" "beep" gauge "in_beep_enabled" 1.0 "Whether an alarm beeps, for a voltage."
-    "in" "enable" gauge "in_enable_volts" 1e3 "Whether the chip watches a voltage."
-    "in" "rated_min" gauge "in_rated_min_volts" 1e3 "Rated lower limit of a voltage."
-    "in" "rated_max" gauge "in_rated_max_volts" 1e3 "Rated upper limit of a voltage."
-    "cpu" "vid" gauge "cpu_vid_volts" 1e3 "Voltage asked for by its pins of a CPU's core voltage."
-    "fan" "input" gauge "fan_rpm" 1.0 "Reading of a fan."
-    "fan" "min" gauge "fan_min_rpm" 1.0 "Lower limit of a fan."
-    "fan" "max" gauge "fan_max_rpm" 1.0 "Upper limit of a fan."
-    "fan" "target" gauge "fan_target_rpm" 1.0 "Speed asked for of a fan."
-    "fan" "div" gauge "fan_div" 1.0 "Divisor of a fan."
-    "fan" "pulses" gauge "fan_pulses" 1.0 "Tachometer pulses a turn of a fan."
-    "fan" "alarm" gauge "fan_alarm" 1.0 "Alarm of a fan."
-    "fan" "min_alarm" gauge "fan_min_alarm" 1.0 "Alarm of the lower limit of a fan."
-    "fan" "max_alarm" gauge "fan_max_alarm" 1.0 "Alarm of the upper limit of a fan."
-    "fan" "fault" gauge "fan_fault" 1.0 "Fault of the sensor of a fan."
-    "fan" "beep" gauge "fan_beep_enabled" 1.0 "Whether an alarm beeps, for a fan."
-    "fan" "enable" gauge "fan_enable" 1.0 "Whether the chip watches a fan."
-    "pwm" "" gauge "pwm" 1.0 "Level, 0 to 255, of a fan's pulse-width modulation."
-    "pwm" "enable" gauge "pwm_enable" 1.0 "How the chip steers a fan: 0 for full speed, 1 by hand, more for by itself."
-    "pwm" "mode" gauge "pwm_mode" 1.0 "Mode, 0 for direct current and 1 for pulses, of a fan's pulse-width modulation."
-    "pwm" "freq" gauge "pwm_freq" 1.0 "Base frequency, in Hz, of a fan's pulse-width modulation."
-    "pwm" "auto_channels_temp" gauge "pwm_auto_channels_temp" 1.0 "Temperature channels that steer a fan's pulse-width modulation."
-    "pwm" "auto_pwm" gauge "pwm_auto_pwm" 1.0 "Whether the chip steers a fan's pulse-width modulation."
-    "temp" "input" gauge "temp_celsius" 1e3 "Reading of a temperature."
-    "temp" "type" gauge "temp_type" 1.0 "Type of the sensor of a temperature."
-    "temp" "min" gauge "temp_min_celsius" 1e3 "Lower limit of a temperature."
-    "temp" "min_hyst" gauge "temp_min_hyst_celsius" 1e3 "Hysteresis of the lower limit of a temperature."
-    "temp" "max" gauge "temp_max_celsius" 1e3 "Upper limit of a temperature."
-    "temp" "max_hyst" gauge "temp_max_hyst_celsius" 1e3 "Hysteresis of the upper limit of a temperature."
-    "temp" "crit" gauge "temp_crit_celsius" 1e3 "Critical upper limit of a temperature."
-    "temp" "crit_hyst" gauge "temp_crit_hyst_celsius" 1e3 "Hysteresis of the critical upper limit of a temperature."
-    "temp" "emergency" gauge "temp_emergency_celsius" 1e3 "Emergency limit of a temperature."
-    "temp" "emergency_hyst" gauge "temp_emergency_hyst_celsius" 1e3 "Hysteresis of the emergency limit of a temperature."
-    "temp" "lcrit" gauge "temp_lcrit_celsius" 1e3 "Critical lower limit of a temperature."
-    "temp" "lcrit_hyst" gauge "temp_lcrit_hyst_celsius" 1e3 "Hysteresis of the critical lower limit of a temperature."
-    "temp" "offset" gauge "temp_offset_celsius" 1e3 "Offset added to the reading of a temperature."
-    "temp" "lowest" gauge "temp_lowest_celsius" 1e3 "Lowest reading so far of a temperature."
-    "temp" "highest" gauge "temp_highest_celsius" 1e3 "Highest reading so far of a temperature."
-    "temp" "average" gauge "temp_average_celsius" 1e3 "Average of a temperature."
-    "temp" "rated_min" gauge "temp_rated_min_celsius" 1e3 "Rated lower limit of a temperature."
-    "temp" "rated_max" gauge "temp_rated_max_celsius" 1e3 "Rated upper limit of a temperature."
-    "temp" "alarm" gauge "temp_alarm" 1.0 "Alarm of a temperature."
-    "temp" "min_alarm" gauge "temp_min_alarm_celsius" 1e3 "Alarm of the lower limit of a temperature."
-    "temp" "max_alarm" gauge "temp_max_alarm_celsius" 1e3 "Alarm of the upper limit of a temperature."
-    "temp" "crit_alarm" gauge "temp_crit_alarm_celsius" 1e3 "Alarm of the critical upper limit of a temperature."
-    "temp" "lcrit_alarm" gauge "temp_lcrit_alarm_celsius" 1e3 "Alarm of the critical lower limit of a temperature."
-    "temp" "emergency_alarm" gauge "temp_emergency_alarm_celsius" 1e3 "Alarm of the emergency limit of a temperature."
-    "temp" "fault" gauge "temp_fault" 1.0 "Fault of the sensor of a temperature."
-    "temp" "beep" gauge "temp_beep_enabled" 1.0 "Whether an alarm beeps, for a temperature."
-    "temp" "enable" gauge "temp_enable_celsius" 1e3 "Whether the chip watches a temperature."
-    "curr" "input" gauge "curr_amps" 1e3 "Reading of a current."
-    "curr" "min" gauge "curr_min_amps" 1e3 "Lower limit of a current."
-    "curr" "max" gauge "curr_max_amps" 1e3 "Upper limit of a current."
-    "curr" "lcrit" gauge "curr_lcrit_amps" 1e3 "Critical lower limit of a current."
-    "curr" "crit" gauge "curr_crit_amps" 1e3 "Critical upper limit of a current."
-    "curr" "average" gauge "curr_average_amps" 1e3 "Average of a current."
-    "curr" "lowest" gauge "curr_lowest_amps" 1e3 "Lowest reading so far of a current."
-    "curr" "highest" gauge "curr_highest_amps" 1e3 "Highest reading so far of a current."
-    "curr" "alarm" gauge "curr_alarm" 1.0 "Alarm of a current."
-    "curr" "min_alarm" gauge "curr_min_alarm_amps" 1e3 "Alarm of the lower limit of a current."
-    "curr" "max_alarm" gauge "curr_max_alarm_amps" 1e3 "Alarm of the upper limit of a current."
-    "curr" "lcrit_alarm" gauge "curr_lcrit_alarm_amps" 1e3 "Alarm of the critical lower limit of a current."
-    "curr" "crit_alarm" gauge "curr_crit_alarm_amps" 1e3 "Alarm of the critical upper limit of a current."
-    "curr" "fault" gauge "curr_fault" 1.0 "Fault of the sensor of a current."
-    "curr" "beep" gauge "curr_beep_enabled" 1.0 "Whether an alarm beeps, for a current."
-    "curr" "enable" gauge "curr_enable_amps" 1e3 "Whether the chip watches a current."
-    "curr" "rated_min" gauge "curr_rated_min_amps" 1e3 "Rated lower limit of a current."
-    "curr" "rated_max" gauge "curr_rated_max_amps" 1e3 "Rated upper limit of a current."
-    "power" "input" gauge "power_watt" 1e6 "Reading of a power meter."
-    "power" "input_lowest" gauge "power_input_lowest_watt" 1e6 "Lowest reading so far of a power meter."
-    "power" "input_highest" gauge "power_input_highest_watt" 1e6 "Highest reading so far of a power meter."
-    "power" "average" gauge "power_average_watt" 1e6 "Average of a power meter."
-    "power" "average_interval" gauge "power_average_interval_seconds" 1e3 "Averaging interval of a power meter."
-    "power" "average_interval_min" gauge "power_average_interval_min_seconds" 1e3 "Lower limit of the averaging interval of a power meter."
-    "power" "average_interval_max" gauge "power_average_interval_max_seconds" 1e3 "Upper limit of the averaging interval of a power meter."
-    "power" "average_lowest" gauge "power_average_lowest_watt" 1e6 "Lowest average so far of a power meter."
-    "power" "average_highest" gauge "power_average_highest_watt" 1e6 "Highest average so far of a power meter."
-    "power" "average_min" gauge "power_average_min_watt" 1e6 "Lower limit of the average of a power meter."
-    "power" "average_max" gauge "power_average_max_watt" 1e6 "Upper limit of the average of a power meter."
-    "power" "accuracy" gauge "power_accuracy" 1e6 "Accuracy, as a ratio, of a power meter."
-    "power" "cap" gauge "power_cap_watt" 1e6 "Cap of a power meter."
-    "power" "cap_min" gauge "power_cap_min_watt" 1e6 "Lower limit of the cap of a power meter."
-    "power" "cap_max" gauge "power_cap_max_watt" 1e6 "Upper limit of the cap of a power meter."
-    "power" "cap_hyst" gauge "power_cap_hyst_watt" 1e6 "Hysteresis of the cap of a power meter."
-    "power" "min" gauge "power_min_watt" 1e6 "Lower limit of a power meter."
-    "power" "max" gauge "power_max_watt" 1e6 "Upper limit of a power meter."
-    "power" "lcrit" gauge "power_lcrit_watt" 1e6 "Critical lower limit of a power meter."
-    "power" "crit" gauge "power_crit_watt" 1e6 "Critical upper limit of a power meter."
-    "power" "rated_min" gauge "power_rated_min_watt" 1e6 "Rated lower limit of a power meter."
-    "power" "rated_max" gauge "power_rated_max_watt" 1e6 "Rated upper limit of a power meter."
-    "power" "alarm" gauge "power_alarm" 1.0 "Alarm of a power meter."
-    "power" "cap_alarm" gauge "power_cap_alarm_watt" 1e6 "Alarm of the cap of a power meter."
-    "power" "min_alarm" gauge "power_min_alarm_watt" 1e6 "Alarm of the lower limit of a power meter."
-    "power" "max_alarm" gauge "power_max_alarm_watt" 1e6 "Alarm of the upper limit of a power meter."
-    "power" "lcrit_alarm" gauge "power_lcrit_alarm_watt" 1e6 "Alarm of the critical lower limit of a power meter."
-    "power" "crit_alarm" gauge "power_crit_alarm_watt" 1e6 "Alarm of the critical upper limit of a power meter."
-    "power" "enable" gauge "power_enable_watt" 1e6 "Whether the chip watches a power meter."
-    "energy" "input" counter "energy_joule_total" 1e6 "Reading of an energy meter."
-    "humidity" "input" gauge "humidity" 1e6 "Reading of a humidity."
-    "humidity" "min" gauge "humidity_min" 1e6 "Lower limit of a humidity."
-    "humidity" "max" gauge "humidity_max" 1e6 "Upper limit of a humidity."
-    "humidity" "min_hyst" gauge "humidity_min_hyst" 1e6 "Hysteresis of the lower limit of a humidity."
-    "humidity" "max_hyst" gauge "humidity_max_hyst" 1e6 "Hysteresis of the upper limit of a humidity."
-    "humidity" "rated_min" gauge "humidity_rated_min" 1e6 "Rated lower limit of a humidity."
-    "humidity" "rated_max" gauge "humidity_rated_max" 1e6 "Rated upper limit of a humidity."
-    "humidity" "alarm" gauge "humidity_alarm" 1.0 "Alarm of a humidity."
-    "humidity" "fault" gauge "humidity_fault" 1.0 "Fault of the sensor of a humidity."
-    "humidity" "enable" gauge "humidity_enable" 1e6 "Whether the chip watches a humidity."
-    "intrusion" "alarm" gauge "intrusion_alarm" 1.0 "Alarm of a chassis intrusion."
-    "intrusion" "beep" gauge "intrusion_beep_enabled" 1.0 "Whether an alarm beeps, for a chassis intrusion."
-    "vrm" "" gauge "voltage_regulator_version" 1.0 "Version of the voltage regulator."
-    "update_interval" "" gauge "update_interval_seconds" 1e3 "How often a chip takes readings."
-    "beep_enable" "" gauge "beep_enabled" 1.0 "Whether the chip beeps at all."
+macro_rules! plain {
+    ($kind:literal, $what:literal, $help:literal) => {
+        Plain {
+            kind: $kind,
+            reading: Family::gauge(concat!("node_hwmon_", $kind), $help).labels(&["chip", "sensor"]),
+            attribute: Family::gauge(
+                concat!("node_hwmon_", $kind, "_{}"),
+                concat!("Attribute {} of ", $what, " (", $kind, "*)."),
+            )
+            .labels(&["chip", "sensor"]),
+        }
+    };
+}
+
+const MEASURED: [Measured; 6] = [
+    measured!("in", gauge, "volts", 1e3, "a voltage"),
+    measured!("cpu", gauge, "volts", 1e3, "a CPU's core voltage"),
+    measured!("temp", gauge, "celsius", 1e3, "a temperature"),
+    measured!("curr", gauge, "amps", 1e3, "a current"),
+    measured!("power", gauge, "watt", 1e6, "a power meter"),
+    measured!("energy", counter, "joule_total", 1e6, "an energy meter"),
+];
+
+const PLAIN: [Plain; 5] = [
+    plain!("fan", "a fan", "What a driver says of a fan without saying what it is (fan*)."),
+    plain!(
+        "pwm",
+        "a fan's pulse-width modulation",
+        "Level, 0 to 255, of a fan's pulse-width modulation (pwm*)."
+    ),
+    plain!("humidity", "a humidity", "Reading of a humidity, as a ratio (humidity*_input)."),
+    plain!("intrusion", "a chassis intrusion", "Reading of a chassis intrusion (intrusion*_input)."),
+    plain!("freq", "a frequency", "What a driver says of a frequency without saying what it is (freq*)."),
+];
+
+const fn gauge(name: &'static str, help: &'static str) -> Family {
+    Family::gauge(name, help).labels(&["chip", "sensor"])
+}
+
+/// Single files: kind, property, family, divisor. A chip's own file has no number.
+const SINGLE: [(&str, &str, Family, f64); 8] = [
+    ("temp", "type", gauge("node_hwmon_temp_type", "Type of the sensor of a temperature (temp*_type)."), 1.0),
+    (
+        "power",
+        "accuracy",
+        gauge("node_hwmon_power_accuracy", "Accuracy of a power meter, as a ratio (power*_accuracy)."),
+        1e6,
+    ),
+    (
+        "power",
+        "average_interval",
+        gauge(
+            "node_hwmon_power_average_interval_seconds",
+            "Time over which a power meter takes the average (power*_average_interval).",
+        ),
+        1e3,
+    ),
+    (
+        "power",
+        "average_interval_min",
+        gauge(
+            "node_hwmon_power_average_interval_min_seconds",
+            "Shortest time over which a power meter can take the average (power*_average_interval_min).",
+        ),
+        1e3,
+    ),
+    (
+        "power",
+        "average_interval_max",
+        gauge(
+            "node_hwmon_power_average_interval_max_seconds",
+            "Longest time over which a power meter can take the average (power*_average_interval_max).",
+        ),
+        1e3,
+    ),
+    (
+        "vrm",
+        "",
+        gauge("node_hwmon_voltage_regulator_version", "Version of the voltage regulator (vrm)."),
+        1.0,
+    ),
+    (
+        "update_interval",
+        "",
+        gauge("node_hwmon_update_interval_seconds", "How often a chip takes readings (update_interval)."),
+        1e3,
+    ),
+    (
+        "beep_enable",
+        "",
+        gauge("node_hwmon_beep_enabled", "Whether the chip beeps at all (beep_enable)."),
+        1.0,
+    ),
+];
+
+const COUNT: usize = 5 * MEASURED.len() + 2 * PLAIN.len() + SINGLE.len();
+
+/// All of them.
+pub(super) const FAMILIES: [Family; COUNT] = {
+    let mut all = [MEASURED[0].reading; COUNT];
+    let (mut at, mut end) = (0, 0);
+    while at < MEASURED.len() {
+        let Measured { reading, attribute, alarm, fault, beep, .. } = &MEASURED[at];
+        all[end] = *reading;
+        all[end + 1] = *attribute;
+        all[end + 2] = *alarm;
+        all[end + 3] = *fault;
+        all[end + 4] = *beep;
+        (at, end) = (at + 1, end + 5);
+    }
+    at = 0;
+    while at < PLAIN.len() {
+        all[end] = PLAIN[at].reading;
+        all[end + 1] = PLAIN[at].attribute;
+        (at, end) = (at + 1, end + 2);
+    }
+    at = 0;
+    while at < SINGLE.len() {
+        all[end] = SINGLE[at].2;
+        (at, end) = (at + 1, end + 1);
+    }
+    all
+};
+
+/// How the number of a file is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Shown {
+    pub(super) family: Family,
+    /// What completes the family's name, if it is a pattern.
+    pub(super) hole: Option<String>,
+    pub(super) divisor: f64,
+}
+
+/// The kind, number and property of a file such as `temp1_max`; nothing if there is no such kind. One without a number,
+/// as a chip's own, counts as number 0.
+pub(super) fn recognise(file: &str) -> Option<(&'static str, u32, &str)> {
+    let kind = file.split(|c: char| c.is_ascii_digit()).next().unwrap_or("");
+    let rest = &file[kind.len()..];
+    let (digits, rest) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
+    let property = match rest {
+        "" => "",
+        _ => rest.strip_prefix('_').filter(|property| !property.is_empty())?,
+    };
+    let number = if digits.is_empty() { 0 } else { digits.parse().ok()? };
+    let kinds = MEASURED.iter().map(|known| known.kind).chain(PLAIN.iter().map(|known| known.kind));
+    let mut kinds = kinds.chain(SINGLE.iter().map(|known| known.0));
+    Some((kinds.find(|known| *known == kind)?, number, property))
+}
+
+/// How a property of a kind is shown, if it is. `is_bare` says that the sensor has a file without any property as well,
+/// which takes the place of `input`.
+pub(super) fn shown(kind: &str, property: &str, is_bare: bool) -> Option<Shown> {
+    let single = SINGLE.iter().find(|known| (known.0, known.1) == (kind, property));
+    if let Some((_, _, family, divisor)) = single {
+        return Some(Shown { family: *family, hole: None, divisor: *divisor });
+    }
+    let is_reading = property.is_empty() || property == "input" && !is_bare;
+    if let Some(known) = MEASURED.iter().find(|known| known.kind == kind) {
+        let (family, divisor) = match property {
+            "alarm" => (known.alarm, 1.0),
+            "fault" => (known.fault, 1.0),
+            "beep" => (known.beep, 1.0),
+            _ if is_reading => (known.reading, known.divisor),
+            _ => return attribute(known.attribute, cleaned(property), known.divisor),
+        };
+        return Some(Shown { family, hole: None, divisor });
+    }
+    let known = PLAIN.iter().find(|known| known.kind == kind)?;
+    let name = if is_reading { String::new() } else { cleaned(property) };
+    let with = |unit: &str| if name.is_empty() { unit.to_owned() } else { format!("{name}_{unit}") };
+    match (kind, property) {
+        ("fan", "input" | "min" | "max" | "target") => attribute(known.attribute, with("rpm"), 1.0),
+        ("freq", "input") => attribute(known.attribute, with("freq_mhz"), 1e6),
+        (_, "beep") => attribute(known.attribute, "beep_enabled".to_owned(), 1.0),
+        ("humidity", property) if !matches!(property, "alarm" | "fault") => match is_reading {
+            true => Some(Shown { family: known.reading, hole: None, divisor: 1e6 }),
+            false => attribute(known.attribute, name, 1e6),
+        },
+        _ if is_reading => Some(Shown { family: known.reading, hole: None, divisor: 1.0 }),
+        _ => attribute(known.attribute, name, 1.0),
+    }
+}
+
+fn attribute(family: Family, name: String, divisor: f64) -> Option<Shown> {
+    (!name.is_empty()).then_some(Shown { family, hole: Some(name), divisor })
+}
+
+/// In small letters, with _ in place of what is no letter of a-z, digit or colon, and none at the ends.
+pub(super) fn cleaned(name: &str) -> String {
+    let kept = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() || c == ':' { c } else { '_' };
+    let clean: String = name.to_lowercase().chars().map(kept).collect();
+    clean.trim_matches('_').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_recognised_by_their_names() {
+        assert_eq!(recognise("temp12_crit_alarm"), Some(("temp", 12, "crit_alarm")));
+        assert_eq!(recognise("pwm3"), Some(("pwm", 3, "")));
+        assert_eq!(recognise("pwm1_auto_point2_temp"), Some(("pwm", 1, "auto_point2_temp")));
+        assert_eq!(recognise("update_interval"), Some(("update_interval", 0, "")));
+        for other in
+            ["name", "device", "uevent", "temp1-input", "temp1_", "tempo1_input", "", "1_input", "in_x"]
+        {
+            assert_eq!(recognise(other), None, "{other}");
+        }
+        assert_eq!(recognise("temp99999999999999_input"), None);
+    }
+
+    #[test]
+    fn a_property_has_the_name_and_unit_that_node_exporter_gives_it() {
+        let all = |kind: &str, property: &str, is_bare: bool| {
+            let Shown { family, hole, divisor } = shown(kind, property, is_bare)?;
+            assert_eq!(family.is_pattern(), hole.is_some());
+            assert!(FAMILIES.contains(&family));
+            let name = family.name().replace("{}", hole.as_deref().unwrap_or(""));
+            Some((name.strip_prefix("node_hwmon_").unwrap().to_owned(), divisor))
+        };
+        for (file, name, divisor) in [
+            ("in0_input", "in_volts", 1e3),
+            ("in0_min", "in_min_volts", 1e3),
+            ("in0_alarm", "in_alarm", 1.0),
+            ("in0_beep", "in_beep_enabled", 1.0),
+            ("cpu0_vid", "cpu_vid_volts", 1e3),
+            ("temp1_crit_alarm", "temp_crit_alarm_celsius", 1e3),
+            ("temp1", "temp_celsius", 1e3),
+            ("temp1_type", "temp_type", 1.0),
+            ("temp1_fault", "temp_fault", 1.0),
+            ("curr1_rated_max", "curr_rated_max_amps", 1e3),
+            ("power1_average", "power_average_watt", 1e6),
+            ("power1_average_interval", "power_average_interval_seconds", 1e3),
+            ("power1_accuracy", "power_accuracy", 1e6),
+            ("energy1_input", "energy_joule_total", 1e6),
+            ("energy1_Max-Value", "energy_max_value_joule_total", 1e6),
+            ("fan1_input", "fan_rpm", 1.0),
+            ("fan1_target", "fan_target_rpm", 1.0),
+            ("fan1_alarm", "fan_alarm", 1.0),
+            ("fan1_beep", "fan_beep_enabled", 1.0),
+            ("fan1_pulses", "fan_pulses", 1.0),
+            ("fan1", "fan", 1.0),
+            ("pwm1", "pwm", 1.0),
+            ("pwm1_input", "pwm", 1.0),
+            ("pwm1_auto_point2_temp", "pwm_auto_point2_temp", 1.0),
+            ("humidity1_input", "humidity", 1e6),
+            ("humidity1_min", "humidity_min", 1e6),
+            ("humidity1_fault", "humidity_fault", 1.0),
+            ("intrusion0_alarm", "intrusion_alarm", 1.0),
+            ("intrusion0_beep", "intrusion_beep_enabled", 1.0),
+            ("freq1_input", "freq_freq_mhz", 1e6),
+            ("freq1_max", "freq_max", 1.0),
+            ("vrm", "voltage_regulator_version", 1.0),
+            ("update_interval", "update_interval_seconds", 1e3),
+            ("beep_enable", "beep_enabled", 1.0),
+        ] {
+            let (kind, _, property) = recognise(file).unwrap();
+            assert_eq!(all(kind, property, false), Some((name.to_owned(), divisor)), "{file}");
+        }
+        for (kind, name, divisor) in [
+            ("temp", "temp_input_celsius", 1e3),
+            ("fan", "fan_input_rpm", 1.0),
+            ("pwm", "pwm_input", 1.0),
+            ("humidity", "humidity_input", 1e6),
+            ("freq", "freq_input_freq_mhz", 1e6),
+        ] {
+            assert_eq!(
+                all(kind, "input", true),
+                Some((name.to_owned(), divisor)),
+                "beside a file without any"
+            );
+        }
+        for (kind, property) in [("vrm", "x"), ("update_interval", "input"), ("temp", "__"), ("fan", "_")] {
+            assert_eq!(all(kind, property, false), None, "{kind} {property}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_cleaned_for_a_label() {
+        assert_eq!(cleaned("0000:00:18.3"), "0000:00:18_3");
+        assert_eq!(cleaned("_AppleSMC.768 \n"), "applesmc_768");
+        assert_eq!(cleaned("\u{e9}"), "");
+    }
 }
