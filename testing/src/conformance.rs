@@ -41,6 +41,8 @@ pub struct Case {
     pub collector: &'static str,
     /// Its options, as JSON.
     pub options: &'static str,
+    /// A file of the tree that another collector reads as well, or none.
+    pub shares: Option<&'static str>,
     /// What it may cost with them.
     pub cost: Cost,
 }
@@ -55,7 +57,8 @@ pub struct Case {
 /// }
 /// ```
 ///
-/// All collectors of the plugin are listed. The tree is a machine on which they work, best with every file that they may
+/// All collectors of the plugin are listed. One that reads what is another's file as well says so behind its options, with
+/// `shares: "proc/net/stat/nf_conntrack",`. The tree is a machine on which they work, best with every file that they may
 /// read. The test fails unless
 ///
 /// - names and help texts of the declared families pass Prometheus' linter;
@@ -74,7 +77,7 @@ macro_rules! conforms {
     (
         $plugin:expr, $tree:expr,
         $($collector:literal => {
-            $(options: $options:expr,)? reads: $reads:expr, allocations: $allocations:expr $(,)?
+            $(options: $options:expr,)? $(shares: $shares:expr,)? reads: $reads:expr, allocations: $allocations:expr $(,)?
         }),* $(,)?
     ) => {
         #[global_allocator]
@@ -86,6 +89,7 @@ macro_rules! conforms {
             let cases = [$($crate::Case {
                 collector: $collector,
                 options: [$($options,)? "{}"][0],
+                shares: [$(Some($shares),)? None][0],
                 cost: $crate::Cost { reads: $reads, allocations: $allocations },
             }),*];
             $crate::conforms($plugin, &$tree, &cases, readme);
@@ -122,6 +126,7 @@ struct Subject<'a> {
     about: &'static CollectorDescriptor,
     tree: &'a Tree,
     options: &'static str,
+    shares: Option<&'static str>,
     cost: Cost,
     /// What it shows on the good tree.
     series: Vec<String>,
@@ -129,7 +134,8 @@ struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     fn new(about: &'static CollectorDescriptor, tree: &'a Tree, case: &Case) -> Self {
-        let mut subject = Subject { about, tree, options: case.options, cost: case.cost, series: Vec::new() };
+        let Case { options, shares, cost, .. } = *case;
+        let mut subject = Subject { about, tree, options, shares, cost, series: Vec::new() };
         let name = about.name;
         match once(about, &mut *subject.make().expect("a collector on the good tree")) {
             Ok(text) if text.is_empty() => {
@@ -174,7 +180,8 @@ fn survives(subjects: &[Subject<'_>], tree: &Tree, file: &Path) -> Vec<String> {
             let is_whole = |outcome: &Result<String, Failure>| {
                 outcome.as_ref().is_ok_and(|text| series(text) == subject.series)
             };
-            if !attempts.iter().all(is_whole) {
+            let is_own = subject.shares.is_none_or(|shared| Path::new(shared) != file);
+            if is_own && !attempts.iter().all(is_whole) {
                 touched.push(subject.about.name);
             }
         }
