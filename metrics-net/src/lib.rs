@@ -4,6 +4,7 @@
 //! and options.
 #![cfg(target_os = "linux")]
 
+mod bonding;
 mod link;
 mod netclass;
 mod netdev;
@@ -13,6 +14,7 @@ mod sysfs;
 
 use relink_core::register;
 
+use bonding::Bonding;
 use netclass::Netclass;
 use netdev::Netdev;
 
@@ -20,6 +22,7 @@ register! {
     plugin: "net",
     help: "Network interfaces",
     collectors: [
+        { name: "bonding", help: "Bonds of network interfaces", families: bonding::FAMILIES, new: Bonding::new },
         {
             name: "netclass",
             help: "Link and identity of network interfaces",
