@@ -5,10 +5,12 @@
 #![cfg(target_os = "linux")]
 
 mod bonding;
+mod filter;
 mod link;
 mod netclass;
 mod netdev;
 mod netlink;
+mod qdisc;
 mod readings;
 mod sysfs;
 
@@ -17,6 +19,7 @@ use relink_core::register;
 use bonding::Bonding;
 use netclass::Netclass;
 use netdev::Netdev;
+use qdisc::Qdiscs;
 
 register! {
     plugin: "net",
@@ -36,6 +39,14 @@ register! {
             families: netdev::FAMILIES,
             options: netdev::Settings,
             new: Netdev::new,
+        },
+        {
+            name: "qdisc",
+            help: "Queueing disciplines of network interfaces",
+            families: qdisc::FAMILIES,
+            options: qdisc::Settings,
+            new: Qdiscs::new,
+            default: off,
         },
     ],
 }

@@ -81,6 +81,7 @@ relink_testing::conforms! {
     "bonding" => { reads: 10, allocations: 40 },
     "netclass" => { reads: 48, allocations: 210 },
     "netdev" => { reads: 50, allocations: 230 },
+    "qdisc" => { reads: 0, allocations: 0 },
 }
 
 fn only(collector: &str, device: &str) -> String {
@@ -326,6 +327,28 @@ fn interfaces_are_left_out_by_pattern() {
         assert!(text.contains("\"eth0\"") && !text.contains("\"lo\""), "{text}");
         assert!(!render(&own(), collector, options).unwrap().contains("\"lo\""), "the same over netlink");
     }
+}
+
+/// The disciplines of this machine, which may change meanwhile.
+#[test]
+fn a_discipline_has_an_interface_and_a_kind() {
+    let text = render(&own(), "qdisc", "{}").unwrap();
+    let interfaces: Vec<String> = std::fs::read_dir("/sys/class/net")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    for family in ["backlog", "bytes_total", "current_queue_length", "requeues_total"] {
+        let start = format!("node_qdisc_{family}{{device=\"");
+        for line in text.lines().filter(|line| line.starts_with(&start)) {
+            let (device, rest) = line[start.len()..].split_once("\",kind=\"").unwrap();
+            assert!(interfaces.iter().any(|name| name == device), "{line}");
+            assert!(!rest.starts_with('"'), "{line}");
+        }
+    }
+    assert_eq!(text.lines().count() % 7, 0, "{text}");
+    let none = render(&own(), "qdisc", r#"{"device_exclude": ".*"}"#).unwrap();
+    assert_eq!(none, "");
+    assert!(warnings(&Tree::new(), "qdisc", "{}").unwrap().is_empty());
 }
 
 #[test]

@@ -17,4 +17,5 @@ relink_testing::conforms! {
     "bonding" => nothing,
     "netclass" => { reads: 0, allocations: 0 },
     "netdev" => { reads: 0, allocations: 0 },
+    "qdisc" => { reads: 0, allocations: 0 },
 }
