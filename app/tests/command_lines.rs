@@ -103,7 +103,7 @@ const LINES: &[Line] = &[
         whose: "fields for everything",
         arguments: "--collector.netstat.fields=.* --collector.vmstat.fields=.*",
         at: EVERYWHERE,
-        shows: &["node_netstat_Tcp_InSegs ", "node_vmstat_pgfault "],
+        shows: &["node_netstat_Tcp_MaxConn ", "node_vmstat_nr_free_pages "],
     },
     Line {
         whose: "the dashboard's advice",

@@ -69,11 +69,11 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("node_hwmon_freq_*", "later versions of node_exporter than 1.5 have it"),
     ("node_netstat_TcpExt_TCPOFOQueue", "later versions of node_exporter than 1.5 have it"),
     ("node_netstat_TcpExt_TCPRcvQDrop", "later versions of node_exporter than 1.5 have it"),
-    ("node_netstat_Tcp_MaxConn", "dashboards ask for it, node_exporter shows it only when told to"),
     ("node_network_info", "later versions of node_exporter than 1.5 have the label adminstate"),
     ("node_pressure_irq_stalled_seconds_total", "later versions of node_exporter than 1.5 have it"),
     ("node_power_supply_info", "relink always has all labels, node_exporter only those with a value"),
     ("node_softnet_backlog_len", "later versions of node_exporter than 1.5 have it"),
+    ("node_softnet_cpu_collision_total", "later versions of node_exporter than 1.5 have it"),
     ("node_softnet_flow_limit_count_total", "later versions of node_exporter than 1.5 have it"),
     ("node_softnet_received_rps_total", "later versions of node_exporter than 1.5 have it"),
 ];

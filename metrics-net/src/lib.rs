@@ -4,22 +4,28 @@
 //! and options.
 #![cfg(target_os = "linux")]
 
+mod bonding;
+mod filter;
 mod link;
 mod netclass;
 mod netdev;
 mod netlink;
+mod qdisc;
 mod readings;
 mod sysfs;
 
 use relink_core::register;
 
+use bonding::Bonding;
 use netclass::Netclass;
 use netdev::Netdev;
+use qdisc::Qdiscs;
 
 register! {
     plugin: "net",
     help: "Network interfaces",
     collectors: [
+        { name: "bonding", help: "Bonds of network interfaces", families: bonding::FAMILIES, new: Bonding::new },
         {
             name: "netclass",
             help: "Link and identity of network interfaces",
@@ -33,6 +39,14 @@ register! {
             families: netdev::FAMILIES,
             options: netdev::Settings,
             new: Netdev::new,
+        },
+        {
+            name: "qdisc",
+            help: "Queueing disciplines of network interfaces",
+            families: qdisc::FAMILIES,
+            options: qdisc::Settings,
+            new: Qdiscs::new,
+            default: off,
         },
     ],
 }

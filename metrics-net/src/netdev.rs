@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use relink_core::{Collector, Error, Family, Paths, Samples};
-use relink_pattern::Pattern;
 
+use crate::filter::Filter;
 use crate::link::{Counts, STATISTICS};
 use crate::readings::Reader;
 use crate::sysfs::{Files, interfaces};
@@ -87,7 +87,7 @@ pub(crate) struct Netdev {
 
 impl Netdev {
     pub(crate) fn new(paths: &Paths, settings: Settings) -> Result<Self, Error> {
-        let devices = Filter::new(&settings)?;
+        let devices = Filter::new("netdev", &settings.device_exclude, &settings.device_include)?;
         Ok(Netdev { reader: Reader::new(paths), folder: paths.sysfs("class/net"), devices })
     }
 }
@@ -130,61 +130,4 @@ fn sum(counts: &Counts, of: &[usize]) -> Option<u64> {
     let (first, others) = of.split_first()?;
     let others = others.iter().filter_map(|other| counts[*other]);
     Some(others.fold(counts[*first]?, u64::saturating_add))
-}
-
-/// Which interfaces are left out: without a pattern, none.
-#[derive(Debug, Default)]
-struct Filter {
-    pattern: Option<Pattern>,
-    matches_are_ignored: bool,
-}
-
-impl Filter {
-    fn new(settings: &Settings) -> Result<Self, Error> {
-        let (option, pattern) = match (settings.device_exclude.as_str(), settings.device_include.as_str()) {
-            ("", "") => return Ok(Filter::default()),
-            (exclude, "") => ("device_exclude", exclude),
-            ("", include) => ("device_include", include),
-            _ => {
-                return Err(Error::new(
-                    "[collectors.netdev]: device_exclude and device_include are both set, expected at most one",
-                ));
-            }
-        };
-        let pattern = Pattern::new(&format!("[collectors.netdev]: {option}"), pattern)?;
-        Ok(Filter { pattern: Some(pattern), matches_are_ignored: option == "device_exclude" })
-    }
-
-    fn ignores(&self, name: &str) -> bool {
-        self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(name) == self.matches_are_ignored)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn filter(exclude: &str, include: &str) -> Result<Filter, Error> {
-        Filter::new(&Settings { device_exclude: exclude.to_owned(), device_include: include.to_owned() })
-    }
-
-    #[test]
-    fn patterns_leave_out_or_let_in() {
-        assert!(!filter("", "").unwrap().ignores("veth1"));
-        let exclude = filter("^veth", "").unwrap();
-        assert!(exclude.ignores("veth1") && !exclude.ignores("eth0"));
-        let include = filter("", "^eth").unwrap();
-        assert!(include.ignores("lo") && !include.ignores("eth0"));
-    }
-
-    #[test]
-    fn bad_options_are_refused_by_name() {
-        let both = filter("a", "b").unwrap_err().to_string();
-        assert!(
-            both.contains("[collectors.netdev]: device_exclude and device_include are both set"),
-            "{both}"
-        );
-        let pattern = filter("", "(").unwrap_err().to_string();
-        assert!(pattern.contains("device_include is \"(\", expected a regular expression"), "{pattern}");
-    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use relink_core::{Error, Paths};
 
 use crate::link::Link;
-use crate::netlink::Netlink;
+use crate::netlink::{Socket, read_links};
 
 /// How old a reading may be that another collector has made.
 const FRESH: Duration = Duration::from_millis(100);
@@ -32,6 +32,11 @@ impl Reader {
         let sysfs = paths.sysfs.canonicalize();
         let is_own = sysfs.as_deref().unwrap_or(&paths.sysfs) == Path::new("/sys");
         Reader { shared: is_own.then(shared), taken: 0 }
+    }
+
+    /// For what has no other source than netlink.
+    pub(crate) fn of_own_namespace() -> Self {
+        Reader { shared: Some(shared()), taken: 0 }
     }
 
     /// The interfaces; nothing where there is no netlink.
@@ -65,7 +70,7 @@ fn shared() -> Arc<Mutex<Readings>> {
 
 struct Readings {
     /// None where there are no such sockets, or where the agent may not have one.
-    netlink: Option<Netlink>,
+    netlink: Option<Socket>,
     /// When it was last tried to open it.
     tried: Instant,
     /// A collector that is slow with it keeps the old one, and the next reading is another.
@@ -78,7 +83,7 @@ struct Readings {
 
 impl Readings {
     fn new() -> Self {
-        let (netlink, tried) = (Netlink::open().ok(), Instant::now());
+        let (netlink, tried) = (Socket::open().ok(), Instant::now());
         Readings { netlink, tried, links: Arc::default(), number: 0, made: None }
     }
 
@@ -86,11 +91,11 @@ impl Readings {
     fn read(&mut self, now: Instant) -> Result<bool, Error> {
         self.made = None;
         if self.netlink.is_none() && now.saturating_duration_since(self.tried) >= TRY_AGAIN {
-            self.netlink = Netlink::open().ok();
+            self.netlink = Socket::open().ok();
             self.tried = now;
         }
         let Some(netlink) = &mut self.netlink else { return Ok(false) };
-        netlink.read(Arc::make_mut(&mut self.links))?;
+        read_links(netlink, Arc::make_mut(&mut self.links))?;
         self.number += 1;
         self.made = Some(now);
         Ok(true)

@@ -67,13 +67,21 @@ fn machine() -> Tree {
     for (name, content) in FILES {
         tree = tree.file(&format!("sys/class/net/eth0/{name}"), format!("{content}\n"));
     }
-    tree.file("sys/class/net/lo/operstate", "unknown\n").file("sys/class/net/lo/statistics/rx_bytes", "1\n")
+    for (slave, state) in [("lower_eth0", "up\n"), ("lower_eth1", "down\n"), ("slave_eth2", "up\n")] {
+        tree = tree.file(&format!("sys/class/net/bond0/{slave}/bonding_slave/mii_status"), state);
+    }
+    tree.file("sys/class/net/bond0/bonding/slaves", "eth0 eth1 eth2\n")
+        .file("sys/class/net/bond0/operstate", "up\n")
+        .file("sys/class/net/lo/operstate", "unknown\n")
+        .file("sys/class/net/lo/statistics/rx_bytes", "1\n")
 }
 
 relink_testing::conforms! {
     "net", machine(),
-    "netclass" => { reads: 46, allocations: 190 },
-    "netdev" => { reads: 50, allocations: 210 },
+    "bonding" => { reads: 10, allocations: 40 },
+    "netclass" => { reads: 48, allocations: 210 },
+    "netdev" => { reads: 50, allocations: 230 },
+    "qdisc" => { reads: 0, allocations: 0 },
 }
 
 fn only(collector: &str, device: &str) -> String {
@@ -129,6 +137,50 @@ node_network_transmit_fifo_total 18
 node_network_transmit_packets_total 200
 "
     );
+}
+
+#[test]
+fn bonds_and_their_interfaces_are_counted() {
+    let (tree, bond) = (machine(), "sys/class/net/bond0");
+    let mut bonding = make(&tree, "bonding", "{}").unwrap();
+    let mut shown = || collect(&mut *bonding, "bonding").unwrap();
+    assert_eq!(shown(), "node_bonding_active{master=\"bond0\"} 2\nnode_bonding_slaves{master=\"bond0\"} 3\n");
+    // A bond that is empty, one that has gone since, and a name that stands there twice.
+    tree.write("sys/class/net/bonding_masters", "bond0 int dmz gone int\n");
+    tree.write("sys/class/net/int/bonding/slaves", "\n");
+    tree.write("sys/class/net/dmz/bonding/slaves", "eth5 eth4 eth5\n");
+    tree.write("sys/class/net/dmz/lower_eth4/bonding_slave/mii_status", "going back\n");
+    tree.write(&format!("{bond}/lower_eth0/bonding_slave/mii_status"), "down\n");
+    assert_eq!(
+        shown(),
+        "node_bonding_active{master=\"bond0\"} 1
+node_bonding_active{master=\"dmz\"} 0
+node_bonding_active{master=\"int\"} 0
+node_bonding_slaves{master=\"bond0\"} 3
+node_bonding_slaves{master=\"dmz\"} 2
+node_bonding_slaves{master=\"int\"} 0
+"
+    );
+    std::fs::remove_file(tree.path().join("sys/class/net/bonding_masters")).unwrap();
+    assert_eq!(shown(), "", "the module is no longer loaded");
+    assert_eq!(render(&Tree::new(), "bonding", "{}").unwrap(), "");
+}
+
+#[test]
+fn a_bond_that_may_not_be_read_is_told() {
+    let tree = machine();
+    let spoil = |file: &str| {
+        let path = tree.path().join(file);
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+    };
+    spoil("sys/class/net/bond0/lower_eth0/bonding_slave/mii_status");
+    assert!(render(&tree, "bonding", "{}").unwrap().starts_with("node_bonding_active{master=\"bond0\"} 1\n"));
+    let told = warnings(&tree, "bonding", "{}").unwrap();
+    assert!(told.len() == 1 && told[0].contains("/mii_status: Too many levels"), "{told:?}");
+    spoil("sys/class/net/bonding_masters");
+    let error = render(&tree, "bonding", "{}").unwrap_err().to_string();
+    assert!(error.starts_with("reading ") && error.contains("/bonding_masters"), "{error}");
 }
 
 #[test]
@@ -277,6 +329,28 @@ fn interfaces_are_left_out_by_pattern() {
     }
 }
 
+/// The disciplines of this machine, which may change meanwhile.
+#[test]
+fn a_discipline_has_an_interface_and_a_kind() {
+    let text = render(&own(), "qdisc", "{}").unwrap();
+    let interfaces: Vec<String> = std::fs::read_dir("/sys/class/net")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    for family in ["backlog", "bytes_total", "current_queue_length", "requeues_total"] {
+        let start = format!("node_qdisc_{family}{{device=\"");
+        for line in text.lines().filter(|line| line.starts_with(&start)) {
+            let (device, rest) = line[start.len()..].split_once("\",kind=\"").unwrap();
+            assert!(interfaces.iter().any(|name| name == device), "{line}");
+            assert!(!rest.starts_with('"'), "{line}");
+        }
+    }
+    assert_eq!(text.lines().count() % 7, 0, "{text}");
+    let none = render(&own(), "qdisc", r#"{"device_exclude": ".*"}"#).unwrap();
+    assert_eq!(none, "");
+    assert!(warnings(&Tree::new(), "qdisc", "{}").unwrap().is_empty());
+}
+
 #[test]
 fn bad_options_are_refused() {
     let refused =
@@ -295,5 +369,8 @@ fn facts_are_for_people() {
     let mut facts = relink_core::Facts::default();
     make(&machine(), "netclass", "{}").unwrap().facts(&mut facts).unwrap();
     let row = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    assert_eq!(facts.rows(), [row("eth0", "up, 02:fc:00:00:00:01, MTU 1500"), row("lo", "unknown")]);
+    assert_eq!(
+        facts.rows(),
+        [row("bond0", "up"), row("eth0", "up, 02:fc:00:00:00:01, MTU 1500"), row("lo", "unknown")]
+    );
 }

@@ -6,6 +6,7 @@
 mod arp;
 mod conntrack;
 mod files;
+mod lnstat;
 mod netstat;
 mod numbers;
 mod socket;
@@ -13,16 +14,19 @@ mod sockstat;
 mod softnet;
 mod tcpstat;
 mod udp_queues;
+mod xfrm;
 
 use relink_core::register;
 
 use arp::Arp;
 use conntrack::Conntrack;
+use lnstat::Lnstat;
 use netstat::Netstat;
 use sockstat::Sockstat;
 use softnet::Softnet;
 use tcpstat::Tcpstat;
 use udp_queues::UdpQueues;
+use xfrm::Xfrm;
 
 register! {
     plugin: "netstat",
@@ -30,6 +34,13 @@ register! {
     collectors: [
         { name: "arp", help: "Neighbours by device", families: [arp::ENTRIES], new: Arp::new },
         { name: "conntrack", help: "Tracked connections", families: conntrack::FAMILIES, new: Conntrack::new },
+        {
+            name: "lnstat",
+            help: "Tables of the network by CPU",
+            families: lnstat::FAMILIES,
+            new: Lnstat::new,
+            default: off,
+        },
         {
             name: "netstat",
             help: "Counters of the network protocols",
@@ -47,5 +58,12 @@ register! {
             default: off,
         },
         { name: "udp_queues", help: "Queues of UDP sockets", families: [udp_queues::QUEUES], new: UdpQueues::new },
+        {
+            name: "xfrm",
+            help: "Packets that IPsec could not transform",
+            families: xfrm::FAMILIES,
+            new: Xfrm::new,
+            default: off,
+        },
     ],
 }

@@ -7,6 +7,11 @@ use crate::numbers::hexadecimal;
 const BACKLOG: Family =
     Family::gauge("node_softnet_backlog_len", "Packets that wait for a CPU (/proc/net/softnet_stat).")
         .labels(&["cpu"]);
+const COLLISIONS: Family = Family::counter(
+    "node_softnet_cpu_collision_total",
+    "Times that a CPU found the lock of a sending device taken (/proc/net/softnet_stat).",
+)
+.labels(&["cpu"]);
 const DROPPED: Family = Family::counter(
     "node_softnet_dropped_total",
     "Packets dropped because the backlog of a CPU was full (/proc/net/softnet_stat).",
@@ -33,11 +38,11 @@ const SQUEEZED: Family = Family::counter(
 )
 .labels(&["cpu"]);
 
-pub(crate) const FAMILIES: &[Family] = &[BACKLOG, DROPPED, FLOW_LIMIT, PROCESSED, RPS, SQUEEZED];
+pub(crate) const FAMILIES: &[Family] = &[BACKLOG, COLLISIONS, DROPPED, FLOW_LIMIT, PROCESSED, RPS, SQUEEZED];
 
 /// The columns that have a family; later ones came with later kernels.
-const COLUMNS: [(usize, Family); 6] =
-    [(0, PROCESSED), (1, DROPPED), (2, SQUEEZED), (9, RPS), (10, FLOW_LIMIT), (11, BACKLOG)];
+const COLUMNS: [(usize, Family); 7] =
+    [(0, PROCESSED), (1, DROPPED), (2, SQUEEZED), (8, COLLISIONS), (9, RPS), (10, FLOW_LIMIT), (11, BACKLOG)];
 /// The columns that every kernel has.
 const FEWEST: usize = 3;
 /// The column of the CPU's number, since Linux 5.10. Before, the line's own number has to do.

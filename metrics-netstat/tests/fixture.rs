@@ -47,6 +47,19 @@ entries  clashres found new invalid ignore delete chainlength insert insert_fail
 00000005  00000000 00000001 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000  00000000 00000000 00000000 00000010
 ";
 
+const ARP_CACHE: &str = "\
+entries  allocs   destroys lookups
+00000014 00000001 00000002 0000000a
+00000014 0000000d 00000003 ffffffffffffffff
+";
+const XFRM: &str = "\
+XfrmInError             \t0
+XfrmInNoPols            \t65432
+XfrmOutStateSeqError    \t18446744073709551615
+XfrmAcquireError        \t24532
+XfrmInIptfsError        \t7
+";
+
 /// What every machine has.
 fn bare() -> Tree {
     Tree::new()
@@ -67,17 +80,21 @@ fn machine() -> Tree {
         .file("proc/sys/net/netfilter/nf_conntrack_count", "5\n")
         .file("proc/sys/net/netfilter/nf_conntrack_max", "262144\n")
         .file("proc/net/stat/nf_conntrack", CONNTRACK)
+        .file("proc/net/stat/arp_cache", ARP_CACHE)
+        .file("proc/net/xfrm_stat", XFRM)
 }
 
 relink_testing::conforms! {
     "netstat", machine(),
     "arp" => { reads: 2, allocations: 0 },
     "conntrack" => { reads: 6, allocations: 0 },
+    "lnstat" => { shares: "proc/net/stat/nf_conntrack", reads: 5, allocations: 20 },
     "netstat" => { reads: 6, allocations: 0 },
     "sockstat" => { reads: 4, allocations: 0 },
     "softnet" => { reads: 2, allocations: 0 },
     "tcpstat" => { reads: 2, allocations: 0 },
     "udp_queues" => { reads: 4, allocations: 0 },
+    "xfrm" => { reads: 2, allocations: 0 },
 }
 
 /// What the collectors show that are on by default.
@@ -122,20 +139,19 @@ node_nf_conntrack_stat_insert 0
 node_nf_conntrack_stat_insert_failed 0
 node_nf_conntrack_stat_invalid 1
 node_nf_conntrack_stat_search_restart 17
-node_netstat_Ip_Forwarding 2
+node_netstat_TcpExt_SyncookiesSent 1
+node_netstat_TcpExt_ListenOverflows 2
+node_netstat_TcpExt_ListenDrops 3
+node_netstat_TcpExt_TCPTimeouts 4
+node_netstat_TcpExt_TCPRcvQDrop 5
 node_netstat_IpExt_InOctets 11110499173
 node_netstat_IpExt_OutOctets 10726270254
-node_netstat_Ip6_InOctets 128
+node_netstat_Ip_Forwarding 2
 node_netstat_Tcp_ActiveOpens 68937
-node_netstat_Tcp_MaxConn -1
-node_netstat_TcpExt_ListenDrops 3
-node_netstat_TcpExt_ListenOverflows 2
-node_netstat_TcpExt_SyncookiesSent 1
-node_netstat_TcpExt_TCPRcvQDrop 5
-node_netstat_TcpExt_TCPTimeouts 4
 node_netstat_Udp_InDatagrams 69
-node_netstat_Udp_InErrors 2
 node_netstat_Udp_NoPorts 1
+node_netstat_Udp_InErrors 2
+node_netstat_Ip6_InOctets 128
 node_netstat_Udp6_NoPorts 7
 node_sockstat_FRAG_inuse 0
 node_sockstat_FRAG_memory 7
@@ -155,6 +171,8 @@ node_sockstat_TCP6_inuse 5
 node_sockstat_sockets_used 16
 node_softnet_backlog_len{{cpu="0"}} 5
 node_softnet_backlog_len{{cpu="2"}} 0
+node_softnet_cpu_collision_total{{cpu="0"}} 0
+node_softnet_cpu_collision_total{{cpu="2"}} 0
 node_softnet_dropped_total{{cpu="0"}} 1
 node_softnet_dropped_total{{cpu="2"}} 0
 node_softnet_flow_limit_count_total{{cpu="0"}} 4
@@ -175,9 +193,9 @@ node_udp_queues{{queue="rx",ip="v6"}} 0
 }
 
 #[test]
-fn only_tcpstat_is_off() {
+fn what_node_exporter_has_off_is_off() {
     let off = plugin("netstat").collectors.iter().filter(|collector| !collector.on);
-    assert_eq!(off.map(|collector| collector.name).collect::<Vec<_>>(), ["tcpstat"]);
+    assert_eq!(off.map(|collector| collector.name).collect::<Vec<_>>(), ["lnstat", "tcpstat", "xfrm"]);
 }
 
 #[test]
@@ -205,10 +223,11 @@ node_tcp_connection_states{state="tx_queued_bytes"} 32
 #[test]
 fn an_older_kernel_tells_less_of_packets() {
     let tree = machine();
-    tree.write("proc/net/softnet_stat", "00000001 00000002 00000003 0 0 0 0 0 0\n00000004 0 0 0 0 0 0 0 0\n");
+    tree.write("proc/net/softnet_stat", "00000001 00000002 00000003 0 0 0 0 0 6\n00000004 0 0 0 0 0 0 0 0\n");
     let text = render(&tree, "softnet", "{}").unwrap();
-    assert_eq!(text.lines().count(), 6, "{text}");
+    assert_eq!(text.lines().count(), 8, "{text}");
     assert!(text.contains("node_softnet_processed_total{cpu=\"1\"} 4\n"), "{text}");
+    assert!(text.contains("node_softnet_cpu_collision_total{cpu=\"0\"} 6\n"), "{text}");
 }
 
 #[test]
@@ -376,7 +395,7 @@ fn names_without_numbers_leave_the_other_files() {
         .file("proc/net/netstat", "TcpExt: SyncookiesSent ListenDrops\n")
         .file("proc/net/snmp", "Tcp: MaxConn ActiveOpens\nTcp: -1 10\n");
     let text = render(&tree, "netstat", "{}").unwrap();
-    assert_eq!(text, "node_netstat_Tcp_ActiveOpens 10\nnode_netstat_Tcp_MaxConn -1\n");
+    assert_eq!(text, "node_netstat_Tcp_ActiveOpens 10\n");
     let warnings = warnings(&tree, "netstat", "{}").unwrap();
     let [warning] = &warnings[..] else { panic!("{warnings:?}") };
     assert!(warning.ends_with("/netstat: expected the numbers of TcpExt behind its names, found none"));
@@ -431,24 +450,119 @@ fn a_number_below_zero_is_shown() {
     let tree = machine()
         .file("proc/net/snmp", "Tcp: CurrEstab MaxConn\nTcp: 18446744073709551615 -1\n")
         .file("proc/net/sockstat", "TCP: inuse 1 orphan -5 mem -1\n");
-    let text = render(&tree, "netstat", "{}").unwrap();
+    let text = render(&tree, "netstat", r#"{"fields": "^Tcp_"}"#).unwrap();
     assert!(text.contains("Tcp_CurrEstab 18446744073709552000\nnode_netstat_Tcp_MaxConn -1\n"), "{text}");
     let text = render(&tree, "sockstat", "{}").unwrap();
     assert!(text.contains("TCP_orphan -5\n") && text.contains("TCP_mem -1\n"), "{text}");
 }
 
 #[test]
-fn fields_choose_among_the_protocols() {
-    let text = render(&machine(), "netstat", r#"{"fields": "^(Tcp_ActiveOpens|Ip6_InOctets)$"}"#).unwrap();
-    assert_eq!(text, "node_netstat_Ip6_InOctets 128\nnode_netstat_Tcp_ActiveOpens 68937\n");
-    let error = make(&machine(), "netstat", r#"{"field": ""}"#).err().unwrap();
-    assert_eq!(error.message(), "[collectors.netstat]: unknown option field, expected fields");
+fn fields_choose_among_all_that_the_kernel_has() {
+    let text =
+        render(&machine(), "netstat", r#"{"fields": "^(Tcp_(ActiveOpens|MaxConn)|Icmp6_.*)$"}"#).unwrap();
+    assert_eq!(
+        text,
+        "node_netstat_Tcp_MaxConn -1\nnode_netstat_Tcp_ActiveOpens 68937\nnode_netstat_Icmp6_InType135 4\n"
+    );
+    for all in ["", ".*"] {
+        let text = render(&machine(), "netstat", &format!(r#"{{"fields": "{all}"}}"#)).unwrap();
+        assert_eq!(text.lines().count(), 5 + 3 + 2 + 3 + 3 + 3, "{text}");
+    }
+    assert_eq!(render(&machine(), "netstat", r#"{"fields": "^Sctp"}"#).unwrap(), "");
+    let refused = |options: &str| make(&machine(), "netstat", options).err().unwrap().to_string();
+    assert_eq!(refused(r#"{"field": ""}"#), "[collectors.netstat]: unknown option field, expected fields");
+    let error = refused(r#"{"fields": "("}"#);
+    assert!(
+        error.starts_with("[collectors.netstat]: fields is \"(\", expected a regular expression"),
+        "{error}"
+    );
 }
 
 #[test]
-fn fields_without_a_family_are_facts() {
-    let mut facts = relink_core::Facts::default();
-    make(&machine(), "netstat", r#"{"fields": "^Tcp_"}"#).unwrap().facts(&mut facts).unwrap();
-    let row = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    assert_eq!(facts.rows(), [row("fields", "1 match and have no family here: Tcp_RtoMax")]);
+fn a_name_that_no_family_can_have_is_told_and_the_others_are_shown() {
+    let tree = machine().file("proc/net/snmp", b"Udp: InErr\xff NoPorts -3\nUdp: 1 2 3\n");
+    let text = render(&tree, "netstat", r#"{"fields": "^Udp_"}"#).unwrap();
+    assert_eq!(text, "node_netstat_Udp_NoPorts 2\n");
+    let told = warnings(&tree, "netstat", "{}").unwrap();
+    let [warning] = &told[..] else { panic!("{told:?}") };
+    assert!(
+        warning
+            .ends_with("/snmp: line 2: expected names of fields in the line before, found \"InErr\u{fffd}\""),
+        "{warning}"
+    );
+    // A line of names that is lost leaves the next pair whole.
+    tree.write("proc/net/snmp", "Udp: 1 2\nTcp: InSegs\nTcp: 9\n");
+    assert!(render(&tree, "netstat", "{}").unwrap().contains("Tcp_InSegs 9\n"));
+}
+
+#[test]
+fn what_two_files_say_is_shown_once() {
+    let tree = Tree::new().file("proc/net/snmp", SNMP).file("proc/net/netstat", "Udp: NoPorts\nUdp: 5\n");
+    let text = render(&tree, "netstat", "{}").unwrap();
+    assert_eq!(text.matches("Udp_NoPorts").count(), 1, "{text}");
+}
+
+#[test]
+fn tables_of_the_network_are_shown_by_cpu() {
+    assert_eq!(
+        render(&machine(), "lnstat", "{}").unwrap().lines().take(8).collect::<Vec<_>>(),
+        [
+            r#"node_lnstat_entries_total{subsystem="arp_cache",cpu="0"} 20"#,
+            r#"node_lnstat_entries_total{subsystem="arp_cache",cpu="1"} 20"#,
+            r#"node_lnstat_entries_total{subsystem="nf_conntrack",cpu="0"} 5"#,
+            r#"node_lnstat_entries_total{subsystem="nf_conntrack",cpu="1"} 5"#,
+            r#"node_lnstat_allocs_total{subsystem="arp_cache",cpu="0"} 1"#,
+            r#"node_lnstat_allocs_total{subsystem="arp_cache",cpu="1"} 13"#,
+            r#"node_lnstat_destroys_total{subsystem="arp_cache",cpu="0"} 2"#,
+            r#"node_lnstat_destroys_total{subsystem="arp_cache",cpu="1"} 3"#,
+        ]
+    );
+    assert_eq!(render(&bare(), "lnstat", "{}").unwrap(), "");
+}
+
+#[test]
+fn tables_of_the_network_come_and_go_and_may_be_odd() {
+    let tree = bare();
+    let mut lnstat = make(&tree, "lnstat", "{}").unwrap();
+    let mut shown = |content: &str| {
+        tree.write("proc/net/stat/synproxy", content);
+        collect(&mut *lnstat, "lnstat").unwrap()
+    };
+    let line = |name: &str, cpu: u32, value: u32| {
+        format!("node_lnstat_{name}_total{{subsystem=\"synproxy\",cpu=\"{cpu}\"}} {value}\n")
+    };
+    assert_eq!(shown("entries\t\tsyn\n00000001\t0000000f\n"), line("entries", 0, 1) + &line("syn", 0, 15));
+    // Another column; a line that is cut, one that is too long, one that is odd.
+    assert_eq!(
+        shown("entries\n2\n3 4\nx\n5\n"),
+        line("entries", 0, 2) + &line("entries", 1, 3) + &line("entries", 3, 5)
+    );
+    let odd = b"entries s\xff cookies\n1 2 3\n4\n";
+    tree.write("proc/net/stat/synproxy", odd);
+    let text = collect(&mut *lnstat, "lnstat").unwrap();
+    assert_eq!(text, line("entries", 0, 1) + &line("entries", 1, 4) + &line("cookies", 0, 3));
+    let told = warnings(&tree, "lnstat", "{}").unwrap();
+    assert!(
+        told.len() == 1 && told[0].contains("/synproxy: line 1: expected a name of a column"),
+        "{told:?}"
+    );
+    std::fs::remove_file(tree.path().join("proc/net/stat/synproxy")).unwrap();
+    assert_eq!(collect(&mut *lnstat, "lnstat").unwrap(), "");
+}
+
+#[test]
+fn packets_that_could_not_be_transformed_are_counted() {
+    assert_eq!(
+        render(&machine(), "xfrm", "{}").unwrap(),
+        "node_xfrm_acquire_error_packets_total 24532
+node_xfrm_in_error_packets_total 0
+node_xfrm_in_no_pols_packets_total 65432
+node_xfrm_out_state_seq_error_packets_total 18446744073709552000
+"
+    );
+    assert!(warnings(&machine(), "xfrm", "{}").unwrap().is_empty());
+    assert_eq!(render(&bare(), "xfrm", "{}").unwrap(), "", "a kernel without it");
+    let tree = bare().file("proc/net/xfrm_stat", "XfrmInError -1\nXfrmInNoPols\nXfrmInPolBlock 100\n");
+    assert_eq!(render(&tree, "xfrm", "{}").unwrap(), "node_xfrm_in_pol_block_packets_total 100\n");
+    assert_eq!(warnings(&tree, "xfrm", "{}").unwrap().len(), 2);
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::allocator::{Allocated, allocated};
+use crate::spoil::spoilt;
 use crate::{Tree, lines, lint, options, plugin, readme};
 use relink_core::abi::Imported;
 use relink_core::guard::{Failure, guarded};
@@ -41,6 +42,10 @@ pub struct Case {
     pub collector: &'static str,
     /// Its options, as JSON.
     pub options: &'static str,
+    /// A file of the tree that another collector reads as well, or none.
+    pub shares: Option<&'static str>,
+    /// Whether the tree has nothing for it.
+    pub nothing: bool,
     /// What it may cost with them.
     pub cost: Cost,
 }
@@ -55,8 +60,10 @@ pub struct Case {
 /// }
 /// ```
 ///
-/// All collectors of the plugin are listed. The tree is a machine on which they work, best with every file that they may
-/// read. The test fails unless
+/// All collectors of the plugin are listed. One that reads what is another's file as well says so behind its options, with
+/// `shares: "proc/net/stat/nf_conntrack",`. The tree is a machine on which they work, best with every file that they may
+/// read. `"bonding" => nothing` is one that this tree has nothing for: it may neither read nor allocate. The test fails
+/// unless
 ///
 /// - names and help texts of the declared families pass Prometheus' linter;
 /// - the tables of the crate's README, below `| family |` and `| option |`, list the families in their order and all
@@ -73,9 +80,7 @@ pub struct Case {
 macro_rules! conforms {
     (
         $plugin:expr, $tree:expr,
-        $($collector:literal => {
-            $(options: $options:expr,)? reads: $reads:expr, allocations: $allocations:expr $(,)?
-        }),* $(,)?
+        $($collector:literal => $case:tt),* $(,)?
     ) => {
         #[global_allocator]
         static COUNTING: $crate::CountingAllocator = $crate::CountingAllocator;
@@ -83,12 +88,28 @@ macro_rules! conforms {
         #[test]
         fn the_plugin_conforms() {
             let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
-            let cases = [$($crate::Case {
-                collector: $collector,
-                options: [$($options,)? "{}"][0],
-                cost: $crate::Cost { reads: $reads, allocations: $allocations },
-            }),*];
+            let cases = [$($crate::conforms!(@case $collector $case)),*];
             $crate::conforms($plugin, &$tree, &cases, readme);
+        }
+    };
+    (@case $collector:literal nothing) => {
+        $crate::Case {
+            collector: $collector,
+            options: "{}",
+            shares: None,
+            nothing: true,
+            cost: $crate::Cost { reads: 0, allocations: 0 },
+        }
+    };
+    (@case $collector:literal {
+        $(options: $options:expr,)? $(shares: $shares:expr,)? reads: $reads:expr, allocations: $allocations:expr $(,)?
+    }) => {
+        $crate::Case {
+            collector: $collector,
+            options: [$($options,)? "{}"][0],
+            shares: [$(Some($shares),)? None][0],
+            nothing: false,
+            cost: $crate::Cost { reads: $reads, allocations: $allocations },
         }
     };
 }
@@ -121,19 +142,18 @@ pub fn conforms(name: &str, tree: &Tree, cases: &[Case], readme: &str) {
 struct Subject<'a> {
     about: &'static CollectorDescriptor,
     tree: &'a Tree,
-    options: &'static str,
-    cost: Cost,
+    case: Case,
     /// What it shows on the good tree.
     series: Vec<String>,
 }
 
 impl<'a> Subject<'a> {
     fn new(about: &'static CollectorDescriptor, tree: &'a Tree, case: &Case) -> Self {
-        let mut subject = Subject { about, tree, options: case.options, cost: case.cost, series: Vec::new() };
+        let mut subject = Subject { about, tree, case: *case, series: Vec::new() };
         let name = about.name;
         match once(about, &mut *subject.make().expect("a collector on the good tree")) {
-            Ok(text) if text.is_empty() => {
-                panic!("{name} shows nothing on the tree: there is nothing to check")
+            Ok(text) if text.is_empty() != case.nothing => {
+                panic!("{name} shows on the tree: {text:?}, and nothing is {}", case.nothing)
             }
             Ok(text) => subject.series = series(&text),
             Err(why) => panic!("{name} fails on the tree: {why}"),
@@ -142,7 +162,7 @@ impl<'a> Subject<'a> {
     }
 
     fn make(&self) -> Result<Box<dyn Collector>, Error> {
-        (self.about.new)(&options(self.tree, self.about.name, self.options))
+        (self.about.new)(&options(self.tree, self.about.name, self.case.options))
     }
 }
 
@@ -174,7 +194,8 @@ fn survives(subjects: &[Subject<'_>], tree: &Tree, file: &Path) -> Vec<String> {
             let is_whole = |outcome: &Result<String, Failure>| {
                 outcome.as_ref().is_ok_and(|text| series(text) == subject.series)
             };
-            if !attempts.iter().all(is_whole) {
+            let is_own = subject.case.shares.is_none_or(|shared| Path::new(shared) != file);
+            if is_own && !attempts.iter().all(is_whole) {
                 touched.push(subject.about.name);
             }
         }
@@ -219,7 +240,7 @@ impl Subject<'_> {
 
     /// Collects very often.
     fn keeps_to(&self) -> Vec<String> {
-        let (name, cost) = (self.about.name, self.cost);
+        let (name, cost) = (self.about.name, self.case.cost);
         assert!(counts(), "nobody counts allocations: call this through relink_testing::conforms!");
         let mut problems = Vec::new();
         let mut collector = self.make().expect("a collector on the good tree");
@@ -256,7 +277,7 @@ impl Subject<'_> {
     fn is_the_same_when_loaded(&self) -> Option<String> {
         let (name, about) = (self.about.name, self.about);
         let mut linked = self.make().expect("a collector on the good tree");
-        let options = options(self.tree, name, self.options);
+        let options = options(self.tree, name, self.case.options);
         let plugin =
             registry::plugins().into_iter().find(|one| one.collectors.iter().any(|c| c.name == name))?;
         let over_c = || {
@@ -310,48 +331,6 @@ fn once(about: &CollectorDescriptor, code: &mut dyn Collector) -> Result<String,
 /// The lines without their values.
 fn series(text: &str) -> Vec<String> {
     text.lines().filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
-}
-
-/// Spoils the file at a path.
-type Spoil = Box<dyn Fn(&Path)>;
-
-/// The ways to spoil a file.
-fn spoilt(good: &[u8]) -> Vec<(&'static str, Spoil)> {
-    let written = |content: Vec<u8>| -> Spoil {
-        Box::new(move |path| std::fs::write(path, &content).expect("a file of the tree can be changed"))
-    };
-    let removed = |path: &Path| std::fs::remove_file(path).expect("a file of the tree can be removed");
-    vec![
-        ("missing", Box::new(removed)),
-        ("emptied", written(Vec::new())),
-        ("cut in half", written(good[..good.len() / 2].to_vec())),
-        ("with garbage", written(b"garbage: all of it\n".to_vec())),
-        ("with bytes that are no text", written(b"\xff\xfe\x00\x07\n\n\xc3".to_vec())),
-        ("with absurd numbers", written(absurd(good))),
-        // Nobody can open a link to itself, root no more than others.
-        (
-            "that can't be opened",
-            Box::new(move |path| {
-                removed(path);
-                std::os::unix::fs::symlink(path, path).expect("a link in the tree");
-            }),
-        ),
-    ]
-}
-
-/// The same text with each number beyond what 64 bits hold.
-fn absurd(good: &[u8]) -> Vec<u8> {
-    let mut text = Vec::new();
-    let mut in_number = false;
-    for byte in good {
-        if !byte.is_ascii_digit() {
-            text.push(*byte);
-        } else if !in_number {
-            text.extend(b"99999999999999999999");
-        }
-        in_number = byte.is_ascii_digit();
-    }
-    text
 }
 
 /// The files below a folder, relative to it, in order. Links are not followed.

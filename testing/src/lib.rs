@@ -14,6 +14,7 @@ mod allocator;
 mod conformance;
 mod lint;
 mod readme;
+mod spoil;
 
 pub use allocator::CountingAllocator;
 pub use conformance::{Case, Cost, conforms};

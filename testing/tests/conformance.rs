@@ -125,7 +125,7 @@ fn verdict(name: &'static str, allocations: u64) -> Option<String> {
         "unlisted" => "| option |\n|---|\n| `gone` |\n\n| `test_value` |\n",
         _ => "| family | type |\n|---|---|\n| `test_value` | gauge |\n",
     };
-    let case = |collector| Case { collector, options: "{}", cost };
+    let case = |collector| Case { collector, options: "{}", shares: None, nothing: false, cost };
     let cases = [case(name), case("second")];
     let given = if name == "unsaid" { &[] } else { &cases[..] };
     let outcome = std::panic::catch_unwind(|| conforms(name, &tree, given, readme));
