@@ -20,6 +20,8 @@ use metrics_pressure as _;
 use metrics_processes as _;
 #[cfg(feature = "stat")]
 use metrics_stat as _;
+#[cfg(feature = "systemd")]
+use metrics_systemd as _;
 #[cfg(feature = "textfile")]
 use metrics_textfile as _;
 #[cfg(feature = "vmstat")]
