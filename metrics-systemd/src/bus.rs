@@ -10,7 +10,8 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use crate::address::Address;
-use crate::wire::{Call, Message};
+use crate::call::Call;
+use crate::wire::Message;
 
 /// How long a collection may take in all.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
@@ -200,4 +201,25 @@ fn late() -> Error {
 /// A timeout of a socket is "try again" to the kernel.
 fn in_words(why: io::Error) -> Error {
     if why.kind() == io::ErrorKind::WouldBlock { late() } else { why.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{SocketAddrUnix, bind, listen};
+
+    #[test]
+    fn a_socket_whose_queue_is_full_is_not_waited_for() {
+        let name = format!("relink-systemd-{}", std::process::id());
+        let socket = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
+        let listener =
+            socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        bind(&listener, &socket).unwrap();
+        listen(&listener, 0).unwrap();
+        let address = Address { shown: name, socket, is_bus: true };
+        let dial = || dial(&address, Instant::now() + Duration::from_millis(50));
+        // The first one fills the queue.
+        let _first = dial().unwrap().unwrap();
+        assert_eq!(dial().unwrap_err().message(), "no answer within 2 s");
+    }
 }

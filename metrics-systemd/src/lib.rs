@@ -5,6 +5,7 @@
 
 mod address;
 mod bus;
+mod call;
 mod systemd;
 mod units;
 mod wire;

@@ -7,8 +7,9 @@ use relink_pattern::Pattern;
 
 use crate::address::{Address, addresses};
 use crate::bus::{Bus, PATIENCE};
+use crate::call::Call;
 use crate::units::{self, List};
-use crate::wire::{Call, Message};
+use crate::wire::Message;
 
 const RUNNING: Family = Family::gauge(
     "node_systemd_system_running",

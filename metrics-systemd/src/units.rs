@@ -244,3 +244,65 @@ impl Property {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::{pad, put_length, put_text};
+
+    /// The body of an answer to `ListUnits` in which these are the units' names and paths.
+    fn list(units: &[[&str; 2]]) -> List {
+        let mut bytes = vec![0; 8];
+        for [name, path] in units {
+            pad(&mut bytes, 0, 8);
+            for text in [name, "D", "loaded", "active", "running", "", path] {
+                put_text(&mut bytes, 0, text);
+            }
+            pad(&mut bytes, 0, 4);
+            bytes.extend([0; 4]);
+            put_text(&mut bytes, 0, "");
+            put_text(&mut bytes, 0, "/");
+        }
+        let length = bytes.len() - 8;
+        put_length(&mut bytes, 0, length);
+        List { bytes, is_big: false }
+    }
+
+    /// The names, and what was warned of.
+    fn names(list: &List) -> (Result<Vec<String>, Error>, Vec<String>) {
+        let mut out = Samples::new(&[], 0);
+        let units = list.units(&mut out);
+        let names = units.map(|units| units.iter().map(|unit| unit.name.to_owned()).collect());
+        (names, out.warnings().to_vec())
+    }
+
+    #[test]
+    fn what_makes_no_sense_in_a_list_is_passed_over() {
+        let mut odd =
+            list(&[["b.service", "/b"], ["x.timer", "/x"], ["c.socket", "no path"], ["a.mount", "/a"]]);
+        let at = odd.bytes.windows(7).position(|window| window == b"x.timer").unwrap();
+        odd.bytes[at] = 0xff;
+        let (units, told) = names(&odd);
+        assert_eq!(units.unwrap(), ["a.mount", "b.service"]);
+        let expected =
+            [r#"expected UTF-8, found "\\xff.timer""#, r#"expected the path of an object, found "no path""#];
+        assert_eq!(told, expected.map(|why| format!("a unit: {why}")));
+        assert!(names(&list(&[])).0.unwrap().is_empty());
+    }
+
+    #[test]
+    fn no_list_is_believed() {
+        let good = list(&[["b.service", "/b"], ["x.timer", "/x"]]).bytes;
+        for is_big in [false, true] {
+            for at in 0..good.len() {
+                let cut = good[..at].to_vec();
+                assert!(names(&List { bytes: cut, is_big }).0.is_err(), "{at} bytes");
+                for byte in [0, 1, 0x7f, 0x80, 0xff] {
+                    let mut bytes = good.clone();
+                    bytes[at] = byte;
+                    let _ = names(&List { bytes, is_big });
+                }
+            }
+        }
+    }
+}

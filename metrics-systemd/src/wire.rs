@@ -1,73 +1,16 @@
-//! Messages of D-Bus as bytes: the calls that are made here, and all that an answer to them may be. No length and no
-//! offset that the other side sends is believed.
+//! Answers that come over D-Bus, as bytes. No length and no offset that the other side sends is believed.
 
 use relink_core::Error;
 
 /// What stands before the fields of a message: byte order, kind, flags, version, lengths, serial.
-const HEAD: usize = 16;
+pub(crate) const HEAD: usize = 16;
 /// A list of 50,000 units is shorter. D-Bus allows four times this.
 const LONGEST: usize = 32 << 20;
 
-const METHOD_CALL: u8 = 1;
 const METHOD_RETURN: u8 = 2;
 const ERROR: u8 = 3;
 /// How the names of errors begin that say: there is no such object or property.
 const UNKNOWN: [&str; 2] = ["org.freedesktop.DBus.Error.Unknown", "org.freedesktop.systemd1.NoSuchUnit"];
-/// In a call: nobody is started to answer it.
-const NO_AUTO_START: u8 = 2;
-
-/// A method, and the texts that it is called with.
-#[derive(Clone, Copy)]
-pub(crate) struct Call<'a> {
-    pub(crate) destination: &'a str,
-    pub(crate) path: &'a str,
-    pub(crate) interface: &'a str,
-    pub(crate) member: &'a str,
-    /// None of them, or two.
-    pub(crate) arguments: Option<[&'a str; 2]>,
-}
-
-impl Call<'_> {
-    /// Appends the message.
-    pub(crate) fn write(&self, serial: u32, out: &mut Vec<u8>) {
-        let mut body = Vec::new();
-        self.arguments.iter().flatten().for_each(|text| put_text(&mut body, text));
-        let mut fields = Vec::new();
-        for (code, kind, text) in [
-            (1, b'o', self.path),
-            (2, b's', self.interface),
-            (3, b's', self.member),
-            (6, b's', self.destination),
-        ] {
-            pad(&mut fields, 8);
-            fields.extend([code, 1, kind, 0]);
-            put_text(&mut fields, text);
-        }
-        if self.arguments.is_some() {
-            pad(&mut fields, 8);
-            fields.extend(b"\x08\x01g\0\x02ss\0");
-        }
-        out.extend([b'l', METHOD_CALL, NO_AUTO_START, 1]);
-        for number in [body.len() as u32, serial, fields.len() as u32] {
-            out.extend(number.to_le_bytes());
-        }
-        pad(&mut fields, 8);
-        out.extend(fields);
-        out.extend(body);
-    }
-}
-
-/// Both begin at a multiple of 8 in the message, so that the place in `out` tells how much is to be filled up.
-fn pad(out: &mut Vec<u8>, alignment: usize) {
-    out.resize(out.len().next_multiple_of(alignment), 0);
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    pad(out, 4);
-    out.extend((text.len() as u32).to_le_bytes());
-    out.extend(text.as_bytes());
-    out.push(0);
-}
 
 /// A message that has arrived, as far as one who calls needs it.
 pub(crate) struct Message<'a> {
@@ -305,4 +248,88 @@ impl<'a> Elements<'a> {
 
 fn cut() -> Error {
     Error::new("a message that is shorter than it says")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::{pad, put_length, put_text};
+
+    /// What systemd 252 answers to `Get` of `NAccepted`, behind a bus: byte order, kind, fields, a `u` in a variant.
+    fn answer(is_big: bool) -> Vec<u8> {
+        let number = |number: u32| if is_big { number.to_be_bytes() } else { number.to_le_bytes() };
+        let mut bytes = vec![if is_big { b'B' } else { b'l' }, METHOD_RETURN, 1, 1];
+        bytes.extend([number(8), number(4711), number(43)].concat());
+        bytes.extend(b"\x06\x01s\0");
+        bytes.extend(number(4));
+        bytes.extend(b":1.9\0\0\0\0\x05\x01u\0");
+        bytes.extend(number(260));
+        bytes.extend(b"\x08\x01g\0\x01v\0\0\x07\x01s\0");
+        bytes.extend(number(2));
+        bytes.extend(b":1\0\0\0\0\0\0\x01u\0\0");
+        bytes.extend(number(3));
+        bytes
+    }
+
+    /// The same, as an error with a text.
+    fn error(name: &str) -> Vec<u8> {
+        let mut bytes = vec![b'l', ERROR, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+        bytes.extend(b"\x08\x01g\0\x01s\0\0\x04\x01s\0");
+        put_text(&mut bytes, 0, name);
+        let fields = bytes.len() - HEAD;
+        put_length(&mut bytes, 12, fields);
+        pad(&mut bytes, 0, 8);
+        let body = bytes.len();
+        put_text(&mut bytes, 0, "No such thing.");
+        let length = bytes.len() - body;
+        put_length(&mut bytes, 4, length);
+        bytes
+    }
+
+    #[test]
+    fn both_byte_orders_are_read() {
+        for bytes in [answer(false), answer(true)] {
+            assert_eq!(Message::length(&bytes).unwrap(), Some(bytes.len()));
+            assert_eq!(Message::length(&bytes[..15]).unwrap(), None);
+            let message = Message::parse(&bytes).unwrap();
+            assert_eq!((message.reply_to, message.signature), (Some(260), &b"v"[..]));
+            assert_eq!(message.property().unwrap(), Some(Value::Number(3)));
+        }
+        // The length is that of one order, and the byte says the other.
+        let mut wrong = answer(false);
+        wrong[0] = b'B';
+        assert!(Message::length(&wrong).unwrap_err().message().contains("expected 33554432 at most"));
+    }
+
+    #[test]
+    fn errors_are_told_from_what_is_not_there() {
+        let gone = error("org.freedesktop.DBus.Error.UnknownProperty");
+        assert_eq!(Message::parse(&gone).unwrap().property().unwrap(), None);
+        let denied = error("org.freedesktop.DBus.Error.AccessDenied");
+        let why = Message::parse(&denied).unwrap().property().unwrap_err();
+        assert_eq!(why.message(), "org.freedesktop.DBus.Error.AccessDenied: No such thing.");
+        let other = answer(false);
+        let why = Message::parse(&other).unwrap().body("a(ssssssouso)").unwrap_err();
+        assert_eq!(why.message(), r#"expected an answer of the type a(ssssssouso), found "v""#);
+    }
+
+    #[test]
+    fn no_bytes_are_believed() {
+        for good in [answer(false), answer(true), error("x.y")] {
+            for cut in 0..good.len() {
+                let read = Message::parse(&good[..cut]).and_then(Message::property);
+                assert!(read.is_err(), "{cut} of {} bytes: {read:?}", good.len());
+            }
+            for at in 0..good.len() {
+                for byte in [0, 1, 0x7f, 0x80, 0xff, good[at].wrapping_add(1)] {
+                    let mut bytes = good.clone();
+                    bytes[at] = byte;
+                    let _ = Message::length(&bytes);
+                    if let Ok(message) = Message::parse(&bytes) {
+                        let _ = message.property();
+                    }
+                }
+            }
+        }
+    }
 }
