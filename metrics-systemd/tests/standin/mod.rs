@@ -1,7 +1,7 @@
 //! A stand-in for systemd, on a socket of its own or on a bus. It makes its bytes by itself, so that a mistake in the
 //! plugin's is none of both.
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -107,24 +107,29 @@ pub(crate) fn join(bus: &Path, machine: Machine) {
 
 const BUS: &str = "org.freedesktop.DBus";
 
-fn serve(mut line: UnixStream, manner: Manner) -> Option<()> {
+fn serve(line: UnixStream, manner: Manner) -> Option<()> {
+    let mut line = BufReader::new(line);
+    let mut answers = Vec::new();
     loop {
         let call = read(&mut line)?;
-        if call[1] != 1 {
-            continue;
+        let is_hello = field(&call, 3, b's').is_some_and(|member| member == "Hello");
+        match manner {
+            _ if call[1] != 1 => {}
+            Manner::Answer(machine) => answers.extend(answer(&call, machine)),
+            _ if is_hello => answers.extend(answer(&call, Machine { units: &[], properties: &[] })),
+            Manner::Bytes(bytes) => answers.extend(bytes),
+            Manner::Silence => {}
         }
-        let answer = match manner {
-            Manner::Answer(machine) => answer(&call, machine),
-            Manner::Silence if !field(&call, 3, b's')?.ends_with("Hello") => continue,
-            Manner::Bytes(bytes) if !field(&call, 3, b's')?.ends_with("Hello") => bytes.to_vec(),
-            _ => answer(&call, Machine { units: &[], properties: &[] }),
-        };
-        line.write_all(&answer).ok()?;
+        // Calls that came together are answered together, which is several times as fast.
+        if line.buffer().is_empty() {
+            line.get_mut().write_all(&answers).ok()?;
+            answers.clear();
+        }
     }
 }
 
 /// A whole message, in the byte order of this machine or in that of the plugin.
-fn read(line: &mut UnixStream) -> Option<Vec<u8>> {
+fn read(line: &mut impl Read) -> Option<Vec<u8>> {
     let mut bytes = vec![0; 16];
     line.read_exact(&mut bytes).ok()?;
     let length = number(&bytes, 12).next_multiple_of(8) + number(&bytes, 4);
