@@ -30,6 +30,8 @@ use metrics_processes as _;
 use metrics_stat as _;
 #[cfg(feature = "storage")]
 use metrics_storage as _;
+#[cfg(feature = "systemd")]
+use metrics_systemd as _;
 #[cfg(feature = "textfile")]
 use metrics_textfile as _;
 #[cfg(feature = "vmstat")]
