@@ -252,7 +252,7 @@ node_disk_write_time_seconds_total{device="sda"} 0.08
 node_disk_io_now{device="sda"} 9
 node_disk_io_time_seconds_total{device="sda"} 0.1
 node_disk_io_time_weighted_seconds_total{device="sda"} 0.11
-node_disk_info{device="sda",major="8",minor="0",path="",wwn="",model="",serial="",revision="",rotational=""} 1
+node_disk_info{device="sda",major="8",minor="0",path="",wwn="",model="",serial="",revision="",rotational="0"} 1
 "#
     );
 }

@@ -22,7 +22,7 @@ pub(crate) struct Identity {
     pub(crate) model: String,
     pub(crate) serial: String,
     pub(crate) revision: String,
-    /// `1` for a disk that turns, `0` for one that does not.
+    /// `1` for a disk that turns, `0` for one that does not; empty where sysfs does not tell.
     pub(crate) rotational: String,
     /// Type, usage, UUID and version, if there is a file system on the disk itself.
     file_system: Option<[String; 4]>,
@@ -60,6 +60,8 @@ impl Identity {
     pub(crate) fn push(&self, [device, major, minor]: [&str; 3], out: &mut Samples) {
         self.odd.iter().for_each(|what| out.warn(what));
         let Identity { path, wwn, model, serial, revision, rotational, .. } = self;
+        // node_exporter says so of a disk without a queue of its own, such as a partition.
+        let rotational = if rotational.is_empty() { "0" } else { rotational };
         out.push(&INFO, [device, major, minor, path, wwn, model, serial, revision, rotational], 1.0);
         if let Some([kind, usage, uuid, version]) = &self.file_system {
             out.push(&FILE_SYSTEM, [device, kind, usage, uuid, version], 1.0);
