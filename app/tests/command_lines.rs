@@ -31,7 +31,9 @@ struct Line {
 const EVERYWHERE: &[&str] = &["127.0.0.1:9100", "10.1.2.3:9100", "[::1]:9100"];
 const OF_V4: &[&str] = &["127.0.0.1:9100", "10.1.2.3:9100"];
 const TEXTS: &str = "node_backup_ok 1\n";
-const NO_SYSTEMD: &str = "node_scrape_collector_success{collector=\"systemd\"} 0\n";
+const SYSTEMD: &str = "node_scrape_collector_success{collector=\"systemd\"} 1\n";
+/// What nothing stands for has failed.
+const NO_PERF: &str = "node_scrape_collector_success{collector=\"perf\"} 0\n";
 
 const LINES: &[Line] = &[
     Line { whose: "Debian's default file", arguments: "", at: EVERYWHERE, shows: &["node_load1 "] },
@@ -52,14 +54,14 @@ const LINES: &[Line] = &[
         arguments: "--collector.systemd --collector.textfile --collector.textfile.directory=DIR \
                     --web.listen-address=0.0.0.0:9100 --web.telemetry-path=/metrics",
         at: OF_V4,
-        shows: &[TEXTS, NO_SYSTEMD],
+        shows: &[TEXTS, SYSTEMD],
     },
     Line {
         whose: "the Ansible role, two addresses",
         arguments: "--collector.systemd --collector.textfile --collector.textfile.directory=DIR \
                     --web.listen-address=127.0.0.1:8080 --web.listen-address=127.0.1.1:8080",
         at: &["127.0.0.1:8080", "127.0.1.1:8080"],
-        shows: &[TEXTS, NO_SYSTEMD],
+        shows: &[TEXTS, SYSTEMD],
     },
     Line {
         whose: "kube-prometheus' DaemonSet",
@@ -109,15 +111,16 @@ const LINES: &[Line] = &[
         whose: "the dashboard's advice",
         arguments: "--collector.systemd --collector.processes",
         at: EVERYWHERE,
-        shows: &[NO_SYSTEMD, "node_processes_pids "],
+        shows: &[SYSTEMD, "node_processes_pids "],
     },
     Line {
         whose: "a default that is named",
-        arguments: "--collector.zfs",
+        arguments: "--collector.zfs --collector.logind",
         at: EVERYWHERE,
         shows: &[
-            "node_scrape_collector_success{collector=\"zfs\"} 0\n",
-            "node_scrape_collector_duration_seconds{collector=\"zfs\"} 0\n",
+            "node_scrape_collector_success{collector=\"zfs\"} 1\n",
+            "node_scrape_collector_success{collector=\"logind\"} 0\n",
+            "node_scrape_collector_duration_seconds{collector=\"logind\"} 0\n",
         ],
     },
     Line {
@@ -137,9 +140,10 @@ const LINES: &[Line] = &[
         whose: "what tunes collectors that are not here",
         arguments: "--collector.systemd --collector.systemd.unit-include=^ssh.*$ \
                     --collector.systemd.enable-restarts-metrics --collector.systemd.unit-exclude .+\\.mount \
-                    --collector.ntp.server 127.0.0.1 --collector.perf.cpus= --no-collector.rapl.enable-zone-label",
+                    --collector.perf --collector.ntp.server 127.0.0.1 --collector.perf.cpus= \
+                    --no-collector.rapl.enable-zone-label",
         at: EVERYWHERE,
-        shows: &[NO_SYSTEMD],
+        shows: &[SYSTEMD, NO_PERF],
     },
 ];
 

@@ -12,14 +12,19 @@ use support::node_exporter::NodeExporter;
 const PLUGINS: &[&str] = &[
     "cpu",
     "disk",
+    "fabric",
+    "filesystems",
+    "hardware",
     "hwmon",
     "load",
     "mem",
     "net",
     "netstat",
+    "nfs",
     "pressure",
     "processes",
     "stat",
+    "storage",
     "textfile",
     "vmstat",
 ];
@@ -44,17 +49,22 @@ node_backup_size_bytes_count 3
 node_backup_note 1
 ";
 
-/// What those need that is off by default here as well.
-const OPTIONS: &str = "\
-[collectors.cpu]
-info = true
-[collectors.tcpstat]
-enabled = true
-[collectors.processes]
-enabled = true
-[collectors.interrupts]
-enabled = true
-";
+/// Both have these off by default. They are switched on by the same flags.
+const OFF: &[&str] = &[
+    "buddyinfo",
+    "cgroups",
+    "drbd",
+    "interrupts",
+    "ksmd",
+    "lnstat",
+    "meminfo_numa",
+    "mountstats",
+    "processes",
+    "qdisc",
+    "slabinfo",
+    "tcpstat",
+    "zoneinfo",
+];
 
 /// Families that may differ, and why. A name that ends in * stands for all that begin so.
 const DIFFERENCES: &[(&str, &str)] = &[
@@ -158,12 +168,13 @@ fn families_are_those_of_node_exporter() {
     std::fs::create_dir(&texts).unwrap();
     std::fs::write(texts.join("backup.prom"), TEXT).unwrap();
     std::fs::write(texts.join("broken.prom"), "node_broken one\n").unwrap();
-    let settings =
-        format!("[plugins]\nenabled = {PLUGINS:?}\n{OPTIONS}[collectors.textfile]\ndirectory = {texts:?}\n");
-    std::fs::write(&config, settings).unwrap();
-    let theirs =
-        NodeExporter::start(&executable, &[&format!("--collector.textfile.directory={}", texts.display())]);
-    let ours = Agent::start(env!("CARGO_BIN_EXE_relink"), &["--config", config.to_str().unwrap()]);
+    std::fs::write(&config, format!("[plugins]\nenabled = {PLUGINS:?}\n")).unwrap();
+    let texts = format!("--collector.textfile.directory={}", texts.display());
+    let off = switched_on();
+    let flags: Vec<&str> = off.iter().map(String::as_str).chain(["--collector.cpu.info", &texts]).collect();
+    let theirs = NodeExporter::start(&executable, &flags);
+    let config = ["--config", config.to_str().unwrap()];
+    let ours = Agent::start(env!("CARGO_BIN_EXE_relink"), &[&config[..], &flags].concat());
     let (ours, theirs) = (ours.get("/metrics").text(), theirs.metrics());
     let [our_texts, their_texts] = [&ours, &theirs].map(|page| side_loaded(page));
     assert_eq!(our_texts, their_texts, "the text files are shown alike");
@@ -186,25 +197,12 @@ fn families_are_those_of_node_exporter() {
     assert!(unexcused.is_empty(), "families differ without a reason:\n{}", unexcused.join("\n"));
 }
 
-/// What the other is started with besides its defaults.
-const EXTRA: &[&str] = &["--collector.interrupts", "--collector.processes", "--collector.tcpstat"];
+fn switched_on() -> Vec<String> {
+    OFF.iter().map(|name| format!("--collector.{name}")).collect()
+}
 
-/// Collectors that they have on by default and that stand for nothing here yet; and those that only later versions have.
-const NOT_HERE: &[&str] = &[
-    "bcache",
-    "bonding",
-    "btrfs",
-    "fibrechannel",
-    "infiniband",
-    "ipvs",
-    "mdadm",
-    "nfs",
-    "nfsd",
-    "nvme",
-    "tapestats",
-    "xfs",
-    "zfs",
-];
+/// Collectors that only later versions than Debian's have.
+const LATER: &[&str] = &["bcachefs", "dmmultipath", "kernel_hung", "watchdog"];
 
 /// Collectors that are on by default here and in the later ones of their versions.
 const LATER: &[&str] = &["kernel_hung", "watchdog"];
@@ -217,8 +215,10 @@ fn collectors_have_the_names_of_node_exporters() {
             "node_exporter is not installed",
         );
     };
-    let theirs = NodeExporter::start(&executable, &[]).metrics();
-    let ours = Agent::start(env!("CARGO_BIN_EXE_relink"), EXTRA).get("/metrics").text();
+    let off = switched_on();
+    let off: Vec<&str> = off.iter().map(String::as_str).collect();
+    let theirs = NodeExporter::start(&executable, &off).metrics();
+    let ours = Agent::start(env!("CARGO_BIN_EXE_relink"), &off).get("/metrics").text();
     for family in ["node_scrape_collector_success", "node_scrape_collector_duration_seconds"] {
         let names = |page: &str| -> BTreeSet<String> {
             let begin = format!("{family}{{collector=\"");
