@@ -3,7 +3,8 @@
 
 mod machine;
 
-use std::os::unix::fs::symlink;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use machine::{NIC, RELEASE, machine};
 use metrics_hardware as _;
@@ -276,6 +277,26 @@ fn a_folder_that_may_not_be_read_is_told() {
         let [warning] = &warnings[..] else { panic!("{warnings:?}") };
         assert!(warning.starts_with(&format!("reading {}: ", folder.display())), "{warning}");
     }
+}
+
+#[test]
+fn serial_numbers_that_only_root_may_read_are_nothing_to_tell() {
+    let tree = machine().file("sys/class/dmi/id/product_uuid", "83340ca8-cb49-4474-8c29-d2088ca84dd9\n");
+    let close = |name: &str| {
+        let file = tree.path().join("sys/class/dmi/id").join(name);
+        std::fs::set_permissions(&file, Permissions::from_mode(0o000)).unwrap();
+        std::fs::File::open(file).is_err()
+    };
+    if !(close("product_serial") && close("product_uuid")) {
+        return eprintln!("skipped: root may read everything");
+    }
+    let text = render(&tree, "dmi", "{}").unwrap();
+    assert!(text.contains("product_serial=\"\"") && text.contains("product_name=\"X11DPH-T\""), "{text}");
+    assert_eq!(warnings(&tree, "dmi", "{}").unwrap(), [""; 0]);
+    assert!(close("product_name"));
+    let warnings = warnings(&tree, "dmi", "{}").unwrap();
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(warning.contains("product_name: Permission denied"), "{warning}");
 }
 
 #[test]
