@@ -145,7 +145,7 @@ impl Port {
     fn push(&self, device: &str, reader: &mut Reader, out: &mut Samples) {
         let labels = [device, &self.number];
         for (state, path) in STATES.iter().zip(&self.states) {
-            let Some(text) = reader.text(path, out).filter(|text| !text.is_empty()) else { continue };
+            let Some(text) = reader.text(path, out) else { continue };
             match (state.read)(text.trim()) {
                 Some(value) => out.push(&state.family, labels, value),
                 None => odd(path, state.expected, &text, out),
