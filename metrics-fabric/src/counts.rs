@@ -11,17 +11,25 @@ pub(crate) struct Count {
     file: &'static str,
     family: Family,
     factor: u64,
+    divisor: u64,
 }
 
 impl Count {
     /// The count as it stands in the file.
     pub(crate) const fn new(file: &'static str, family: Family) -> Self {
-        Count { file, family, factor: 1 }
+        Count { file, family, factor: 1, divisor: 1 }
     }
 
     /// Shows the count times this.
     pub(crate) const fn times(mut self, factor: u64) -> Self {
         self.factor = factor;
+        self
+    }
+
+    /// Shows the count divided by this, without what is behind the point.
+    pub(crate) const fn over(mut self, divisor: u64) -> Self {
+        assert!(divisor > 0);
+        self.divisor = divisor;
         self
     }
 
@@ -60,7 +68,7 @@ impl Counts {
             let value = self::count(reader, path, out).filter(|value| Some(*value) != self.none);
             // A product beyond 2^64 begins at 0 again, as the counter does.
             if let Some(value) = value {
-                out.push(&count.family, labels, value.wrapping_mul(count.factor) as f64);
+                out.push(&count.family, labels, (value.wrapping_mul(count.factor) / count.divisor) as f64);
             }
         }
     }
@@ -70,7 +78,7 @@ impl Counts {
 /// words, as in `N/A (no PMA)`, or answers with an error.
 fn count(reader: &mut Reader, path: &Path, out: &mut Samples) -> Option<u64> {
     let text = reader.text(path, out)?;
-    if text.is_empty() || text.starts_with("N/A") {
+    if text.starts_with("N/A") {
         return None;
     }
     let count = match text.strip_prefix("0x") {
@@ -89,7 +97,8 @@ mod tests {
 
     const WORDS: Family = Family::counter("words_total", "Words.").labels(&["device"]);
     const FRAMES: Family = Family::counter("frames_total", "Frames.").labels(&["device"]);
-    const COUNTS: &[Count] = &[Count::new("n/words", WORDS).times(4), Count::new("frames", FRAMES)];
+    const COUNTS: &[Count] =
+        &[Count::new("n/words", WORDS).times(4), Count::new("frames", FRAMES).over(1000)];
     const FAMILIES: &[Family] = &Count::families::<2>(&[WORDS], &[COUNTS[1]]);
 
     #[test]
@@ -104,14 +113,16 @@ mod tests {
         };
         assert_eq!(shown("5\n", None), (vec![20.0], 0));
         assert_eq!(shown("0x1f\n", None), (vec![124.0], 0));
-        for none in ["N/A (no PMA)\n", "N/A (not available)\n", "", "\n"] {
+        for none in ["N/A (no PMA)\n", "N/A (not available)\n"] {
             assert_eq!(shown(none, None), (vec![], 0), "{none:?}");
         }
-        for odd in ["-1\n", "0xg\n", "many\n", "1.5\n", "0x\n", "18446744073709551616\n"] {
+        for odd in ["", "\n", "-1\n", "0xg\n", "many\n", "1.5\n", "0x\n", "18446744073709551616\n"] {
             assert_eq!(shown(odd, None), (vec![], 1), "{odd:?}");
         }
         let most = "0xffffffffffffffff\n";
         assert_eq!(shown(most, None), (vec![18446744073709551612.0], 0));
         assert_eq!(shown(most, Some(u64::MAX)), (vec![], 0));
+        tree.write("frames", "1999\n");
+        assert_eq!(shown("1\n", None), (vec![4.0, 1.0], 0));
     }
 }

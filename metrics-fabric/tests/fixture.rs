@@ -41,9 +41,12 @@ fn infiniband(tree: Tree) -> Tree {
         .file("sys/class/infiniband/mlx4_0/ports/1/counters/port_xmit_data", "18446744073709551615\n")
         .file("sys/class/infiniband/mlx4_0/ports/1/counters/link_downed", "0\n")
         .file("sys/class/infiniband/mlx4_0/ports/1/counters/symbol_error", "9\n")
+        .file("sys/class/infiniband/mlx4_0/ports/1/counters/port_xmit_wait_ext", "9\n")
         .file("sys/class/infiniband/mlx4_0/ports/2/counters/link_downed", "N/A (no PMA)\n")
         .file("sys/class/infiniband/irdma0/fw_ver", "1.52\n")
         .file("sys/class/infiniband/irdma0/ports/1/hw_counters/ip4InOctets", "5\n")
+        .file("sys/class/infiniband/mlx4_0/ports/1/hw_counters/lifespan", "10999\n")
+        .file("sys/class/infiniband/mlx4_0/ports/1/hw_counters/rx_icrc_encapsulated", "3\n")
         .file("sys/class/infiniband/old0/ports/1/counters_ext/port_rcv_data_64", "0x10\n");
     let tree = port(tree, "mlx4_0/ports/1", "4: ACTIVE\n");
     let tree = port(tree, "mlx4_0/ports/2", "1: DOWN\n");
@@ -82,7 +85,7 @@ fn machine() -> Tree {
 relink_testing::conforms! {
     "fabric", machine(),
     "fibrechannel" => { reads: 17, allocations: 14 },
-    "infiniband" => { reads: 18, allocations: 25 },
+    "infiniband" => { reads: 21, allocations: 25 },
     "ipvs" => { reads: 4, allocations: 0 },
 }
 
@@ -106,6 +109,9 @@ legacy_data_received_bytes_total{device=\"old0\",port=\"1\"} 64
 link_downed_total{device=\"mlx4_0\",port=\"1\"} 0
 port_data_received_bytes_total{device=\"mlx4_0\",port=\"1\"} 18527668
 port_data_transmitted_bytes_total{device=\"mlx4_0\",port=\"1\"} 18446744073709552000
+symbol_error_total{device=\"mlx4_0\",port=\"1\"} 9
+rx_icrc_encapsulated_errors_total{device=\"mlx4_0\",port=\"1\"} 3
+lifespan_seconds{device=\"mlx4_0\",port=\"1\"} 10
 "
     );
     assert!(warnings(&machine(), "infiniband", "{}").unwrap().is_empty());

@@ -132,8 +132,38 @@ pub(super) const COUNTS: &[Count] = &[
         "node_infiniband_unicast_packets_transmitted_total",
         "Unicast packets that the port sent, those with errors included (counters/unicast_xmit_packets).",
     ),
+    count(
+        "counters/excessive_buffer_overrun_errors",
+        "node_infiniband_excessive_buffer_overrun_errors_total",
+        "Times that a buffer overran several times in a row (counters/excessive_buffer_overrun_errors).",
+    ),
+    count(
+        "counters/local_link_integrity_errors",
+        "node_infiniband_local_link_integrity_errors_total",
+        "Times that there were more errors of the line than are allowed (counters/local_link_integrity_errors).",
+    ),
+    count(
+        "counters/port_rcv_remote_physical_errors",
+        "node_infiniband_port_receive_remote_physical_errors_total",
+        "Packets that came marked as bad by another port (counters/port_rcv_remote_physical_errors).",
+    ),
+    count(
+        "counters/port_rcv_switch_relay_errors",
+        "node_infiniband_port_receive_switch_relay_errors_total",
+        "Packets that the switch could not hand on (counters/port_rcv_switch_relay_errors).",
+    ),
+    count(
+        "counters/symbol_error",
+        "node_infiniband_symbol_error_total",
+        "Small errors of the line (counters/symbol_error).",
+    ),
+    count(
+        "counters/VL15_dropped",
+        "node_infiniband_vl15_dropped_total",
+        "Packets of management (VL15) that came and were dropped (counters/VL15_dropped).",
+    ),
 ];
 
-const fn count(file: &'static str, name: &'static str, help: &'static str) -> Count {
+pub(super) const fn count(file: &'static str, name: &'static str, help: &'static str) -> Count {
     Count::new(file, Family::counter(name, help).labels(&["device", "port"]))
 }

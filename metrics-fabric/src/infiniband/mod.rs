@@ -1,6 +1,7 @@
 //! `/sys/class/infiniband`: adapters for InfiniBand, RoCE, iWARP and Omni-Path, and their ports.
 
 mod counters;
+mod hardware;
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use relink_sysfs::{Device, Devices, Reader, odd};
 
 use crate::counts::{Count, Counts};
 use counters::COUNTS;
+use hardware::COUNTS as HARDWARE;
 
 const INFO: Family = Family::gauge(
     "node_infiniband_info",
@@ -30,8 +32,11 @@ const STATE: Family = Family::gauge(
 )
 .labels(&["device", "port"]);
 
+/// The families of all ports.
+const COMMON: [Family; 4 + COUNTS.len()] = Count::families(&[INFO, PHYSICAL_STATE, RATE, STATE], COUNTS);
+
 pub(crate) const FAMILIES: &[Family] =
-    &Count::families::<{ 4 + COUNTS.len() }>(&[INFO, PHYSICAL_STATE, RATE, STATE], COUNTS);
+    &Count::families::<{ COMMON.len() + HARDWARE.len() }>(&COMMON, HARDWARE);
 
 /// Bytes a second of a gigabit a second.
 const GIGABIT: f64 = 125e6;
@@ -113,7 +118,7 @@ struct Port {
     number: String,
     /// In the order of [`STATES`].
     states: [PathBuf; STATES.len()],
-    counts: Counts,
+    counts: [Counts; 2],
 }
 
 /// What a port is in, besides its counts.
@@ -133,19 +138,22 @@ const STATES: [State; 3] = [
 impl Port {
     fn find(number: u32, folder: &Path) -> Self {
         let states = STATES.map(|state| folder.join(state.file));
-        Port { number: number.to_string(), states, counts: Counts::find(COUNTS, folder, None) }
+        let counts = [COUNTS, HARDWARE].map(|counts| Counts::find(counts, folder, None));
+        Port { number: number.to_string(), states, counts }
     }
 
     fn push(&self, device: &str, reader: &mut Reader, out: &mut Samples) {
         let labels = [device, &self.number];
         for (state, path) in STATES.iter().zip(&self.states) {
-            let Some(text) = reader.text(path, out).filter(|text| !text.is_empty()) else { continue };
+            let Some(text) = reader.text(path, out) else { continue };
             match (state.read)(text.trim()) {
                 Some(value) => out.push(&state.family, labels, value),
                 None => odd(path, state.expected, &text, out),
             }
         }
-        self.counts.push(labels, reader, out);
+        for counts in &self.counts {
+            counts.push(labels, reader, out);
+        }
     }
 }
 
