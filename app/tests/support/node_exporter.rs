@@ -9,28 +9,53 @@ use relink_testkit::{Connection, installed, until};
 /// node_exporter's collectors that relink has, in its plugins of whatever name.
 const COLLECTORS: &[&str] = &[
     "arp",
+    "bcache",
+    "bonding",
+    "btrfs",
+    "buddyinfo",
+    "cgroups",
     "conntrack",
     "cpu",
     "cpu.info",
     "cpufreq",
     "diskstats",
+    "dmi",
+    "drbd",
+    "edac",
     "entropy",
+    "fibrechannel",
     "filefd",
     "filesystem",
     "hwmon",
+    "infiniband",
     "interrupts",
+    "ipvs",
+    "ksmd",
+    "lnstat",
     "loadavg",
+    "mdadm",
     "meminfo",
+    "meminfo_numa",
+    "mountstats",
     "netclass",
     "netdev",
     "netstat",
+    "nfs",
+    "nfsd",
+    "nvme",
+    "os",
     "powersupplyclass",
     "pressure",
     "processes",
+    "qdisc",
+    "rapl",
     "schedstat",
+    "selinux",
+    "slabinfo",
     "sockstat",
     "softnet",
     "stat",
+    "tapestats",
     "tcpstat",
     "textfile",
     "thermal_zone",
@@ -39,6 +64,9 @@ const COLLECTORS: &[&str] = &[
     "udp_queues",
     "uname",
     "vmstat",
+    "xfs",
+    "zfs",
+    "zoneinfo",
 ];
 
 /// The flags that have these collectors run and no others, for either of the two.
@@ -60,13 +88,21 @@ impl NodeExporter {
     }
 
     /// Starts it with [`COLLECTORS`] alone, and these further arguments.
+    /// With the collectors that relink has, and these arguments.
     pub fn start(executable: &Path, arguments: &[&str]) -> Self {
+        let collectors = collectors();
+        let collectors: Vec<&str> = collectors.iter().map(String::as_str).collect();
+        Self::start_with(executable, &[&collectors[..], arguments].concat())
+    }
+
+    /// With these arguments alone.
+    pub fn start_with(executable: &Path, arguments: &[&str]) -> Self {
         // It does not tell which port it got for :0, so one is looked for that is free now.
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = free.expect("a free port");
         let mut command = Command::new(executable);
         command.arg(format!("--web.listen-address={address}"));
-        command.args(collectors()).args(arguments);
+        command.args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
         NodeExporter { child, address }
