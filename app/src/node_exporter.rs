@@ -26,7 +26,6 @@ const ABSENT: &[&str] = &[
     // Those that it has on by default.
     "bcache",
     "bcachefs",
-    "bonding",
     "btrfs",
     "dmi",
     "dmmultipath",
@@ -54,7 +53,6 @@ const ABSENT: &[&str] = &[
     "drm",
     "ethtool",
     "ksmd",
-    "lnstat",
     "logind",
     "meminfo_numa",
     "mountstats",
@@ -63,7 +61,6 @@ const ABSENT: &[&str] = &[
     "nvmesubsystem",
     "pcidevice",
     "perf",
-    "qdisc",
     "runit",
     "slabinfo",
     "softirqs",
@@ -71,8 +68,6 @@ const ABSENT: &[&str] = &[
     "swap",
     "sysctl",
     "systemd",
-    "wifi",
-    "xfrm",
     "zoneinfo",
 ];
 
@@ -86,6 +81,8 @@ const FLAGS_BEYOND: &[Flag] = &[
     Flag::option("collector.netdev.ignored-devices", "netdev", "device_exclude"),
     Flag::option("collector.netdev.accept-devices", "netdev", "device_include"),
     Flag::option("collector.powersupply.ignored-supplies", "powersupplyclass", "ignored_supplies"),
+    Flag::option("collector.qdisk.device-exclude", "qdisc", "device_exclude"),
+    Flag::option("collector.qdisk.device-include", "qdisc", "device_include"),
     Flag::option("path.udev.data", "diskstats", "udev_data"),
     // How node_exporter reads, not what it shows.
     Flag::idle("collector.arp.netlink", Takes::Nothing),
@@ -160,7 +157,17 @@ const FLAGS_BEYOND: &[Flag] = &[
         Takes::Nothing,
         "relink has the alias as label ifalias of node_network_info only",
     ),
+    Flag::refused(
+        "collector.qdisc.fixtures",
+        Takes::Text,
+        "relink asks the kernel, and has no format for recorded answers",
+    ),
     Flag::refused("collector.stat.softirq", Takes::Nothing, "relink does not show soft interrupts by vector"),
+    Flag::refused(
+        "collector.wifi.fixtures",
+        Takes::Text,
+        "relink asks the kernel, and has no format for recorded answers",
+    ),
     // They tune collectors that are not here.
     Flag::absent("collector.bcache.priorityStats", Takes::Nothing, "bcache"),
     Flag::absent("collector.ethtool.device-include", Takes::Text, "ethtool"),
@@ -186,12 +193,6 @@ const FLAGS_BEYOND: &[Flag] = &[
     Flag::absent("collector.perf.disable-hardware-profilers", Takes::Nothing, "perf"),
     Flag::absent("collector.perf.disable-software-profilers", Takes::Nothing, "perf"),
     Flag::absent("collector.perf.disable-cache-profilers", Takes::Nothing, "perf"),
-    Flag::absent("collector.qdisc.fixtures", Takes::Text, "qdisc"),
-    Flag::absent("collector.qdisc.device-include", Takes::Text, "qdisc"),
-    Flag::absent("collector.qdisc.device-exclude", Takes::Text, "qdisc"),
-    // Their spelling in older versions.
-    Flag::absent("collector.qdisk.device-include", Takes::Text, "qdisc"),
-    Flag::absent("collector.qdisk.device-exclude", Takes::Text, "qdisc"),
     Flag::absent("collector.rapl.enable-zone-label", Takes::Nothing, "rapl"),
     Flag::absent("collector.runit.servicedir", Takes::Text, "runit"),
     Flag::absent("collector.slabinfo.slabs-include", Takes::Text, "slabinfo"),
@@ -208,5 +209,4 @@ const FLAGS_BEYOND: &[Flag] = &[
     Flag::absent("collector.systemd.enable-restarts-metrics", Takes::Nothing, "systemd"),
     Flag::absent("collector.systemd.enable-start-time-metrics", Takes::Nothing, "systemd"),
     Flag::absent("collector.tapestats.ignored-devices", Takes::Text, "tapestats"),
-    Flag::absent("collector.wifi.fixtures", Takes::Text, "wifi"),
 ];
