@@ -33,7 +33,6 @@ const ABSENT: &[&str] = &[
     "runit",
     "supervisord",
     "swap",
-    "wifi",
 ];
 
 const FLAGS_BEYOND: &[Flag] = &[
@@ -103,6 +102,7 @@ const FLAGS_BEYOND: &[Flag] = &[
         "relink has the alias as label ifalias of node_network_info only",
     ),
     Flag::refused("collector.qdisc.fixtures", Takes::Text, "relink asks the kernel alone"),
+    Flag::refused("collector.wifi.fixtures", Takes::Text, "relink asks the kernel alone"),
     // They tune collectors that are not here.
     Flag::absent("collector.ethtool.device-include", Takes::Text, "ethtool"),
     Flag::absent("collector.ethtool.device-exclude", Takes::Text, "ethtool"),
@@ -124,5 +124,4 @@ const FLAGS_BEYOND: &[Flag] = &[
     Flag::absent("collector.perf.disable-cache-profilers", Takes::Nothing, "perf"),
     Flag::absent("collector.runit.servicedir", Takes::Text, "runit"),
     Flag::absent("collector.supervisord.url", Takes::Text, "supervisord"),
-    Flag::absent("collector.wifi.fixtures", Takes::Text, "wifi"),
 ];

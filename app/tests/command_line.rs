@@ -241,6 +241,8 @@ fn patterns_are_those_of_go() {
         "collector.netdev.device-include",
         "collector.netstat.fields",
         "collector.powersupply.ignored-supplies",
+        "collector.qdisc.device-exclude",
+        "collector.qdisc.device-include",
         "collector.vmstat.fields",
     ] {
         let flag = format!(r"--{flag}=^(\p{{Greek}}+\Q.+\E|\pL*|{{}})$");

@@ -11,7 +11,7 @@ const SLAVES: Family =
     Family::gauge("node_bonding_slaves", "Interfaces of a bond (bonding/slaves).").labels(&["master"]);
 pub(crate) const FAMILIES: &[Family] = &[ACTIVE, SLAVES];
 
-/// What the link from a bond to one of its interfaces begins with: kernels before 3.18 have the second.
+/// What the link from a bond to one of its interfaces begins with: old kernels have the second.
 const LINKS: [&str; 2] = ["lower_", "slave_"];
 
 pub(crate) struct Bonding {

@@ -13,6 +13,7 @@ mod netlink;
 mod qdisc;
 mod readings;
 mod sysfs;
+mod wifi;
 
 use relink_core::register;
 
@@ -20,6 +21,7 @@ use bonding::Bonding;
 use netclass::Netclass;
 use netdev::Netdev;
 use qdisc::Qdiscs;
+use wifi::Wifi;
 
 register! {
     plugin: "net",
@@ -46,6 +48,13 @@ register! {
             families: qdisc::FAMILIES,
             options: qdisc::Settings,
             new: Qdiscs::new,
+            default: off,
+        },
+        {
+            name: "wifi",
+            help: "Wireless interfaces, their networks and stations",
+            families: wifi::FAMILIES,
+            new: Wifi::new,
             default: off,
         },
     ],

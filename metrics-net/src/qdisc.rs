@@ -1,6 +1,7 @@
 //! Queueing disciplines: how each interface queues the packets that it sends.
 
 use relink_core::{Collector, Error, Family, Paths, Samples};
+use rustix::io::Errno;
 
 use crate::filter::Filter;
 use crate::link::Link;
@@ -64,10 +65,10 @@ impl Collector for Qdiscs {
         let Qdiscs { reader, socket, devices, rows } = self;
         let socket = match socket {
             Some(socket) => socket,
-            None => socket.insert(Socket::open()?),
+            None => socket.insert(Socket::open(None)?),
         };
         let mut count = 0;
-        socket.dump(&QDISCS, |body| {
+        let refused = socket.dump(&QDISCS, |body| {
             match body {
                 None => count = 0,
                 Some(body) => {
@@ -77,6 +78,12 @@ impl Collector for Qdiscs {
             Ok(())
         })?;
         rows.truncate(count);
+        match refused {
+            // A kernel without queueing disciplines does not know the question.
+            Some(why) if why.raw_os_error() == Some(Errno::OPNOTSUPP.raw_os_error()) => return Ok(()),
+            Some(why) => return Err(QDISCS.refused(why)),
+            None => {}
+        }
         let Some(links) = reader.links()? else { return Ok(()) };
         let mut at = 0;
         for row in rows {

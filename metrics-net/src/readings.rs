@@ -83,7 +83,7 @@ struct Readings {
 
 impl Readings {
     fn new() -> Self {
-        let (netlink, tried) = (Socket::open().ok(), Instant::now());
+        let (netlink, tried) = (Socket::open(None).ok(), Instant::now());
         Readings { netlink, tried, links: Arc::default(), number: 0, made: None }
     }
 
@@ -91,7 +91,7 @@ impl Readings {
     fn read(&mut self, now: Instant) -> Result<bool, Error> {
         self.made = None;
         if self.netlink.is_none() && now.saturating_duration_since(self.tried) >= TRY_AGAIN {
-            self.netlink = Socket::open().ok();
+            self.netlink = Socket::open(None).ok();
             self.tried = now;
         }
         let Some(netlink) = &mut self.netlink else { return Ok(false) };

@@ -18,4 +18,5 @@ relink_testing::conforms! {
     "netclass" => { reads: 0, allocations: 0 },
     "netdev" => { reads: 0, allocations: 0 },
     "qdisc" => { reads: 0, allocations: 0 },
+    "wifi" => nothing,
 }

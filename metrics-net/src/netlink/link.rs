@@ -1,11 +1,10 @@
 //! Interfaces in the messages of rtnetlink (`linux/rtnetlink.h`, `linux/if_link.h`).
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use relink_core::Error;
 
-use super::message::{Question, attributes, number, short, text};
+use super::message::{Question, attributes, number, push_address, short, text};
 use crate::link::*;
 
 /// `struct ifinfomsg`.
@@ -79,13 +78,6 @@ pub(super) fn fill(link: &mut Link, body: &[u8]) {
 
 fn state(value: &[u8]) -> &'static str {
     value.first().and_then(|state| STATES.get(usize::from(*state))).unwrap_or(&"unknown")
-}
-
-fn push_address(text: &mut String, bytes: &[u8]) {
-    for (at, byte) in bytes.iter().enumerate() {
-        let colon = if at == 0 { "" } else { ":" };
-        let _ = write!(text, "{colon}{byte:02x}");
-    }
 }
 
 /// As many as the kernel knows: older ones know fewer, newer ones more.

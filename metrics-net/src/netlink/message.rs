@@ -1,6 +1,7 @@
 //! The messages of netlink (`linux/netlink.h`): numbers in the machine's byte order, each part at a multiple of four bytes.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use relink_core::Error;
 
@@ -38,6 +39,11 @@ pub(crate) enum Part<'a> {
 }
 
 impl Question<'_> {
+    /// What to say if the kernel refuses.
+    pub(crate) fn refused(&self, why: impl std::fmt::Display) -> Error {
+        Error::new(format!("asking netlink for {}: {why}", self.what))
+    }
+
     /// Writes it as a message.
     pub(super) fn write(&self, sequence: u32, message: &mut Vec<u8>) {
         message.clear();
@@ -108,6 +114,14 @@ pub(crate) fn long(bytes: &[u8], at: usize) -> Option<u64> {
 
 pub(crate) fn number(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes)
+}
+
+/// A hardware's address.
+pub(crate) fn push_address(text: &mut String, bytes: &[u8]) {
+    for (at, byte) in bytes.iter().enumerate() {
+        let colon = if at == 0 { "" } else { ":" };
+        let _ = write!(text, "{colon}{byte:02x}");
+    }
 }
 
 pub(crate) fn short(bytes: &[u8], at: usize) -> Option<u16> {

@@ -2,6 +2,7 @@
 
 mod link;
 mod message;
+mod nl80211;
 mod qdisc;
 mod socket;
 
@@ -9,13 +10,14 @@ use relink_core::Error;
 
 use crate::link::Link;
 use link::{INTERFACES, fill, identity};
+pub(crate) use nl80211::{Interface, Network, Station, Wireless};
 pub(crate) use qdisc::{QDISCS, Qdisc};
 pub(crate) use socket::Socket;
 
 /// Brings `links` up to date.
 pub(crate) fn read_links(socket: &mut Socket, links: &mut Vec<Link>) -> Result<(), Error> {
     let mut count = 0;
-    socket.dump(&INTERFACES, |body| {
+    let refused = socket.dump(&INTERFACES, |body| {
         match body {
             None => count = 0,
             Some(body) => count += usize::from(place(links, count, body)?),
@@ -23,8 +25,9 @@ pub(crate) fn read_links(socket: &mut Socket, links: &mut Vec<Link>) -> Result<(
         Ok(())
     })?;
     links.truncate(count);
-    Ok(())
+    refused.map_or(Ok(()), |why| Err(INTERFACES.refused(why)))
 }
+
 /// Puts an interface into its place, where it mostly is; `false` if it can't be shown.
 fn place(links: &mut Vec<Link>, at: usize, body: &[u8]) -> Result<bool, Error> {
     let (name, index) = identity(body)?;

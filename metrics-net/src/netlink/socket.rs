@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use relink_core::{Context, Error};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
+use rustix::net::{
+    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
+};
 
 use super::message::{Part, Question};
 
@@ -16,10 +18,9 @@ const LONGEST: usize = 32 * 1024;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often a question is asked that is interrupted by what comes or goes.
 const ATTEMPTS: usize = 3;
-/// A kernel that was built without what is asked for. The number is the same on all processors but MIPS, PA-RISC and SPARC.
-const NOT_SUPPORTED: i32 = rustix::io::Errno::OPNOTSUPP.raw_os_error();
-
 pub(crate) struct Socket {
+    /// None is `NETLINK_ROUTE`.
+    protocol: Option<Protocol>,
     /// None after an error: what is left of an answer is thrown away with the socket.
     socket: Option<OwnedFd>,
     sequence: u32,
@@ -29,33 +30,32 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Fails where there are no such sockets, or where the agent may not have one.
-    pub(crate) fn open() -> Result<Self, Error> {
+    pub(crate) fn open(protocol: Option<Protocol>) -> Result<Self, Error> {
         let (question, buffer) = (Vec::new(), vec![0; LONGEST]);
-        Ok(Socket { socket: Some(open()?), sequence: 0, question, buffer })
+        Ok(Socket { protocol, socket: Some(open(protocol)?), sequence: 0, question, buffer })
     }
 
-    /// Hands each of what is asked for to `take`: behind a `None`, which is where the answer begins, or begins anew. False
-    /// if the kernel does not know such a question.
+    /// Hands each of what is asked for to `take`: behind a `None`, which is where the answer begins, or begins anew. Why, if
+    /// the kernel refuses to answer.
     pub(crate) fn dump(
         &mut self,
         question: &Question<'_>,
         mut take: impl FnMut(Option<&[u8]>) -> Result<(), Error>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<io::Error>, Error> {
         for _ in 0..ATTEMPTS {
             let socket = match self.socket.take() {
                 Some(socket) => socket,
-                None => open()?,
+                None => open(self.protocol)?,
             };
             take(None)?;
             match self.ask(&socket, question, &mut take)? {
                 Part::End => {
                     self.socket = Some(socket);
-                    return Ok(true);
+                    return Ok(None);
                 }
-                Part::Refused(NOT_SUPPORTED) => return Ok(false),
                 Part::Refused(errno) => {
-                    let why = io::Error::from_raw_os_error(errno);
-                    return Err(why).context(format_args!("asking netlink for {}", question.what));
+                    self.socket = Some(socket);
+                    return Ok(Some(io::Error::from_raw_os_error(errno)));
                 }
                 Part::Interrupted | Part::One(_) => {}
             }
@@ -92,9 +92,8 @@ impl Socket {
     }
 }
 
-fn open() -> Result<OwnedFd, Error> {
-    // No protocol is NETLINK_ROUTE.
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)
+fn open(protocol: Option<Protocol>) -> Result<OwnedFd, Error> {
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)
         .context("opening a netlink socket")?;
     set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE)).context("opening a netlink socket")?;
     Ok(socket)
