@@ -15,10 +15,9 @@ pub(crate) mod text;
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use relink_core::{Error, Family};
 
-use crate::store::snapshot::{Frame, Snapshot};
+use crate::store::snapshot::{Body, Frame, Snapshot};
 pub(crate) use gzip::Packer;
 pub(crate) use negotiate::negotiate;
 
@@ -47,22 +46,22 @@ impl Format {
     }
 }
 
-/// The body of `/metrics` for a snapshot, compressed if there is a packer: rendered once and compressed once, whoever asks
-/// how often.
-pub(crate) fn body(snapshot: &Snapshot, format: Format, gzip: Option<&Packer>) -> Bytes {
+/// The body of `/metrics` for a snapshot, compressed if there is a packer: rendered once and compressed once, however many
+/// ask at the same time.
+pub(crate) fn body(snapshot: &Snapshot, format: Format, gzip: Option<&Packer>) -> Body {
     let (plain, packed) = match format {
         Format::Prometheus => (0, 1),
         Format::OpenMetrics | Format::OpenMetricsDraft => (2, 3),
     };
     let text = || {
-        snapshot.bodies[plain].get_or_init(|| match format {
-            Format::Prometheus => prometheus::render(snapshot).into(),
-            Format::OpenMetrics | Format::OpenMetricsDraft => openmetrics::render(snapshot).into(),
+        snapshot.bodies[plain].get_or(|| match format {
+            Format::Prometheus => prometheus::render(snapshot),
+            Format::OpenMetrics | Format::OpenMetricsDraft => openmetrics::render(snapshot),
         })
     };
     match gzip {
-        Some(packer) => snapshot.bodies[packed].get_or_init(|| packer.pack(text())).clone(),
-        None => text().clone(),
+        Some(packer) => snapshot.bodies[packed].get_or(|| packer.pack(&text())),
+        None => text(),
     }
 }
 

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use rocket::http::Header;
 use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder, Response};
@@ -16,6 +15,7 @@ use super::answer::{ErrorBody, Refusal};
 use super::query;
 use crate::expose::{self, Format};
 use crate::schedule::deadline;
+use crate::store::snapshot::Body;
 
 /// What a scraper asks for.
 pub(super) struct Scrape {
@@ -50,7 +50,7 @@ impl<'r> FromRequest<'r> for Scrape {
 pub(super) struct Exposition {
     format: Format,
     gzip: bool,
-    body: Bytes,
+    body: Body,
 }
 
 impl<'r> Responder<'r, 'static> for Exposition {

@@ -1,13 +1,14 @@
 //! What all collectors said in one collection.
 
-use std::sync::{Arc, OnceLock};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use relink_core::{Error, Samples, SeriesSet};
 use relink_exposition::{Expositions, Texts};
 
 use super::lines::Lines;
+use crate::lock::lock;
 
 /// One collection: a reading a collector, immutable once made, shared by all who asked for it.
 pub(crate) struct Snapshot {
@@ -15,8 +16,8 @@ pub(crate) struct Snapshot {
     pub taken: SystemTime,
     /// The readings, sorted by the collectors' names; the agent's own stands last.
     pub readings: Vec<Reading>,
-    /// The bodies of the exposition formats, made when the first scrape asks for them.
-    pub(crate) bodies: [OnceLock<Bytes>; 4],
+    /// The bodies of the exposition formats, for those who ask at the same time.
+    pub(crate) bodies: [Shared; 4],
 }
 
 impl Snapshot {
@@ -33,6 +34,39 @@ impl Snapshot {
     /// The reading of a collector.
     pub(crate) fn reading(&self, collector: &str) -> Option<&Reading> {
         self.readings.iter().find(|reading| reading.collector == collector)
+    }
+}
+
+/// A body that is made once for all who ask at the same time, and is gone when the last answer is: the latest snapshot is
+/// kept, and a large machine's body takes as much memory as all else of it.
+#[derive(Default)]
+pub(crate) struct Shared(Mutex<Weak<Vec<u8>>>);
+
+impl Shared {
+    /// The body that somebody still holds, or the one that is made now; others wait for it.
+    pub(crate) fn get_or(&self, make: impl FnOnce() -> Vec<u8>) -> Body {
+        let mut kept = lock(&self.0);
+        let body = kept.upgrade().unwrap_or_else(|| Arc::new(make()));
+        *kept = Arc::downgrade(&body);
+        Body(body)
+    }
+}
+
+/// A body, shared by all answers that send it.
+#[derive(Clone, Debug)]
+pub(crate) struct Body(Arc<Vec<u8>>);
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -112,5 +146,20 @@ impl Layout {
     /// The layout of these series and texts.
     pub(crate) fn new(series: SeriesSet, texts: Expositions) -> Self {
         Layout { series: Arc::new(series), texts, prometheus: OnceLock::new(), openmetrics: OnceLock::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_made_once_for_those_who_hold_it_and_then_anew() {
+        let shared = Shared::default();
+        let first = shared.get_or(|| b"first".to_vec());
+        let second = shared.get_or(|| unreachable!("the first is still held"));
+        assert_eq!((&*first, first.as_ref().as_ptr()), (&b"first"[..], second.as_ref().as_ptr()));
+        drop((first, second));
+        assert_eq!(&*shared.get_or(|| b"anew".to_vec()), b"anew");
     }
 }
