@@ -33,6 +33,13 @@ impl Collector for Bonding {
         let Some(names) = self.masters.text()? else { return Ok(()) };
         let mut unread = Unread::default();
         for name in words(&names) {
+            // No interface is called so, and it would name another file.
+            if name.contains(['/', '\0']) {
+                let masters = self.folder.join("bonding_masters");
+                let odd = Error::expected("the name of an interface", name).context(masters.display());
+                out.warn(odd.to_string());
+                continue;
+            }
             let master = self.folder.join(name);
             // One that has gone since is none.
             let Some(slaves) = unread.read(&master.join("bonding/slaves")) else { continue };

@@ -10,10 +10,10 @@ use crate::numbers::{decimal, is_word};
 const FIELD: Family = Family::unknown("node_netstat_{}", "Field {} of /proc/net/netstat, snmp or snmp6.");
 pub(crate) const FAMILIES: &[Family] = &[FIELD];
 
-/// What node_exporter shows without an option.
+/// What node_exporter shows without an option, and `Tcp_MaxConn`, which its most used dashboard asks for.
 const DEFAULT: &str = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)\
     |TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)\
-    |Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)\
+    |Tcp_(ActiveOpens|InSegs|MaxConn|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)\
     |Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$";
 
 relink_core::options! {
@@ -211,8 +211,7 @@ mod tests {
         ] {
             assert!(fields.is_match(shown), "{shown}");
         }
-        for hidden in ["Tcp_MaxConn", "Ip_DefaultTTL", "Udp_MemErrors", "Ip6_InReceives", "TcpExt_TCPOFODrop"]
-        {
+        for hidden in ["Ip_DefaultTTL", "Udp_MemErrors", "Ip6_InReceives", "TcpExt_TCPOFODrop"] {
             assert!(!fields.is_match(hidden), "{hidden}");
         }
     }

@@ -147,6 +147,7 @@ node_netstat_TcpExt_TCPRcvQDrop 5
 node_netstat_IpExt_InOctets 11110499173
 node_netstat_IpExt_OutOctets 10726270254
 node_netstat_Ip_Forwarding 2
+node_netstat_Tcp_MaxConn -1
 node_netstat_Tcp_ActiveOpens 68937
 node_netstat_Udp_InDatagrams 69
 node_netstat_Udp_NoPorts 1
@@ -395,7 +396,7 @@ fn names_without_numbers_leave_the_other_files() {
         .file("proc/net/netstat", "TcpExt: SyncookiesSent ListenDrops\n")
         .file("proc/net/snmp", "Tcp: MaxConn ActiveOpens\nTcp: -1 10\n");
     let text = render(&tree, "netstat", "{}").unwrap();
-    assert_eq!(text, "node_netstat_Tcp_ActiveOpens 10\n");
+    assert_eq!(text, "node_netstat_Tcp_MaxConn -1\nnode_netstat_Tcp_ActiveOpens 10\n");
     let warnings = warnings(&tree, "netstat", "{}").unwrap();
     let [warning] = &warnings[..] else { panic!("{warnings:?}") };
     assert!(warning.ends_with("/netstat: expected the numbers of TcpExt behind its names, found none"));

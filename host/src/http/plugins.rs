@@ -58,9 +58,11 @@ pub(super) struct OneCollector {
     status: CollectorStatus,
     /// What it tells people, as it is now, such as the model of the CPU.
     facts: BTreeMap<String, String>,
-    /// The families that it declared.
+    /// The families that it declared, and those that its patterns have become.
     #[schema(value_type = Vec<FamilyJson>)]
     families: serde_json::Value,
+    /// The patterns that it declared, as in `node_vmstat_{}`: of these the kernel alone says which families there are.
+    patterns: Vec<&'static str>,
 }
 
 /// What runs, how it fares, and why something does not.
@@ -117,7 +119,10 @@ pub(super) async fn one(name: &str, site: &State<Site>) -> Result<Json<serde_jso
         let facts = frame.map(|_| scheduler.facts_of(&status.name)).unwrap_or_default();
         let families = json::families(declared, frame);
         let facts = facts.rows().iter().cloned().collect();
-        serde_json::json!(OneCollector { status, facts, families: serde_json::json!(families) })
+        let patterns =
+            declared.iter().filter(|family| family.is_pattern()).map(relink_core::Family::name).collect();
+        let families = serde_json::json!(families);
+        serde_json::json!(OneCollector { status, facts, families, patterns })
     };
     let collectors = std::mem::take(&mut status.collectors).into_iter().map(one).collect();
     // A value has each key once; written at once, the flattened status would write its list as well.
