@@ -302,7 +302,7 @@ impl Text {
     /// As for [`Text::bytes`].
     pub unsafe fn lossy<'a>(self) -> std::borrow::Cow<'a, str> {
         // SAFETY: the caller's promise.
-        String::from_utf8_lossy(unsafe { self.bytes() })
+        crate::source::lossy(unsafe { self.bytes() })
     }
 }
 

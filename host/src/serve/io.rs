@@ -1,6 +1,7 @@
 //! The socket as hyper sees it.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -59,9 +60,9 @@ impl Read for Io {
         }
         // Through a small copy, because filling hyper's uninitialised buffer directly would need `unsafe`; a head is
         // a few hundred bytes.
-        let mut bytes = [0; 4096];
+        let mut bytes = [const { MaybeUninit::uninit() }; 4096];
         let length = bytes.len().min(buffer.remaining());
-        let mut read = ReadBuf::new(&mut bytes[..length]);
+        let mut read = ReadBuf::uninit(&mut bytes[..length]);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
         if !read.filled().is_empty() {
             buffer.put_slice(read.filled());
