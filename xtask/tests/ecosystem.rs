@@ -93,16 +93,16 @@ fn a_new_plugin_is_green_and_leaves_no_trace_when_removed() {
 
     run(&folder, &["cargo", "xtask", "plugin", "new", "my-swap", "--collectors", "my-swap,swap-pages"]);
     run(&folder, &["cargo", "xtask", "plugin", "collector", "my-swap", "swap_files"]);
-    run(&folder, &["cargo", "xtask", "plugin", "collector", "disk", "nvme"]);
+    run(&folder, &["cargo", "xtask", "plugin", "collector", "disk", "zram"]);
     run(&folder, &["cargo", "fmt", "--all", "--check"]);
     run(&folder, &["cargo", "xtask", "tidy"]);
     let packages = ["--package", "metrics-my-swap", "--package", "metrics-disk"];
     let tests = run(&folder, &[&["cargo", "test", "--offline"][..], &packages].concat());
     assert!(tests.contains("test both_families_are_shown ... ok"), "{tests}");
     assert!(tests.contains("test swap_files::tests::two_numbers_are_expected ... ok"), "{tests}");
-    assert!(tests.contains("test nvme::tests::two_numbers_are_expected ... ok"), "{tests}");
+    assert!(tests.contains("test zram::tests::two_numbers_are_expected ... ok"), "{tests}");
     run(&folder, &["git", "checkout", "--quiet", "--", "metrics-disk"]);
-    fs::remove_file(folder.join("metrics-disk/src/nvme.rs")).unwrap();
+    fs::remove_file(folder.join("metrics-disk/src/zram.rs")).unwrap();
     let library = run(&folder, &["cargo", "xtask", "plugin", "build", "my-swap"]);
     assert!(Path::new(library.trim()).starts_with(target().join("plugins")), "{library}");
     assert!(Path::new(library.trim()).exists(), "{library}");
