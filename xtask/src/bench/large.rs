@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::load::samples;
 use super::process::Server;
-use super::scrape::{PEER, Side, back_to_back, on_path};
+use super::scrape::{PEER, Side, back_to_back, flags as flags_for, on_path};
 use super::table::{Bar, Row, Table};
 use super::today;
 use crate::failure::{Doing, Failure, Result};
@@ -62,15 +62,6 @@ pub(super) fn interfaces_of_a_name_space() -> Result<()> {
         )));
     }
     Ok(())
-}
-
-fn flags_for(collectors: &[&str]) -> Vec<String> {
-    let own = collectors.iter().map(|name| format!("--collector.{name}"));
-    ["--web.listen-address=ADDRESS", "--log.level=error", "--collector.disable-defaults"]
-        .into_iter()
-        .map(str::to_owned)
-        .chain(own)
-        .collect()
 }
 
 fn beside(agent: &Path, collectors: &[&str], mut flags: Vec<String>, title: String) -> Result<Table> {

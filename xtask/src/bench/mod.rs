@@ -20,12 +20,11 @@ use crate::{build, cargo};
 /// Runs the sections and prints their tables as Markdown on stdout.
 pub(crate) fn perform(sections: &[Section]) -> Result<()> {
     let agent = shipped()?;
-    let config = agent.with_file_name("relink-bench.toml");
     for section in sections {
         let tables = match section {
             Section::Scrape => {
-                let measure = |work| scrape::measure(&agent, work, &config);
-                vec![measure(&scrape::CPU_AND_DISK)?, measure(&scrape::SIX)?]
+                let measure = |work| scrape::measure(&agent, work);
+                vec![measure(&scrape::CPU_AND_DISK)?, measure(&scrape::SEVEN)?, measure(&scrape::ALL)?]
             }
             Section::Reload => vec![reload::measure(&agent)?],
             Section::Large => {
