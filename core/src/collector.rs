@@ -9,7 +9,8 @@ use crate::{Error, Samples};
 /// 1. **declared**: [`register!`](crate::register) says name, help and families; no code of the plugin runs.
 /// 2. **made**: `new` gets the paths and its options and returns the collector, or says why it can't.
 /// 3. **probed**: at start, and for a new version before it replaces the old one, one collection is tried.
-/// 4. **collected**: once a scrape that asks for it, one call at a time, from whatever thread.
+/// 4. **collected**: once a scrape that asks for it, one call at a time, from whatever thread. One that has shown nothing
+///    ten times in a row is asked once in ten seconds.
 /// 5. **retired**: dropped when its plugin is replaced or the agent ends, after the call in flight.
 ///
 /// The host times each call, limits it and catches its panics, each collector for itself. A collector therefore starts no

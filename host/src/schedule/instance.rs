@@ -1,7 +1,7 @@
 //! One collector and what it needs between two collections.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use relink_core::guard::{Failure, guarded};
 use relink_core::{Collector as Code, Error, Facts, Samples};
@@ -16,6 +16,35 @@ pub(crate) struct Instance {
     code: Option<Box<dyn Code>>,
     samples: Samples,
     layout: Option<Arc<Layout>>,
+    absent: Absent,
+}
+
+/// Of what this machine does not have there is nothing to show, and some twenty collectors are of that kind anywhere. To ask
+/// each of them at each scrape was a quarter of its cost. So one that has shown nothing [`Absent::AFTER`] times in a row is
+/// asked again only when [`Absent::PAUSE`] is over; hardware that appears is noticed then.
+#[derive(Default)]
+struct Absent {
+    /// How often in a row there was nothing, and nothing to warn of.
+    times: u32,
+    /// The last time, and what came of it.
+    last: Option<(Instant, Frame)>,
+}
+
+impl Absent {
+    const AFTER: u32 = 10;
+    const PAUSE: Duration = Duration::from_secs(10);
+
+    /// What the last collection came to, if that is still good.
+    fn rests(&self) -> Option<Frame> {
+        let (at, frame) = self.last.as_ref().filter(|_| self.times >= Self::AFTER)?;
+        (at.elapsed() < Self::PAUSE).then(|| frame.clone())
+    }
+
+    fn note(&mut self, frame: &Frame, warned: usize) {
+        let is_nothing = frame.samples() == 0 && warned == 0;
+        self.times = if is_nothing { self.times.saturating_add(1) } else { 0 };
+        self.last = is_nothing.then(|| (Instant::now(), frame.clone()));
+    }
 }
 
 /// What a collection that succeeded had to leave out.
@@ -39,7 +68,8 @@ pub(crate) struct Trial {
 impl Instance {
     /// An instance whose collector is made when it is first needed.
     pub(crate) fn new(collector: &Collector, series: usize) -> Self {
-        Instance { code: None, samples: Texts::samples(collector.families, series), layout: None }
+        let samples = Texts::samples(collector.families, series);
+        Instance { code: None, samples, layout: None, absent: Absent::default() }
     }
 
     /// Makes the collector now. Its own error says that its options are bad; a panic is kept for later, when the
@@ -111,6 +141,9 @@ impl Instance {
 
     /// One collection.
     pub(crate) fn collect(&mut self, collector: &Collector) -> Result<Frame, Failure> {
+        if let Some(frame) = self.absent.rests() {
+            return Ok(frame);
+        }
         self.samples.clear();
         self.made(collector)?;
         let Instance { code: Some(code), samples, .. } = self else { unreachable!("made above") };
@@ -119,7 +152,9 @@ impl Instance {
             return Err(failure);
         }
         self.samples.outcome().map_err(Failure::Said)?;
-        Frame::of(&mut self.samples, &mut self.layout).map_err(Failure::Said)
+        let frame = Frame::of(&mut self.samples, &mut self.layout).map_err(Failure::Said)?;
+        self.absent.note(&frame, self.samples.warned());
+        Ok(frame)
     }
 
     /// The facts for people.
@@ -154,5 +189,79 @@ impl Instance {
                 Ok(())
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use relink_core::registry::Options;
+    use relink_core::{Family, Paths};
+
+    use super::*;
+
+    const VALUE: Family = Family::gauge("value", "V.");
+
+    /// Shows a value in each collection for which the number is set, and counts its calls.
+    struct Machine {
+        has: Arc<AtomicU32>,
+        calls: Arc<AtomicU32>,
+    }
+
+    impl Code for Machine {
+        fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            match self.has.load(Ordering::Relaxed) {
+                0 => {}
+                1 => out.push(&VALUE, [], 1.0),
+                _ => return Err(Error::new("as asked")),
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_the_machine_does_not_have_is_asked_for_now_and_then() {
+        let (has, calls) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let new = {
+            let (has, calls) = (Arc::clone(&has), Arc::clone(&calls));
+            move |_: &Options| -> Result<Box<dyn Code>, Error> {
+                Ok(Box::new(Machine { has: Arc::clone(&has), calls: Arc::clone(&calls) }))
+            }
+        };
+        let collector = Collector {
+            name: "machine",
+            plugin: "machine",
+            help: "A machine",
+            families: &[VALUE],
+            options: Options::new("machine", Paths::default(), Default::default()),
+            new: Box::new(new),
+        };
+        let mut instance = Instance::new(&collector, 10);
+        let mut collect = |times: u32, instance: &mut Instance| -> (u32, usize) {
+            let before = calls.load(Ordering::Relaxed);
+            let last =
+                (0..times).map(|_| instance.collect(&collector).map_or(99, |frame| frame.samples())).last();
+            (calls.load(Ordering::Relaxed) - before, last.unwrap_or_default())
+        };
+        assert_eq!(collect(Absent::AFTER - 1, &mut instance), (Absent::AFTER - 1, 0));
+        has.store(1, Ordering::Relaxed);
+        assert_eq!(collect(20, &mut instance), (20, 1), "what it has is asked for each time");
+        has.store(0, Ordering::Relaxed);
+        assert_eq!(collect(50, &mut instance), (Absent::AFTER, 0));
+        has.store(1, Ordering::Relaxed);
+        assert_eq!(collect(1, &mut instance), (0, 0), "it is not yet time");
+        let pause = |instance: &mut Instance| {
+            let (at, _) = instance.absent.last.as_mut().expect("it rests");
+            *at = at.checked_sub(Absent::PAUSE).expect("the machine has run for longer");
+        };
+        pause(&mut instance);
+        assert_eq!(collect(5, &mut instance), (5, 1), "it has appeared");
+        has.store(0, Ordering::Relaxed);
+        collect(50, &mut instance);
+        has.store(2, Ordering::Relaxed);
+        pause(&mut instance);
+        assert_eq!(collect(3, &mut instance), (3, 99), "an error is no rest");
     }
 }
