@@ -6,7 +6,6 @@
 mod diskstats;
 mod facts;
 mod filesystem;
-mod filter;
 
 use relink_core::register;
 

@@ -5,7 +5,6 @@
 #![cfg(target_os = "linux")]
 
 mod bonding;
-mod filter;
 mod link;
 mod netclass;
 mod netdev;

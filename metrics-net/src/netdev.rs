@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use relink_core::{Collector, Error, Family, Paths, Samples};
+use relink_pattern::Filter;
 
-use crate::filter::Filter;
 use crate::link::{Counts, STATISTICS};
 use crate::readings::Reader;
 use crate::sysfs::{Files, interfaces};
@@ -87,7 +87,8 @@ pub(crate) struct Netdev {
 
 impl Netdev {
     pub(crate) fn new(paths: &Paths, settings: Settings) -> Result<Self, Error> {
-        let devices = Filter::new("netdev", &settings.device_exclude, &settings.device_include)?;
+        let devices =
+            Filter::new("netdev", "device", &settings.device_exclude, &settings.device_include, "")?;
         Ok(Netdev { reader: Reader::new(paths), folder: paths.sysfs("class/net"), devices })
     }
 }

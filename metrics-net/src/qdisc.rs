@@ -1,9 +1,9 @@
 //! Queueing disciplines: how each interface queues the packets that it sends.
 
 use relink_core::{Collector, Error, Family, Paths, Samples};
+use relink_pattern::Filter;
 use rustix::io::Errno;
 
-use crate::filter::Filter;
 use crate::link::Link;
 use crate::netlink::{QDISCS, Qdisc, Socket};
 use crate::readings::Reader;
@@ -55,7 +55,7 @@ struct Row {
 impl Qdiscs {
     /// There is no file with the same, so that the paths do not matter.
     pub(crate) fn new(_: &Paths, settings: Settings) -> Result<Self, Error> {
-        let devices = Filter::new("qdisc", &settings.device_exclude, &settings.device_include)?;
+        let devices = Filter::new("qdisc", "device", &settings.device_exclude, &settings.device_include, "")?;
         Ok(Qdiscs { reader: Reader::of_own_namespace(), socket: None, devices, rows: Vec::new() })
     }
 }

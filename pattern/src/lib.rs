@@ -4,6 +4,8 @@
 //! Unicode, octal numbers, and characters that stand for themselves in one of the two only. `regex` knows those classes
 //! and would add 0.9 MB to an executable, once more to each library, and still not know the rest.
 
+mod filter;
+
 use std::fmt::Write as _;
 
 use regex_lite::Regex;
@@ -11,6 +13,8 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
 
 use relink_core::Error;
+
+pub use filter::Filter;
 
 /// A regular expression in Go's syntax: an option of a plugin that chooses among names.
 #[derive(Clone, Debug)]

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use relink_core::{Collector, Error, Facts, Paths, Samples, Source, Unread};
+use relink_pattern::Filter;
 
 use super::udev::{Identity, Places};
 use super::{COLUMNS, MILLISECOND, READ, Settings, WRITTEN};
 use crate::facts::traffic;
-use crate::filter::Filter;
 
 /// Kernels before 4.18 have 11 columns, before 5.5 they have 15.
 const FEWEST_COLUMNS: usize = 11;

@@ -10,8 +10,8 @@ mod linux;
 mod udev;
 
 use relink_core::{Error, Family, options};
+use relink_pattern::Filter;
 
-use crate::filter::Filter;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Diskstats;
 #[cfg(not(target_os = "linux"))]

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use relink_core::{Collector, Error, Facts, Paths, Samples};
+use relink_pattern::Filter;
 use sysinfo::Disks;
 
 use super::{COLUMNS, READ, Settings, WRITTEN};
 use crate::facts::traffic;
-use crate::filter::Filter;
 
 pub(crate) struct Diskstats {
     disks: Disks,

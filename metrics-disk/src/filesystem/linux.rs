@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use relink_core::{Collector, Error, Facts, Family, Paths, Samples};
+use relink_pattern::Filter;
 use rustix::fs::StatVfs;
 
 use super::mountinfo::MountInfo;
@@ -15,7 +16,6 @@ use super::mounts::{Line, parse, strip};
 use super::statfs::{Answer, Helper, Helpers, Told, ask, describe};
 use super::{AVAILABLE, DEVICE_ERROR, FILES, FILES_FREE, FREE, MOUNT_INFO, READONLY, SIZE, Settings};
 use crate::facts::space;
-use crate::filter::Filter;
 
 /// The shortest time that counts as silence: with less, also a mount that answers at once would be silent, which it is not
 /// for node_exporter with a timeout of 0.

@@ -16,8 +16,8 @@ mod statfs;
 use std::time::Duration;
 
 use relink_core::{Error, Family, options};
+use relink_pattern::Filter;
 
-use crate::filter::Filter;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Filesystem;
 #[cfg(not(target_os = "linux"))]

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use relink_core::{Collector, Error, Facts, Paths, Samples};
+use relink_pattern::Filter;
 use sysinfo::Disks;
 
 use super::{AVAILABLE, DEVICE_ERROR, READONLY, SIZE, Settings};
 use crate::facts::space;
-use crate::filter::Filter;
 
 pub(crate) struct Filesystem {
     disks: Disks,

@@ -6,7 +6,7 @@ mod hardware;
 use std::path::{Path, PathBuf};
 
 use relink_core::{Collector, Error, Family, Paths, Samples, Unread};
-use relink_pattern::Pattern;
+use relink_pattern::Filter;
 use relink_sysfs::{Device, Devices, Reader, odd};
 
 use crate::counts::{Count, Counts};
@@ -59,9 +59,10 @@ pub(crate) struct Infiniband {
 
 impl Infiniband {
     pub(crate) fn new(paths: &Paths, settings: Settings) -> Result<Self, Error> {
+        let Settings { device_exclude, device_include } = settings;
         Ok(Infiniband {
             class: Devices::new(paths.sysfs("class/infiniband")),
-            filter: Filter::new(&settings)?,
+            filter: Filter::new("infiniband", "device", &device_exclude, &device_include, "")?,
             adapters: Vec::new(),
             reader: Reader::default(),
         })
@@ -168,33 +169,6 @@ fn rate(text: &str) -> Option<f64> {
     let (number, _) = text.split_once(' ')?;
     let number: f32 = number.parse().ok()?;
     Some((f64::from(number) * GIGABIT).trunc()).filter(|rate| rate.is_finite() && *rate >= 0.0)
-}
-
-/// Which devices are left out: without a pattern, none.
-#[derive(Debug, Default)]
-struct Filter {
-    pattern: Option<Pattern>,
-    matches_are_ignored: bool,
-}
-
-impl Filter {
-    fn new(settings: &Settings) -> Result<Self, Error> {
-        let (option, pattern) = match (settings.device_exclude.as_str(), settings.device_include.as_str()) {
-            ("", "") => return Ok(Filter::default()),
-            (exclude, "") => ("device_exclude", exclude),
-            ("", include) => ("device_include", include),
-            _ => {
-                let both = "[collectors.infiniband]: device_exclude and device_include are both set, expected at most one";
-                return Err(Error::new(both));
-            }
-        };
-        let pattern = Pattern::new(&format!("[collectors.infiniband]: {option}"), pattern)?;
-        Ok(Filter { pattern: Some(pattern), matches_are_ignored: option == "device_exclude" })
-    }
-
-    fn ignores(&self, name: &str) -> bool {
-        self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(name) == self.matches_are_ignored)
-    }
 }
 
 #[cfg(test)]

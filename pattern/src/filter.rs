@@ -1,11 +1,12 @@
 //! Which devices, mount points or types are left out.
 
 use relink_core::Error;
-use relink_pattern::Pattern;
 
-/// A pair of options, `…_exclude` and `…_include`.
+use crate::Pattern;
+
+/// A pair of options, `…_exclude` and `…_include`, of which at most one is set.
 #[derive(Debug)]
-pub(crate) struct Filter {
+pub struct Filter {
     /// Nothing where nothing is left out.
     pattern: Option<Pattern>,
     matches_are_ignored: bool,
@@ -14,7 +15,7 @@ pub(crate) struct Filter {
 impl Filter {
     /// A filter from the options of one thing, as in `device` of `diskstats`. An empty pattern filters nothing, and the
     /// default exclude gives way to an include.
-    pub(crate) fn new(
+    pub fn new(
         collector: &str,
         what: &str,
         exclude: &str,
@@ -37,7 +38,7 @@ impl Filter {
     }
 
     /// Whether this name is left out.
-    pub(crate) fn ignores(&self, name: &str) -> bool {
+    pub fn ignores(&self, name: &str) -> bool {
         self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(name) == self.matches_are_ignored)
     }
 }
