@@ -34,13 +34,14 @@ impl Unread {
         Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
     }
 
-    /// The names of what stands in a folder, but for those that are no UTF-8.
+    /// The names of what stands in a folder, in their order, but for those that are no UTF-8.
     pub fn list(&mut self, path: &Path) -> Vec<String> {
         let names = std::fs::read_dir(path).and_then(|entries| {
             let mut names = Vec::new();
             for entry in entries {
                 names.extend(entry?.file_name().into_string());
             }
+            names.sort_unstable();
             Ok(names)
         });
         self.unless(path, names).unwrap_or_default()
@@ -75,7 +76,7 @@ mod tests {
         std::os::unix::fs::symlink("loop", at("loop")).unwrap();
         let mut unread = Unread::default();
         assert_eq!(unread.read(&at("value")).as_deref(), Some("1"));
-        assert_eq!(unread.list(folder.path()).len(), 2);
+        assert_eq!(unread.list(folder.path()), ["loop", "value"]);
         // Missing; behind a file; a folder as a file, which can be opened and has no content.
         assert_eq!(unread.read(&at("none")), None);
         assert_eq!(unread.read(&at("value/none")), None);

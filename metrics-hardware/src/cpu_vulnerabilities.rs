@@ -28,9 +28,8 @@ impl Vulnerabilities {
 impl Collector for Vulnerabilities {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         let mut unread = Unread::default();
-        let mut names = unread.list(&self.folder);
+        let names = unread.list(&self.folder);
         unread.tell(out);
-        names.sort();
         for name in names {
             let Some(text) = self.reader.text(&self.folder.join(&name), out) else { continue };
             let (state, mitigation) = understood(&text);

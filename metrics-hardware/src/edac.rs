@@ -96,7 +96,7 @@ impl Collector for Edac {
 
 /// Adds the counts of a controller.
 fn find(controller: &str, folder: &Path, counts: &mut Vec<Count>, unread: &mut Unread) {
-    let files = listed(folder, unread);
+    let files = unread.list(folder);
     for (file, family, row) in OF_CONTROLLER.iter().filter(|(file, ..)| files.iter().any(|name| name == file))
     {
         counts.push(Count::new(*family, [controller, row, "", ""], folder.join(file)));
@@ -109,7 +109,7 @@ fn find(controller: &str, folder: &Path, counts: &mut Vec<Count>, unread: &mut U
 }
 
 fn find_in_row(controller: &str, row: &str, folder: &Path, counts: &mut Vec<Count>, unread: &mut Unread) {
-    for file in listed(folder, unread) {
+    for file in unread.list(folder) {
         let (family, channel) = match file.as_str() {
             "ce_count" => (ROW_CORRECTED, None),
             "ue_count" => (ROW_UNCORRECTED, None),
@@ -134,12 +134,6 @@ fn dimm(folder: &Path, channel: &str, unread: &mut Unread) -> String {
         }
         None => "unknown".to_owned(),
     }
-}
-
-fn listed(folder: &Path, unread: &mut Unread) -> Vec<String> {
-    let mut names = unread.list(folder);
-    names.sort();
-    names
 }
 
 /// The digits between a name's beginning and its end, if there is nothing else.

@@ -39,9 +39,8 @@ impl Collector for Lnstat {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         let Lnstat { folder, tables, cpus } = self;
         let mut unread = Unread::default();
-        let mut names = unread.list(folder);
+        let names = unread.list(folder);
         unread.tell(out);
-        names.sort();
         tables.retain(|table| names.binary_search(&table.name).is_ok());
         for (at, name) in names.into_iter().enumerate() {
             if tables.get(at).is_none_or(|table| table.name != name) {

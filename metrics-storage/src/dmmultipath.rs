@@ -129,9 +129,8 @@ impl Map {
     /// The paths are listed each time: that one is gone is what there is to know.
     fn push_paths(&self, name: &str, block: &Path, reader: &mut Reader, out: &mut Samples) {
         let mut unread = Unread::default();
-        let mut paths = unread.list(&self.slaves);
+        let paths = unread.list(&self.slaves);
         unread.tell(out);
-        paths.sort();
         let mut active = 0;
         for path in &paths {
             let state = reader.text(&block.join(path).join("device/state"), out);

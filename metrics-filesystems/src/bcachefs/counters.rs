@@ -42,10 +42,8 @@ pub(super) struct Counter {
 impl Counter {
     /// The counters of a folder, and the names of those that no family is for.
     pub(super) fn find(folder: &Path, unread: &mut Unread) -> (Vec<Self>, Vec<String>) {
-        let mut names = unread.list(folder);
-        names.sort();
         let (mut found, mut others) = (Vec::new(), Vec::new());
-        for name in names {
+        for name in unread.list(folder) {
             match family_of(&name) {
                 Some((family, hole)) => found.push(Counter { family, hole, path: folder.join(name) }),
                 None => others.push(name),

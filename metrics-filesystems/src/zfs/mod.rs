@@ -134,8 +134,7 @@ impl Collector for Zfs {
 impl Pool {
     /// The pool of a folder; nothing for one of the other files.
     fn find(entry: &Device, unread: &mut Unread) -> Option<Self> {
-        let mut files = unread.list(&entry.path);
-        files.sort();
+        let files = unread.list(&entry.path);
         let path = |name: &str| entry.path.join(name);
         let has = |name: &str| files.iter().any(|file| file == name);
         let datasets = files.iter().filter(|file| file.starts_with("objset-"));
