@@ -1,5 +1,6 @@
 //! Folders with an entry for each device, which come and go.
 
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ pub struct Devices {
 /// A device of a folder. The link's target tells a device from another one that has taken its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Device {
-    /// The entry's name, what is no UTF-8 as U+FFFD.
+    /// The entry's name. One that is no UTF-8 is passed over.
     pub name: String,
     /// The entry itself, which is mostly a link to a folder.
     pub path: PathBuf,
@@ -54,16 +55,14 @@ impl Devices {
     /// the last call, or half a minute has gone by. `None` is for "as before".
     pub fn due(&mut self, out: &mut Samples) -> Option<&[Device]> {
         let mut unread = Unread::default();
-        let mut found: Vec<Device> = unread
-            .list(&self.folder)
-            .into_iter()
-            .filter(|name| name.starts_with(self.prefix))
-            .map(|name| {
-                let path = self.folder.join(&name);
-                let target = std::fs::read_link(&path).ok();
-                Device { name, path, target }
-            })
-            .collect();
+        let found = std::fs::read_dir(&self.folder).and_then(|entries| {
+            let mut found = Vec::new();
+            for entry in entries {
+                found.extend(Device::of(&entry?, self.prefix));
+            }
+            Ok(found)
+        });
+        let mut found = unread.unless(&self.folder, found).unwrap_or_default();
         unread.tell(out);
         found.sort();
         if found == self.entries && self.looked.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
@@ -78,6 +77,18 @@ impl Devices {
     #[doc(hidden)]
     pub fn half_a_minute_passes(&mut self) {
         self.looked = None;
+    }
+}
+
+impl Device {
+    /// The device of an entry whose name begins with this.
+    fn of(entry: &DirEntry, prefix: &str) -> Option<Self> {
+        let name = entry.file_name().into_string().ok().filter(|name| name.starts_with(prefix))?;
+        // The list says which entries are links. To ask a file or a folder for its target would cost a call that fails.
+        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        let path = entry.path();
+        let target = is_link.then(|| std::fs::read_link(&path).ok()).flatten();
+        Some(Device { name, path, target })
     }
 }
 

@@ -23,7 +23,8 @@ struct Node {
 
 impl MeminfoNuma {
     pub(crate) fn new(paths: &Paths) -> Result<Self, Error> {
-        Ok(MeminfoNuma { folder: Devices::new(paths.sysfs("devices/system/node")), nodes: Vec::new() })
+        let folder = Devices::new(paths.sysfs("devices/system/node")).starting_with("node");
+        Ok(MeminfoNuma { folder, nodes: Vec::new() })
     }
 }
 

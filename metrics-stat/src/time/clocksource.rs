@@ -23,7 +23,7 @@ struct ClockSource {
 
 impl ClockSources {
     pub(super) fn new(paths: &Paths) -> Self {
-        let folder = Devices::new(paths.sysfs("devices/system/clocksource"));
+        let folder = Devices::new(paths.sysfs("devices/system/clocksource")).starting_with("clocksource");
         ClockSources { folder, found: Vec::new(), reader: Reader::default() }
     }
 
@@ -53,7 +53,7 @@ impl ClockSources {
     }
 }
 
-/// Beside `clocksource0` there are folders such as `power`.
+/// As all devices of the kernel, it has a number behind its name.
 fn is_clock_source(name: &str) -> bool {
     name.strip_prefix("clocksource").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
