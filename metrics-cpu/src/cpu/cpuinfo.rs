@@ -133,8 +133,10 @@ impl Cpu {
         self.labels.iter_mut().for_each(String::clear);
         for (key, value) in lines(block) {
             if let Some(at) = KEYS.iter().position(|known| *known == key) {
-                self.labels[at].clear();
-                self.labels[at].push_str(value);
+                // Of a key that is there twice the first one counts, as for the number by which CPUs are told apart.
+                if self.labels[at].is_empty() {
+                    self.labels[at].push_str(value);
+                }
             } else if MEGAHERTZ.contains(&key) {
                 let megahertz = value.strip_suffix("MHz").unwrap_or(value).parse();
                 self.hertz = megahertz.ok().map(|number: f64| number * 1e6).filter(|hertz| hertz.is_finite());
@@ -231,6 +233,12 @@ mod tests {
         assert_eq!(words.words, ["asimd", "aes"]);
         words.read(first("processor : 0\n", &FLAGS));
         assert!(words.words.is_empty());
+    }
+
+    #[test]
+    fn a_block_that_names_two_cpus_is_the_first() {
+        let (cpus, _) = parse("processor : 0\n\nprocessor : 1\nprocessor : 0\n").unwrap();
+        assert_eq!(cpus.iter().map(|cpu| &*cpu.labels[PROCESSOR]).collect::<Vec<_>>(), ["0", "1"]);
     }
 
     #[test]
