@@ -69,8 +69,8 @@ pub struct Case {
 /// - the tables of the crate's README, below `| family |` and `| option |`, list the families in their order and all
 ///   options;
 /// - all samples are of declared families, with the right labels, and no series is there twice;
-/// - with each file of the tree in turn missing, empty, cut in half, garbage, full of absurd numbers, no text, or not to be
-///   opened: a collector that had read the good one, and one made afresh, do not panic; a file that is missing is no error;
+/// - with each file of the tree in turn missing, empty, cut in half, garbage, twice over, full of absurd or negative
+///   numbers, no text, a folder, or not to be opened: a collector that had read the good one, and one made afresh, do not panic; a file that is missing is no error;
 ///   an error names the file; all other collectors show what they showed before; and when the file is back, so does this
 ///   one;
 /// - a collection costs no more than said here ([`Cost`]), and over 10,000 of them memory does not grow (counted by
