@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use relink_core::{Family, Samples};
-use relink_sysfs::{Reader, odd};
+use relink_sysfs::{Reader, is_there, odd};
 
 /// A file of a device's folder that holds a count, and the family that shows it.
 #[derive(Clone, Copy)]
@@ -57,8 +57,6 @@ impl Counts {
     /// Looks for the files in a device's folder.
     pub(crate) fn find(counts: &'static [Count], folder: &Path, none: Option<u64>) -> Self {
         let files = counts.iter().map(|count| (count, folder.join(count.file)));
-        // One that may not be looked at is told when it is read.
-        let is_there = |path: &Path| path.try_exists().unwrap_or(true);
         Counts { files: files.filter(|(_, path)| is_there(path)).collect(), none }
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use relink_core::{Collector, Error, Family, Paths, Samples, Source, Unread};
 use relink_sysfs::{Device, Devices, Figure, Figures, Reader};
 
-use crate::lines::{count, lines, word};
+use crate::lines::{count, lines, source, word};
 
 const INFO: Family =
     Family::gauge("node_btrfs_info", "Always 1; the label says how the file system is called (label).")
@@ -70,7 +70,7 @@ pub(crate) struct Btrfs {
 struct FileSystem {
     uuid: String,
     label: PathBuf,
-    commits: Source,
+    commits: Option<Source>,
     parts: Vec<Part>,
     ratios: Vec<([String; 3], f64)>,
 }
@@ -133,21 +133,21 @@ impl FileSystem {
     fn find(uuid: String, folder: &Path, unread: &mut Unread) -> Self {
         let mut found = FileSystem {
             label: folder.join("label"),
-            commits: Source::new(folder.join("commit_stats")),
+            commits: source(folder, "commit_stats"),
             parts: Vec::new(),
             ratios: Vec::new(),
             uuid,
         };
         found.add(OF_ALL, folder, &[]);
         let devices = folder.join("devices");
-        let names = sorted(unread.list(&devices));
+        let names = unread.list(&devices);
         for name in &names {
             found.add(OF_A_DEVICE, &devices.join(name), &[name]);
         }
         for kind in TYPES {
             let folder = folder.join("allocation").join(kind);
             found.add(OF_A_TYPE, &folder, &[kind]);
-            let modes = sorted(unread.list(&folder));
+            let modes = unread.list(&folder);
             for mode in modes.iter().filter(|mode| folder.join(mode).is_dir()) {
                 found.add(OF_A_MODE, &folder.join(mode), &[kind, mode]);
                 if let Some(ratio) = ratio(mode, names.len()) {
@@ -175,7 +175,7 @@ impl FileSystem {
         for (labels, ratio) in ratios {
             out.push(&RATIO, labels.each_ref().map(String::as_str), *ratio);
         }
-        lines(commits, out, |line, out| commit(line, uuid, out));
+        lines(commits.as_mut(), out, |line, out| commit(line, uuid, out));
     }
 }
 
@@ -209,11 +209,6 @@ fn ratio(mode: &str, devices: usize) -> Option<f64> {
         "raid6" => with_parity(2),
         _ => None,
     }
-}
-
-fn sorted(mut names: Vec<String>) -> Vec<String> {
-    names.sort();
-    names
 }
 
 #[cfg(test)]

@@ -1,13 +1,22 @@
 //! Files of lines, of which a collector has several.
 
+use std::path::Path;
+
 use relink_core::{Error, Samples, Source};
+use relink_sysfs::existing;
+
+/// A file that not each version of a file system has; none if it is not there when files are looked for.
+pub(crate) fn source(folder: &Path, file: &str) -> Option<Source> {
+    existing(folder, file).map(Source::new)
+}
 
 /// Reads the lines of one file among several, as [`Source::lines`] does. An error is told, and the other files are shown.
-pub(crate) fn lines(
-    source: &mut Source,
+pub(crate) fn lines<'a>(
+    source: impl Into<Option<&'a mut Source>>,
     out: &mut Samples,
     read: impl FnMut(&str, &mut Samples) -> Result<(), Error>,
 ) {
+    let Some(source) = source.into() else { return };
     let warned = out.warned();
     // Of a file that could be read, each line is told already.
     if let Err(why) = source.lines(out, read)

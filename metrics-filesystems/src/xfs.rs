@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use relink_core::{Collector, Error, Family, Paths, Samples, Source};
-use relink_sysfs::Devices;
+use relink_sysfs::{Devices, is_there};
 
 use crate::lines::{count, lines, word};
 
@@ -123,9 +123,8 @@ impl Collector for Xfs {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
         if let Some(entries) = self.folder.due(out) {
             let stats = entries.iter().map(|entry| (entry.name.clone(), entry.path.join("stats/stats")));
-            // The entry `stats`, which is the sum over all, has no such file. One that may not be looked at is told when
-            // it is read.
-            let there = stats.filter(|(_, path)| path.try_exists().unwrap_or(true));
+            // The entry `stats`, which is the sum over all, has no such file.
+            let there = stats.filter(|(_, path)| is_there(path));
             self.mounted = there.map(|(name, path)| (name, Source::new(path))).collect();
         }
         for (device, stats) in &mut self.mounted {

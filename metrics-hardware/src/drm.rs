@@ -1,9 +1,9 @@
 //! `/sys/class/drm`: graphics cards of the driver amdgpu, the only one whose load and memory the kernel shows as files.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use relink_core::{Collector, Error, Family, Paths, Samples, Unread};
-use relink_sysfs::{Device, Devices, Reader};
+use relink_sysfs::{Device, Devices, Reader, Words, chip, existing};
 
 const INFO: Family = Family::gauge(
     "node_drm_card_info",
@@ -74,9 +74,10 @@ pub(crate) struct Drm {
 
 struct Card {
     name: String,
+    /// The label of its sensors in the collector hwmon.
     chip: String,
     /// Who made its memory, how it is clocked, and its number.
-    words: [PathBuf; 3],
+    words: Words<3>,
     /// By the place in [`FIGURES`]; none for a file that this kind of card does not have.
     figures: [Option<PathBuf>; FIGURES.len()],
 }
@@ -99,7 +100,7 @@ impl Collector for Drm {
             self.cards = entries.iter().filter_map(|entry| Card::find(entry, &mut self.unread)).collect();
         }
         self.unread.tell(out);
-        for card in &self.cards {
+        for card in &mut self.cards {
             card.push(&mut self.reader, out);
         }
         Ok(())
@@ -118,23 +119,21 @@ impl Card {
         if !about.lines().any(|line| line.trim() == "DRIVER=amdgpu") {
             return None;
         }
-        let figures = FIGURES.map(|(file, _)| {
-            let path = device.join(file);
-            path.try_exists().unwrap_or(true).then_some(path)
-        });
+        let figures = FIGURES.map(|(file, _)| existing(&device, file));
         Some(Card {
             name: entry.name.clone(),
             chip: unread.unless(&device, device.canonicalize()).map(|path| chip(&path)).unwrap_or_default(),
-            words: ["mem_info_vram_vendor", "power_dpm_force_performance_level", "unique_id"]
-                .map(|file| device.join(file)),
+            words: Words::find(
+                ["mem_info_vram_vendor", "power_dpm_force_performance_level", "unique_id"],
+                &device,
+            ),
             figures,
         })
     }
 
-    fn push(&self, reader: &mut Reader, out: &mut Samples) {
-        let mut word = |file: &Path| reader.text(file, out).unwrap_or_default().trim().to_owned();
-        let [memory, level, id] = self.words.each_ref().map(|file| word(file));
-        out.push(&INFO, [&self.name, &self.chip, &memory, &level, &id, "amd"], 1.0);
+    fn push(&mut self, reader: &mut Reader, out: &mut Samples) {
+        let [memory, level, id] = self.words.read(reader, out);
+        out.push(&INFO, [&self.name, &self.chip, memory, level, id, "amd"], 1.0);
         for ((_, family), file) in FIGURES.iter().zip(&self.figures) {
             // node_exporter has a 0 for what a card does not tell, and sums over cards rely on it.
             let Some(file) = file else {
@@ -148,36 +147,11 @@ impl Card {
     }
 }
 
-/// The label `chip` of the card's sensors in the collector hwmon: its device and what that is part of.
-fn chip(device: &Path) -> String {
-    let name =
-        |path: &Path| path.file_name().map(|name| cleaned(&name.to_string_lossy())).unwrap_or_default();
-    match (device.parent().map(name).unwrap_or_default(), name(device)) {
-        (_, device) if device.is_empty() => device,
-        (bus, device) if bus.is_empty() => device,
-        (bus, device) => format!("{bus}_{device}"),
-    }
-}
-
-/// In small letters, with _ in place of what is no letter of a-z, digit or colon, and none at the ends.
-fn cleaned(name: &str) -> String {
-    let kept = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() || c == ':' { c } else { '_' };
-    let clean: String = name.to_lowercase().chars().map(kept).collect();
-    clean.trim_matches('_').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use relink_testing::{Tree, collect};
 
     use super::*;
-
-    #[test]
-    fn a_chip_is_named_after_its_place() {
-        assert_eq!(chip(Path::new("/sys/devices/pci0000:00/0000:00:01.0")), "pci0000:00_0000:00:01_0");
-        assert_eq!(chip(Path::new("/0000:00:01.0")), "0000:00:01_0");
-        assert_eq!(chip(Path::new("/")), "");
-    }
 
     #[test]
     fn cards_are_looked_for_again() {

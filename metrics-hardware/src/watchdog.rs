@@ -1,15 +1,18 @@
 //! `/sys/class/watchdog`: timers that restart a machine which hangs.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use relink_core::{Collector, Error, Family, Paths, Samples};
-use relink_sysfs::{Devices, Figure, Figures, Reader};
+use relink_sysfs::{Devices, Figure, Figures, Reader, Words};
 
 const INFO: Family = Family::gauge(
     "node_watchdog_info",
     "Always 1; the labels say what a watchdog is and does (/sys/class/watchdog/*).",
 )
 .labels(&["name", "options", "identity", "state", "status", "pretimeout_governor"]);
+
+/// The files of its labels but for the first.
+const WORDS: [&str; 5] = ["options", "identity", "state", "status", "pretimeout_governor"];
 
 const fn figure(file: &'static str, name: &'static str, help: &'static str) -> Figure {
     Figure::new(file, Family::gauge(name, help).labels(&["name"]))
@@ -57,14 +60,9 @@ pub(crate) struct Watchdogs {
     reader: Reader,
 }
 
-/// How many labels [`INFO`] has.
-const LABELS: usize = INFO.label_names().len();
-
 struct Watchdog {
-    /// The label values of [`INFO`], of which the first is the name.
-    labels: [String; LABELS],
-    /// The files of all labels but the name, in their order.
-    words: Vec<PathBuf>,
+    name: String,
+    words: Words<{ WORDS.len() }>,
     figures: Figures,
 }
 
@@ -89,18 +87,16 @@ impl Collector for Watchdogs {
 
 impl Watchdog {
     fn find(name: &str, folder: &Path) -> Self {
-        let mut labels: [String; LABELS] = Default::default();
-        name.clone_into(&mut labels[0]);
-        let words = INFO.label_names().iter().skip(1).map(|file| folder.join(file)).collect();
-        Watchdog { labels, words, figures: Figures::find(FIGURES, folder) }
+        Watchdog {
+            name: name.to_owned(),
+            words: Words::find(WORDS, folder),
+            figures: Figures::find(FIGURES, folder),
+        }
     }
 
     fn push(&mut self, reader: &mut Reader, out: &mut Samples) {
-        for (label, file) in self.labels.iter_mut().skip(1).zip(&self.words) {
-            label.clear();
-            label.push_str(reader.text(file, out).unwrap_or_default().trim());
-        }
-        out.push(&INFO, self.labels.each_ref().map(String::as_str), 1.0);
-        self.figures.push(&[&self.labels[0]], reader, out);
+        let [options, identity, state, status, governor] = self.words.read(reader, out);
+        out.push(&INFO, [&self.name, options, identity, state, status, governor], 1.0);
+        self.figures.push(&[&self.name], reader, out);
     }
 }

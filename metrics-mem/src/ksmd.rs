@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use relink_core::{Collector, Error, Family, Paths, Samples};
-use relink_sysfs::{Figure, Figures, Reader};
+use relink_sysfs::{Figure, Figures, Reader, is_there};
 
 const FIGURES: &[Figure] = &[
     Figure::new(
@@ -87,7 +87,7 @@ impl Ksmd {
 
 impl Collector for Ksmd {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        if self.figures.is_none() && self.folder.try_exists().unwrap_or(true) {
+        if self.figures.is_none() && is_there(&self.folder) {
             let found = Figures::find(FIGURES, &self.folder);
             self.figures = Some(found).filter(|found| !found.is_empty());
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use relink_core::{Collector, Error, Family, Paths, Samples, Unread};
-use relink_sysfs::{Device, Devices, Reader};
+use relink_sysfs::{Device, Devices, Reader, Words, existing};
 
 use crate::count;
 
@@ -40,7 +40,7 @@ const BLOCK: Family = Family::gauge(
 
 pub(crate) const FAMILIES: &[Family] = &[INFO, NAMESPACE, CAPACITY, SIZE, USED, BLOCK];
 
-/// The files of the labels of [`INFO`] behind the first.
+/// The files of the labels of [`INFO`] behind the first. The drive fills serial number and model with blanks, some in front.
 const WORDS: [&str; 5] = ["firmware_rev", "model", "serial", "state", "cntlid"];
 
 pub(crate) struct Nvme {
@@ -52,18 +52,18 @@ pub(crate) struct Nvme {
 
 struct Controller {
     name: String,
-    files: [PathBuf; WORDS.len()],
-    words: [String; WORDS.len()],
+    words: Words<{ WORDS.len() }>,
     namespaces: Vec<Namespace>,
 }
 
 /// A namespace, as it is reached over a controller.
 struct Namespace {
     id: String,
-    state: PathBuf,
-    size: PathBuf,
-    used: PathBuf,
-    block: PathBuf,
+    /// None for one that the kernel, or the subsystem, does not have.
+    state: Option<PathBuf>,
+    size: Option<PathBuf>,
+    used: Option<PathBuf>,
+    block: Option<PathBuf>,
 }
 
 impl Nvme {
@@ -94,41 +94,31 @@ impl Collector for Nvme {
 
 impl Controller {
     fn find(device: &Device, unread: &mut Unread) -> Self {
-        let mut names = unread.list(&device.path);
-        names.sort();
         let mut namespaces: Vec<Namespace> = Vec::new();
-        for name in names {
+        for name in unread.list(&device.path) {
             // Two paths of one controller to the same namespace could not be told apart.
             if let Some(id) = namespace_id(&name)
                 && namespaces.iter().all(|known| known.id != id)
             {
                 let folder = device.path.join(&name);
+                let file = |name: &str| existing(&folder, name);
                 namespaces.push(Namespace {
                     id: id.to_owned(),
-                    state: folder.join("ana_state"),
-                    size: folder.join("size"),
-                    used: folder.join("nuse"),
-                    block: folder.join("queue/logical_block_size"),
+                    state: file("ana_state"),
+                    size: file("size"),
+                    used: file("nuse"),
+                    block: file("queue/logical_block_size"),
                 });
             }
         }
-        Controller {
-            name: device.name.clone(),
-            files: WORDS.map(|file| device.path.join(file)),
-            words: Default::default(),
-            namespaces,
-        }
+        Controller { name: device.name.clone(), words: Words::find(WORDS, &device.path), namespaces }
     }
 
     fn push(&mut self, reader: &mut Reader, out: &mut Samples) {
-        for (word, file) in self.words.iter_mut().zip(&self.files) {
-            word.clear();
-            // The drive fills serial number and model with blanks, some in front.
-            word.push_str(reader.text(file, out).unwrap_or_default().trim());
-        }
+        let words = self.words.read(reader, out);
         // A controller that has gone has no files.
-        if self.words.iter().any(|word| !word.is_empty()) {
-            let [firmware, model, serial, state, id] = self.words.each_ref().map(String::as_str);
+        if words.iter().any(|word| !word.is_empty()) {
+            let [firmware, model, serial, state, id] = words;
             out.push(&INFO, [&self.name, firmware, model, serial, state, id], 1.0);
         }
         for namespace in &self.namespaces {
@@ -140,9 +130,9 @@ impl Controller {
 impl Namespace {
     fn push(&self, device: &str, reader: &mut Reader, out: &mut Samples) {
         let labels = [device, &self.id];
-        let size = count(&self.size, reader, out);
-        let used = count(&self.used, reader, out);
-        if let Some(block) = count(&self.block, reader, out) {
+        let mut count = |file: &Option<PathBuf>| count(file.as_ref()?, reader, out);
+        let (size, used) = (count(&self.size), count(&self.used));
+        if let Some(block) = count(&self.block) {
             out.push(&BLOCK, labels, block);
             for (family, blocks) in [(CAPACITY, size), (SIZE, size), (USED, used)] {
                 if let Some(blocks) = blocks {
@@ -150,8 +140,8 @@ impl Namespace {
                 }
             }
         }
-        let state = reader.text(&self.state, out);
         // A subsystem without asymmetric access has no such file.
+        let state = self.state.as_ref().and_then(|file| reader.text(file, out));
         out.push(&NAMESPACE, [device, &self.id, state.as_deref().unwrap_or("unknown")], 1.0);
     }
 }

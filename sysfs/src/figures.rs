@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use relink_core::{Family, Kind, Samples};
 
-use crate::{Reader, odd};
+use crate::{Reader, is_there, odd};
 
 /// A file of a device's folder that holds one number, and the family that shows it.
 #[derive(Clone, Copy, Debug)]
@@ -59,8 +59,6 @@ impl Figures {
     /// Looks for the files in a device's folder.
     pub fn find(figures: &'static [Figure], folder: &Path) -> Self {
         let files = figures.iter().enumerate().map(|(at, figure)| (at, folder.join(figure.file)));
-        // One that may not be looked at is told when it is read.
-        let is_there = |path: &Path| path.try_exists().unwrap_or(true);
         Figures { figures, files: files.filter(|(_, path)| is_there(path)).collect() }
     }
 

@@ -1,20 +1,22 @@
 //! Small files of one value each, as in `/sys`, and folders whose entries come and go.
 //!
-//! [`Devices`] says when the files of a folder's devices have to be looked for, a [`Reader`] reads them, and
-//! [`Figures`] are tables of families whose values stand in a file each.
+//! [`Devices`] says when the files of a folder's devices have to be looked for, a [`Reader`] reads them,
+//! [`Figures`] are tables of families whose values stand in a file each, and [`Words`] label values that do.
 
 mod devices;
 mod figures;
+mod labels;
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
 use relink_core::{Error, Samples, Unread};
 
 pub use devices::{Device, Devices};
 pub use figures::{Figure, Figures};
+pub use labels::{Words, chip, cleaned};
 
 /// The kernel limits the content of a file in sysfs to a page.
 const PAGE: usize = 4096;
@@ -64,7 +66,36 @@ impl Reader {
     }
 }
 
+/// Whether there is such a file, when files are looked for that are then read at each collection. One that may not be
+/// looked at counts as well: it is told when it is read.
+pub fn is_there(path: &Path) -> bool {
+    path.try_exists().unwrap_or_else(|why| why.kind() != ErrorKind::NotADirectory)
+}
+
+/// The path of a folder's file, if it [is there](is_there).
+pub fn existing(folder: &Path, file: &str) -> Option<PathBuf> {
+    Some(folder.join(file)).filter(|path| is_there(path))
+}
+
 /// Tells what a file has in place of what was expected.
 pub fn odd(path: &Path, expected: &str, found: &str, out: &mut Samples) {
     out.warn(Error::expected(expected, found).context(path.display()).to_string());
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_behind_another_is_not_there_and_one_that_may_not_be_looked_at_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("value"), "").unwrap();
+        // Nobody can look behind a link to itself.
+        std::os::unix::fs::symlink("loop", at("loop")).unwrap();
+        assert_eq!(
+            ["value", "none", "value/none", "loop"].map(|name| is_there(&at(name))),
+            [true, false, false, true]
+        );
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use relink_core::{Collector, Error, Family, Paths, Samples, Unread};
 use relink_pattern::Filter;
-use relink_sysfs::{Device, Devices, Reader, odd};
+use relink_sysfs::{Device, Devices, Reader, Words, existing, odd};
 
 use crate::counts::{Count, Counts};
 use counters::COUNTS;
@@ -75,7 +75,7 @@ impl Collector for Infiniband {
             let shown = devices.iter().filter(|device| !self.filter.ignores(&device.name));
             self.adapters = shown.map(Adapter::find).collect();
         }
-        for adapter in &self.adapters {
+        for adapter in &mut self.adapters {
             adapter.push(&mut self.reader, out);
         }
         Ok(())
@@ -85,8 +85,8 @@ impl Collector for Infiniband {
 /// A device and its ports.
 struct Adapter {
     name: String,
-    /// In the order of the labels of [`INFO`]. Which of them there are is the driver's choice.
-    words: [PathBuf; 3],
+    /// In the order of the labels of [`INFO`].
+    words: Words<3>,
     ports: Vec<Port>,
     unread: Unread,
 }
@@ -100,14 +100,13 @@ impl Adapter {
         names.sort_unstable();
         names.dedup_by_key(|(number, _)| *number);
         let ports = names.into_iter().map(|(number, name)| Port::find(number, &folder.join(name))).collect();
-        let words = ["board_id", "fw_ver", "hca_type"].map(|file| device.path.join(file));
+        let words = Words::find(["board_id", "fw_ver", "hca_type"], &device.path);
         Adapter { name: device.name.clone(), words, ports, unread }
     }
 
-    fn push(&self, reader: &mut Reader, out: &mut Samples) {
+    fn push(&mut self, reader: &mut Reader, out: &mut Samples) {
         self.unread.tell(out);
-        let words = self.words.each_ref().map(|file| reader.word(file, out));
-        let [board, firmware, kind] = words.each_ref().map(|word| word.trim());
+        let [board, firmware, kind] = self.words.read(reader, out);
         out.push(&INFO, [&self.name, board, firmware, kind], 1.0);
         for port in &self.ports {
             port.push(&self.name, reader, out);
@@ -117,8 +116,8 @@ impl Adapter {
 
 struct Port {
     number: String,
-    /// In the order of [`STATES`].
-    states: [PathBuf; STATES.len()],
+    /// In the order of [`STATES`]; none for one that the driver does not have.
+    states: [Option<PathBuf>; STATES.len()],
     counts: [Counts; 2],
 }
 
@@ -138,7 +137,7 @@ const STATES: [State; 3] = [
 
 impl Port {
     fn find(number: u32, folder: &Path) -> Self {
-        let states = STATES.map(|state| folder.join(state.file));
+        let states = STATES.map(|state| existing(folder, state.file));
         let counts = [COUNTS, HARDWARE].map(|counts| Counts::find(counts, folder, None));
         Port { number: number.to_string(), states, counts }
     }
@@ -146,6 +145,7 @@ impl Port {
     fn push(&self, device: &str, reader: &mut Reader, out: &mut Samples) {
         let labels = [device, &self.number];
         for (state, path) in STATES.iter().zip(&self.states) {
+            let Some(path) = path else { continue };
             let Some(text) = reader.text(path, out) else { continue };
             match (state.read)(text.trim()) {
                 Some(value) => out.push(&state.family, labels, value),

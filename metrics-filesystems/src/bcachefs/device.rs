@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use relink_core::{Error, Family, Samples, Source};
-use relink_sysfs::{Figure, Figures, Reader, odd};
+use relink_sysfs::{Figure, Figures, Reader, Words, existing};
 
-use super::sizes::size;
-use crate::lines::{count, lines};
+use super::size_in;
+use crate::lines::{count, lines, source};
 
 pub(super) const INFO: Family =
     Family::gauge("node_bcachefs_device_info", "Always 1; the labels say what device it is (label, state).")
@@ -36,46 +36,41 @@ const FIGURES: &[Figure] = &[Figure::new("nbuckets", BUCKETS), Figure::new("dura
 pub(super) struct Member {
     /// Its number in the file system.
     name: String,
-    label: PathBuf,
-    state: PathBuf,
-    bucket: PathBuf,
+    /// Label and state.
+    words: Words<2>,
+    bucket: Option<PathBuf>,
     figures: Figures,
-    done: Source,
-    errors: Source,
+    done: Option<Source>,
+    errors: Option<Source>,
 }
 
 impl Member {
     pub(super) fn find(name: &str, folder: &Path) -> Self {
         Member {
             name: name.to_owned(),
-            label: folder.join("label"),
-            state: folder.join("state"),
-            bucket: folder.join("bucket_size"),
+            words: Words::find(["label", "state"], folder),
+            bucket: existing(folder, "bucket_size"),
             figures: Figures::find(FIGURES, folder),
-            done: Source::new(folder.join("io_done")),
-            errors: Source::new(folder.join("io_errors")),
+            done: source(folder, "io_done"),
+            errors: source(folder, "io_errors"),
         }
     }
 
     pub(super) fn push(&mut self, uuid: &str, reader: &mut Reader, out: &mut Samples) {
-        let Member { name, label, state, bucket, figures, done, errors } = self;
-        let label = reader.word(label, out);
-        let state = reader.word(state, out);
-        out.push(&INFO, [uuid, name, &label, &state], 1.0);
-        if let Some(text) = reader.text(bucket, out) {
-            match size(&text) {
-                Ok(size) => out.push(&BUCKET, [uuid, name], size),
-                Err(_) => odd(bucket, "a size", &text, out),
-            }
+        let Member { name, words, bucket, figures, done, errors } = self;
+        let [label, state] = words.read(reader, out);
+        out.push(&INFO, [uuid, name, label, state], 1.0);
+        if let Some(size) = bucket.as_ref().and_then(|path| size_in(path, reader, out)) {
+            out.push(&BUCKET, [uuid, name], size);
         }
         figures.push(&[uuid, name], reader, out);
-        push_done(done, [uuid, name], out);
-        push_errors(errors, [uuid, name], out);
+        push_done(done.as_mut(), [uuid, name], out);
+        push_errors(errors.as_mut(), [uuid, name], out);
     }
 }
 
 /// Lines such as `btree       :  4411097088`, below one that says `read:` or `write:`.
-fn push_done(source: &mut Source, [uuid, device]: [&str; 2], out: &mut Samples) {
+fn push_done(source: Option<&mut Source>, [uuid, device]: [&str; 2], out: &mut Samples) {
     let mut operation = "";
     lines(source, out, |line, out| {
         match line.trim_ascii() {
@@ -94,7 +89,7 @@ fn push_done(source: &mut Source, [uuid, device]: [&str; 2], out: &mut Samples) 
 }
 
 /// Lines such as `  read:    197346`, below one that says since when. The second time is since somebody has set them to 0.
-fn push_errors(source: &mut Source, [uuid, device]: [&str; 2], out: &mut Samples) {
+fn push_errors(source: Option<&mut Source>, [uuid, device]: [&str; 2], out: &mut Samples) {
     let mut is_shown = false;
     lines(source, out, |line, out| {
         if let Some(since) = line.strip_prefix("IO errors since ") {

@@ -9,9 +9,9 @@ mod sizes;
 use std::path::{Path, PathBuf};
 
 use relink_core::{Collector, Error, Facts, Family, Paths, Samples, Source, Unread};
-use relink_sysfs::{Devices, Reader, odd};
+use relink_sysfs::{Devices, Reader, existing, odd};
 
-use crate::lines::{count, lines, word};
+use crate::lines::{count, lines, source, word};
 use counters::{COUNTERS, Counter};
 use device::Member;
 use sizes::{first_size, size};
@@ -84,10 +84,10 @@ pub(crate) struct Bcachefs {
 
 struct FileSystem {
     uuid: String,
-    cache: PathBuf,
-    compression: Source,
-    errors: Source,
-    writes: Source,
+    cache: Option<PathBuf>,
+    compression: Option<Source>,
+    errors: Option<Source>,
+    writes: Option<Source>,
     counters: Vec<Counter>,
     /// Names of counters that no family is for.
     others: Vec<String>,
@@ -131,16 +131,15 @@ impl Collector for Bcachefs {
 
 impl FileSystem {
     fn find(uuid: &str, folder: &Path, unread: &mut Unread) -> Self {
-        let mut names = unread.list(folder);
-        names.sort();
+        let names = unread.list(folder);
         let devices = names.iter().filter_map(|name| Some((name.strip_prefix("dev-")?, folder.join(name))));
         let (counters, others) = Counter::find(&folder.join("counters"), unread);
         FileSystem {
             uuid: uuid.to_owned(),
-            cache: folder.join("btree_cache_size"),
-            compression: Source::new(folder.join("compression_stats")),
-            errors: Source::new(folder.join("errors")).may_be_empty(),
-            writes: Source::new(folder.join("btree_write_stats")),
+            cache: existing(folder, "btree_cache_size"),
+            compression: source(folder, "compression_stats"),
+            errors: source(folder, "errors").map(Source::may_be_empty),
+            writes: source(folder, "btree_write_stats"),
             counters,
             others,
             devices: devices
@@ -153,15 +152,12 @@ impl FileSystem {
     fn push(&mut self, reader: &mut Reader, out: &mut Samples) {
         let FileSystem { uuid, cache, compression, errors, writes, counters, others: _, devices } = self;
         out.push(&INFO, [uuid], 1.0);
-        if let Some(text) = reader.text(cache, out) {
-            match size(&text) {
-                Ok(size) => out.push(&CACHE, [uuid], size),
-                Err(_) => odd(cache, "a size", &text, out),
-            }
+        if let Some(size) = cache.as_ref().and_then(|path| size_in(path, reader, out)) {
+            out.push(&CACHE, [uuid], size);
         }
-        below_head(compression, out, |line, out| push_compression(line, uuid, out));
-        lines(errors, out, |line, out| push_errors(line, uuid, out));
-        below_head(writes, out, |line, out| push_writes(line, uuid, out));
+        below_head(compression.as_mut(), out, |line, out| push_compression(line, uuid, out));
+        lines(errors.as_mut(), out, |line, out| push_errors(line, uuid, out));
+        below_head(writes.as_mut(), out, |line, out| push_writes(line, uuid, out));
         for counter in counters {
             counter.push(uuid, reader, out);
         }
@@ -171,9 +167,15 @@ impl FileSystem {
     }
 }
 
+/// The size that a file holds. What is none is told.
+fn size_in(path: &Path, reader: &mut Reader, out: &mut Samples) -> Option<f64> {
+    let text = reader.text(path, out)?;
+    size(&text).map_err(|_| odd(path, "a size", &text, out)).ok()
+}
+
 /// Reads the lines of a file but for the first, which names the columns.
 fn below_head(
-    source: &mut Source,
+    source: Option<&mut Source>,
     out: &mut Samples,
     mut read: impl FnMut(&str, &mut Samples) -> Result<(), Error>,
 ) {

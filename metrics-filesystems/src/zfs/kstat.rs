@@ -33,7 +33,7 @@ pub(super) fn table(
     mut row: impl FnMut(&str, &mut Samples) -> Result<(), Error>,
 ) {
     let (mut is_empty, mut is_below) = (true, false);
-    lines(source, out, |line, out| {
+    lines(&mut *source, out, |line, out| {
         is_empty = false;
         if is_below {
             return row(line, out);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use relink_core::{Error, Family, Samples, Unread};
-use relink_sysfs::{Device, Reader, odd};
+use relink_sysfs::{Device, Reader, existing, odd};
 
 const INFO: Family = Family::gauge(
     "node_pcidevice_info",
@@ -192,10 +192,7 @@ impl PciDevice {
             }
             id
         });
-        let figures = FIGURES.map(|(file, ..)| {
-            let path = folder.join(file);
-            path.try_exists().unwrap_or(true).then_some(path)
-        });
+        let figures = FIGURES.map(|(file, ..)| existing(folder, file));
         let mut shown: [String; IDS.len()] = Default::default();
         for ((shown, id), (_, digits)) in shown.iter_mut().zip(ids).zip(IDS) {
             *shown = id.map(|id| format!("0x{id:0digits$x}")).unwrap_or_default();

@@ -6,9 +6,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use relink_core::{Kind, Samples, Unread};
-use relink_sysfs::{Device, Reader, odd};
+use relink_sysfs::{Device, Reader, chip, cleaned, odd};
 
-use super::sensors::{Shown, cleaned, recognise, shown};
+use super::sensors::{Shown, recognise, shown};
 use super::{CHIP_NAMES, SENSOR_LABEL};
 
 pub(super) struct Chip {
@@ -165,15 +165,9 @@ pub(super) fn tell_apart(chips: &mut [Chip]) {
     }
 }
 
-/// A label of the device behind the chip: its folder and the one above, as in `platform_coretemp_0`.
+/// A label of the device behind the chip.
 fn device_label(folder: &Path, unread: &mut Unread) -> Option<String> {
     let device = folder.join("device");
     let device = unread.unless(&device, device.canonicalize())?;
-    let name =
-        |path: &Path| path.file_name().map(|name| cleaned(&name.to_string_lossy())).unwrap_or_default();
-    match (device.parent().map(name).unwrap_or_default(), name(&device)) {
-        (_, device) if device.is_empty() => None,
-        (bus, device) if bus.is_empty() => Some(device),
-        (bus, device) => Some(format!("{bus}_{device}")),
-    }
+    Some(chip(&device)).filter(|label| !label.is_empty())
 }

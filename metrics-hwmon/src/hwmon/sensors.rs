@@ -5,6 +5,7 @@
 //! limit bears the unit of its sensor, and is 0.001 when raised.
 
 use relink_core::Family;
+use relink_sysfs::cleaned;
 
 /// A kind of sensor whose values have a unit.
 pub(super) struct Measured {
@@ -248,13 +249,6 @@ fn attribute(family: Family, name: String, divisor: f64) -> Option<Shown> {
     (!name.is_empty()).then_some(Shown { family, hole: Some(name), divisor })
 }
 
-/// In small letters, with _ in place of what is no letter of a-z, digit or colon, and none at the ends.
-pub(super) fn cleaned(name: &str) -> String {
-    let kept = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() || c == ':' { c } else { '_' };
-    let clean: String = name.to_lowercase().chars().map(kept).collect();
-    clean.trim_matches('_').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,12 +331,5 @@ mod tests {
         for (kind, property) in [("vrm", "x"), ("update_interval", "input"), ("temp", "__"), ("fan", "_")] {
             assert_eq!(all(kind, property, false), None, "{kind} {property}");
         }
-    }
-
-    #[test]
-    fn a_name_is_cleaned_for_a_label() {
-        assert_eq!(cleaned("0000:00:18.3"), "0000:00:18_3");
-        assert_eq!(cleaned("_AppleSMC.768 \n"), "applesmc_768");
-        assert_eq!(cleaned("\u{e9}"), "");
     }
 }

@@ -6,7 +6,7 @@ mod quantity;
 use std::path::{Path, PathBuf};
 
 use relink_core::{Collector, Error, Family, Kind, Paths, Samples, Unread};
-use relink_sysfs::{Device, Devices, Reader, odd};
+use relink_sysfs::{Device, Devices, Reader, is_there, odd};
 
 use families::{BACKING, CACHE, Measure, PRIORITY, Report, SET, WRITEBACK};
 use quantity::quantity;
@@ -69,9 +69,7 @@ impl Collector for Bcache {
 /// Finds a cache set and its devices.
 fn find(set: &Device, priority_stats: bool, unread: &mut Unread, parts: &mut Vec<Part>) {
     parts.push(Part::find(set, None, SET, None));
-    let mut names = unread.list(&set.path);
-    names.sort();
-    for name in names {
+    for name in unread.list(&set.path) {
         let is_called = |kind: &str| {
             name.strip_prefix(kind).is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
         };
@@ -94,8 +92,6 @@ impl Part {
         report: Option<&'static Report>,
     ) -> Self {
         let folder = device.as_ref().map_or_else(|| set.path.clone(), |device| set.path.join(device));
-        // One that may not be looked at is told when it is read.
-        let is_there = |path: &Path| path.try_exists().unwrap_or(true);
         let files = files.iter().map(|measure| (measure, folder.join(measure.file)));
         let report = report.map(|report| (report, folder.join(report.file)));
         Part {

@@ -5,7 +5,7 @@ mod mdstat;
 use std::path::{Path, PathBuf};
 
 use relink_core::{Collector, Error, Family, Paths, Samples, Source};
-use relink_sysfs::{Device, Devices, Reader};
+use relink_sysfs::{Device, Devices, Reader, is_there};
 
 use crate::count;
 use mdstat::Array;
@@ -139,8 +139,7 @@ fn push(array: &Array<'_>, out: &mut Samples) {
 impl Folder {
     fn find(device: &Device) -> Option<Self> {
         let folder = device.path.join("md");
-        // One that may not be looked at is told when its files are read.
-        folder.try_exists().unwrap_or(true).then(|| Folder {
+        is_there(&folder).then(|| Folder {
             device: device.name.clone(),
             level: folder.join("level"),
             raid_disks: folder.join("raid_disks"),
