@@ -1,14 +1,13 @@
 //! What all collectors said in one collection.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use relink_core::{Error, Samples, SeriesSet};
 use relink_exposition::{Expositions, Texts};
 
 use super::lines::Lines;
-use crate::lock::lock;
 
 /// One collection: a reading a collector, immutable once made, shared by all who asked for it.
 pub(crate) struct Snapshot {
@@ -45,7 +44,7 @@ pub(crate) struct Shared(Mutex<Weak<Vec<u8>>>);
 impl Shared {
     /// The body that somebody still holds, or the one that is made now; others wait for it.
     pub(crate) fn get_or(&self, make: impl FnOnce() -> Vec<u8>) -> Body {
-        let mut kept = lock(&self.0);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let body = kept.upgrade().unwrap_or_else(|| Arc::new(make()));
         *kept = Arc::downgrade(&body);
         Body(body)
