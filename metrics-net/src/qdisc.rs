@@ -1,11 +1,12 @@
 //! Queueing disciplines: how each interface queues the packets that it sends.
 
 use relink_core::{Collector, Error, Family, Paths, Samples};
+use relink_netlink::Socket;
 use relink_pattern::Filter;
 use rustix::io::Errno;
 
 use crate::link::Link;
-use crate::netlink::{QDISCS, Qdisc, Socket};
+use crate::netlink::{QDISCS, Qdisc};
 use crate::readings::Reader;
 
 const LABELS: &[&str] = &["device", "kind"];

@@ -1,13 +1,13 @@
 //! The answers of netlink, which the collectors share: two of them must not ask the kernel twice in one scrape.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use relink_core::{Error, Paths};
+use relink_netlink::{Socket, is_own};
 
 use crate::link::Link;
-use crate::netlink::{Socket, read_links};
+use crate::netlink::read_links;
 
 /// How old a reading may be that another collector has made.
 const FRESH: Duration = Duration::from_millis(100);
@@ -29,9 +29,7 @@ pub(crate) struct Reader {
 impl Reader {
     /// Another sysfs than `/sys` may be of another network namespace than the one that netlink shows.
     pub(crate) fn new(paths: &Paths) -> Self {
-        let sysfs = paths.sysfs.canonicalize();
-        let is_own = sysfs.as_deref().unwrap_or(&paths.sysfs) == Path::new("/sys");
-        Reader { shared: is_own.then(shared), taken: 0 }
+        Reader { shared: is_own(&paths.sysfs, "/sys").then(shared), taken: 0 }
     }
 
     /// For what has no other source than netlink.

@@ -2,6 +2,7 @@
 //! kernel shows below `/proc/net`, under the names that node_exporter's dashboards ask for.
 //!
 //! The README lists families and options.
+#![cfg(target_os = "linux")]
 
 mod arp;
 mod conntrack;
@@ -9,6 +10,7 @@ mod files;
 mod lnstat;
 mod netstat;
 mod numbers;
+mod sock_diag;
 mod socket;
 mod sockstat;
 mod softnet;

@@ -221,6 +221,34 @@ node_tcp_connection_states{state="tx_queued_bytes"} 32
     );
 }
 
+/// The queue of a listening socket is told as its limit by netlink, and as empty by the files.
+#[test]
+fn netlink_is_asked_where_proc_is_the_machines_own() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let value = |text: &str, state: &str| -> Option<f64> {
+        let series = format!("node_tcp_connection_states{{state=\"{state}\"}} ");
+        text.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok())
+    };
+    let [own, elsewhere] = [Tree::new(), Tree::new().file("proc/other", "")];
+    std::fs::remove_dir(own.path().join("proc")).unwrap();
+    std::os::unix::fs::symlink("/proc", own.path().join("proc")).unwrap();
+    std::os::unix::fs::symlink("/proc/self/net", elsewhere.path().join("proc/net")).unwrap();
+    let [netlink, files] = [own, elsewhere].map(|tree| {
+        let mut made = make(&tree, "tcpstat", "{}").unwrap();
+        let first = collect(&mut *made, "tcpstat").unwrap();
+        let second = collect(&mut *made, "tcpstat").unwrap();
+        for text in [first, second.clone()] {
+            assert!(value(&text, "listen") >= Some(1.0), "{text}");
+            assert!(value(&text, "established") >= Some(2.0), "{text}");
+        }
+        second
+    });
+    assert!(value(&netlink, "tx_queued_bytes") >= Some(128.0), "{netlink}");
+    assert!(value(&netlink, "tx_queued_bytes") > value(&files, "tx_queued_bytes"), "{files}");
+    drop(client);
+}
+
 #[test]
 fn an_older_kernel_tells_less_of_packets() {
     let tree = machine();

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use relink_core::Error;
+use relink_netlink::{Question, attributes, number, push_address, short, text};
 
-use super::message::{Question, attributes, number, push_address, short, text};
 use crate::link::*;
 
 /// `struct ifinfomsg`.
@@ -94,7 +94,8 @@ fn parts(body: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::tests::attribute;
+    use relink_netlink::attribute;
+
     use super::*;
 
     /// An interface of Ethernet with number 7 and these flags.

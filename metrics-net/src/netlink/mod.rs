@@ -1,18 +1,16 @@
 //! What the kernel tells over netlink: all of a sort by one question.
 
 mod link;
-mod message;
 mod nl80211;
 mod qdisc;
-mod socket;
 
 use relink_core::Error;
+use relink_netlink::Socket;
 
 use crate::link::Link;
 use link::{INTERFACES, fill, identity};
 pub(crate) use nl80211::{Interface, Network, Station, Wireless};
 pub(crate) use qdisc::{QDISCS, Qdisc};
-pub(crate) use socket::Socket;
 
 /// Brings `links` up to date.
 pub(crate) fn read_links(socket: &mut Socket, links: &mut Vec<Link>) -> Result<(), Error> {

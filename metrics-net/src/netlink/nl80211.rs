@@ -3,11 +3,9 @@
 use std::io;
 
 use relink_core::Error;
+use relink_netlink::{Question, Socket, attribute, attributes, long, number, push_address, short, text};
 use rustix::io::Errno;
 use rustix::net::netlink::GENERIC;
-
-use super::message::{Question, attributes, long, number, push_address, short, text};
-use super::socket::Socket;
 
 /// `struct genlmsghdr`: a command, its version and two bytes without meaning.
 const HEAD: usize = 4;
@@ -106,9 +104,8 @@ impl Wireless {
     ) -> Result<Vec<T>, Error> {
         let mut body = vec![command, 0, 0, 0];
         if let Some(index) = interface {
-            // `NL80211_ATTR_IFINDEX`, with its length in front.
-            body.extend([8_u16, 3].into_iter().flat_map(u16::to_ne_bytes));
-            body.extend(index.to_ne_bytes());
+            // `NL80211_ATTR_IFINDEX`.
+            body.extend(attribute(3, &index.to_ne_bytes()));
         }
         let question = Question { what, kind: family, answers: family, body: &body };
         let mut found = Vec::new();
@@ -238,7 +235,6 @@ fn rate(parts: &[u8]) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::tests::attribute;
     use super::*;
 
     const ADDRESS: [u8; 6] = [2, 0xfc, 0, 0, 0, 1];

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::message::{Question, attributes, long, number, text};
+use relink_netlink::{Question, attributes, long, number, text};
 
 /// `struct tcmsg`.
 const HEAD: usize = 20;
@@ -91,7 +91,8 @@ impl<'a> Qdisc<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::tests::attribute;
+    use relink_netlink::attribute;
+
     use super::*;
 
     fn body(parent: u32, attributes: &[Vec<u8>]) -> Vec<u8> {

@@ -8,6 +8,7 @@ const CORE: &str = "relink-core";
 const HOST: &str = "relink-host";
 const EXPOSITION: &str = "relink-exposition";
 const HANDOVER: &str = "relink-handover";
+const NETLINK: &str = "relink-netlink";
 const PATTERN: &str = "relink-pattern";
 const SYSFS: &str = "relink-sysfs";
 const TESTING: &str = "relink-testing";
@@ -40,9 +41,9 @@ fn may_depend(from: &str, to: &str, kind: &str) -> bool {
         HOST => [CORE, EXPOSITION, HANDOVER].contains(&to) || (dev && to == TESTKIT),
         AGENT => to == HOST || to.starts_with(PLUGIN_PREFIX) || (dev && to == TESTKIT),
         VERIFY | TESTING => to == CORE || to == EXPOSITION,
-        PATTERN | SYSFS | EXPOSITION => to == CORE,
+        NETLINK | PATTERN | SYSFS | EXPOSITION => to == CORE,
         plugin if plugin.starts_with(PLUGIN_PREFIX) => {
-            [CORE, PATTERN, SYSFS].contains(&to) || (dev && to == TESTING)
+            [CORE, NETLINK, PATTERN, SYSFS].contains(&to) || (dev && to == TESTING)
         }
         _ => false,
     }
@@ -56,11 +57,12 @@ fn rule(from: &str) -> &'static str {
         HOST => "the engine knows the contract, and no plugin by name",
         AGENT => "the executable links the engine and the plugins, nothing else",
         VERIFY => "it reads pages as the host does, and needs nothing of an agent",
+        NETLINK => "asking the kernel needs the contract's errors, and nothing else",
         PATTERN => "an option that is a regular expression needs the contract's errors, and nothing else",
         SYSFS => "small files need the contract's samples, and nothing else",
         TESTING => "it holds plugins against the contract, and needs nothing of an agent",
         plugin if plugin.starts_with(PLUGIN_PREFIX) => {
-            "a plugin knows the contract only, patterns of options and small files"
+            "a plugin knows the contract only, netlink, patterns of options and small files"
         }
         "xtask" => "these commands must build when the rest does not",
         _ => "a new member needs a line in xtask/src/tidy/imports.rs",
@@ -82,6 +84,9 @@ mod tests {
             ("relink-testing", "relink-host", "normal", false),
             ("metrics-cpu", "relink-pattern", "normal", true),
             ("relink-pattern", "relink-core", "normal", true),
+            ("metrics-net", "relink-netlink", "normal", true),
+            ("relink-netlink", "relink-core", "normal", true),
+            ("relink-netlink", "relink-sysfs", "normal", false),
             ("metrics-cpu", "relink-sysfs", "normal", true),
             ("relink-sysfs", "relink-core", "normal", true),
             ("relink-sysfs", "relink-pattern", "normal", false),
@@ -121,7 +126,7 @@ mod tests {
         assert_eq!(
             problems(&workspace),
             [
-                "metrics-disk/Cargo.toml: metrics-disk may not depend on relink-host; a plugin knows the contract only, and patterns of options"
+                "metrics-disk/Cargo.toml: metrics-disk may not depend on relink-host; a plugin knows the contract only, netlink, patterns of options and small files"
             ]
         );
     }

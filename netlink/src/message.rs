@@ -15,14 +15,15 @@ const INTERRUPTED: u16 = 0x10;
 
 /// A question for all there is of something.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Question<'a> {
+pub struct Question<'a> {
     /// What is asked for, in messages.
-    pub(crate) what: &'a str,
-    /// The kind of the message, and that of its answers.
-    pub(crate) kind: u16,
-    pub(crate) answers: u16,
+    pub what: &'a str,
+    /// The kind of the message.
+    pub kind: u16,
+    /// That of its answers.
+    pub answers: u16,
     /// What stands behind the message's head.
-    pub(crate) body: &'a [u8],
+    pub body: &'a [u8],
 }
 
 /// A part of the answer.
@@ -40,7 +41,7 @@ pub(crate) enum Part<'a> {
 
 impl Question<'_> {
     /// What to say if the kernel refuses.
-    pub(crate) fn refused(&self, why: impl std::fmt::Display) -> Error {
+    pub fn refused(&self, why: impl std::fmt::Display) -> Error {
         Error::new(format!("asking netlink for {}: {why}", self.what))
     }
 
@@ -91,8 +92,17 @@ impl Question<'_> {
     }
 }
 
+/// An attribute, as a part of a question.
+pub fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let mut bytes = (4 + value.len() as u16).to_ne_bytes().to_vec();
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
 /// Attributes in a row: type and value. What is cut off ends them.
-pub(crate) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+pub fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(short(rest, 0)?);
         let kind = short(rest, 2)? & 0x3fff;
@@ -103,42 +113,37 @@ pub(crate) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> 
 }
 
 /// A text without the zeros behind it, what is no UTF-8 as U+FFFD.
-pub(crate) fn text(value: &[u8]) -> Cow<'_, str> {
+pub fn text(value: &[u8]) -> Cow<'_, str> {
     let end = value.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     String::from_utf8_lossy(&value[..end])
 }
 
-pub(crate) fn long(bytes: &[u8], at: usize) -> Option<u64> {
+/// Eight bytes from there on, if there are so many.
+pub fn long(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..at + 8)?.try_into().ok().map(u64::from_ne_bytes)
 }
 
-pub(crate) fn number(bytes: &[u8], at: usize) -> Option<u32> {
+/// Four bytes from there on.
+pub fn number(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes)
 }
 
-/// A hardware's address.
-pub(crate) fn push_address(text: &mut String, bytes: &[u8]) {
+/// Writes a hardware's address.
+pub fn push_address(text: &mut String, bytes: &[u8]) {
     for (at, byte) in bytes.iter().enumerate() {
         let colon = if at == 0 { "" } else { ":" };
         let _ = write!(text, "{colon}{byte:02x}");
     }
 }
 
-pub(crate) fn short(bytes: &[u8], at: usize) -> Option<u16> {
+/// Two bytes from there on.
+pub fn short(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..at + 2)?.try_into().ok().map(u16::from_ne_bytes)
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-
-    pub(crate) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = (4 + value.len() as u16).to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
 
     const QUESTION: Question<'_> = Question { what: "tests", kind: 18, answers: 16, body: &[7; 4] };
 

@@ -1,4 +1,4 @@
-//! A socket that stays open, over which the kernel is asked.
+//! Asking, and waiting for the answer.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -10,7 +10,7 @@ use rustix::net::{
     AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
 };
 
-use super::message::{Part, Question};
+use crate::message::{Part, Question};
 
 /// The kernel makes no part of an answer longer.
 const LONGEST: usize = 32 * 1024;
@@ -18,7 +18,10 @@ const LONGEST: usize = 32 * 1024;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often a question is asked that is interrupted by what comes or goes.
 const ATTEMPTS: usize = 3;
-pub(crate) struct Socket {
+
+/// A socket that stays open, over which the kernel is asked.
+#[derive(Debug)]
+pub struct Socket {
     /// None is `NETLINK_ROUTE`.
     protocol: Option<Protocol>,
     /// None after an error: what is left of an answer is thrown away with the socket.
@@ -29,15 +32,15 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Fails where there are no such sockets, or where the agent may not have one.
-    pub(crate) fn open(protocol: Option<Protocol>) -> Result<Self, Error> {
+    /// No protocol is `NETLINK_ROUTE`. Fails where there are no such sockets, or where the agent may not have one.
+    pub fn open(protocol: Option<Protocol>) -> Result<Self, Error> {
         let (question, buffer) = (Vec::new(), vec![0; LONGEST]);
         Ok(Socket { protocol, socket: Some(open(protocol)?), sequence: 0, question, buffer })
     }
 
     /// Hands each of what is asked for to `take`: behind a `None`, which is where the answer begins, or begins anew. Why, if
     /// the kernel refuses to answer.
-    pub(crate) fn dump(
+    pub fn dump(
         &mut self,
         question: &Question<'_>,
         mut take: impl FnMut(Option<&[u8]>) -> Result<(), Error>,
