@@ -20,8 +20,9 @@ fn main() {
     };
     let (on, off): (Vec<_>, Vec<_>) = features(&manifest).into_iter().partition(|name| is_on(name));
     let on: Vec<_> = on.into_iter().map(with_hash).collect();
-    println!("cargo::rustc-env=RELINK_PLUGINS={}", on.join(","));
-    println!("cargo::rustc-env=RELINK_PLUGINS_OFF={}", off.join(","));
+    // `cargo run` hands these to the program as well, so they are none of its own variables RELINK_….
+    println!("cargo::rustc-env=BUILT_WITH={}", on.join(","));
+    println!("cargo::rustc-env=BUILT_WITHOUT={}", off.join(","));
 }
 
 /// The keys of `[features]`: one a line, as cargo and xtask write them.

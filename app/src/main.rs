@@ -6,5 +6,5 @@ mod plugins;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    relink_host::main_with(env!("RELINK_PLUGINS"), env!("RELINK_PLUGINS_OFF"), &node_exporter::FLAGS)
+    relink_host::main_with(env!("BUILT_WITH"), env!("BUILT_WITHOUT"), &node_exporter::FLAGS)
 }

@@ -126,6 +126,8 @@ impl Agent {
             let statuses = scheduler.statuses();
             let mut known: Vec<_> = statuses.iter().map(|status| status.name.as_str()).collect();
             known.extend(Self::known_plugins(built));
+            known.sort_unstable();
+            known.dedup();
             config.check_plugins(&known).map_err(Failed::settings)?;
             let collectors = statuses.iter().flat_map(|status| &status.collectors);
             let mut known: Vec<_> = collectors.map(|collector| collector.name.as_str()).collect();

@@ -149,7 +149,7 @@ impl Arrival {
             let ready = milliseconds(self.began.elapsed());
             let quiesce = journal.ms_of(Step::Quiesce);
             if let Some(exec) = journal.steps.last_mut() {
-                exec.ms = (milliseconds(pause) - quiesce - ready).max(0.0);
+                exec.ms = ((milliseconds(pause) - quiesce - ready).max(0.0) * 1000.0).round() / 1000.0;
             }
             let detail = reason.as_ref().map_or("the new image serves", |_| "the old image serves again");
             journal.steps.push(Entry { step: Step::Ready, ms: ready, detail: detail.to_owned() });

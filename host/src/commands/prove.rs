@@ -10,6 +10,7 @@ use crate::agent::Agent;
 use crate::failure::runtime;
 use crate::http::Site;
 use crate::http::caller::Token;
+use crate::names;
 use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
 use crate::reload::preflight::Report;
@@ -56,7 +57,8 @@ fn all_run(agent: &Agent, chosen: &[String]) -> Result<(), Error> {
             None => {
                 let known: Vec<_> = statuses.iter().map(|status| status.name.as_str()).collect();
                 let error = Error::new(format!("unknown plugin {name:?}"));
-                return Err(error.hint(format!("the plugins of this agent are: {}", known.join(", "))));
+                let close = names::did_you_mean(name, known.iter().copied());
+                return Err(error.hint(format!("{close}the plugins of this agent are: {}", known.join(", "))));
             }
             Some(status) if !status.state.runs() => {
                 let why = status.error.clone().unwrap_or_default();

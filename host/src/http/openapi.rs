@@ -67,7 +67,9 @@ const OF_ALL: [(&str, &str); 9] = [
 impl Modify for OfAll {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         for item in api.paths.paths.values_mut() {
-            for operation in [&mut item.get, &mut item.put].into_iter().flatten() {
+            for operation in
+                [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().flatten()
+            {
                 for (status, description) in OF_ALL {
                     operation.responses.responses.entry(status.to_owned()).or_insert_with(|| {
                         let answer = ResponseBuilder::new().description(description);

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::Site;
 use super::answer::{ErrorBody, Json, Refusal};
 use crate::expose::json::{self, FamilyJson};
+use crate::names;
 use crate::plugins::status::{CollectorStatus, Status as PluginStatus};
 
 /// All plugins that are known.
@@ -96,7 +97,8 @@ pub(super) async fn one(name: &str, site: &State<Site>) -> Result<Json<serde_jso
             Some(owner) => format!("collector {name} is one of /plugins/{}", owner.name),
             None => {
                 let known: Vec<_> = statuses.iter().map(|status| status.name.as_str()).collect();
-                format!("known are: {}", known.join(", "))
+                let close = names::did_you_mean(name, known.iter().copied());
+                format!("{close}known are: {}", known.join(", "))
             }
         };
         return Err(Refusal::new(Status::NotFound, format!("there is no plugin {name:?}"), hint));

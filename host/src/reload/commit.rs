@@ -33,7 +33,8 @@ impl Run<'_> {
                 return Stop::with(Outcome::Failed, error.hint(hint));
             }
         };
-        self.detail(format!("{} connections at rest", carried.len()));
+        let plural = if carried.len() == 1 { "" } else { "s" };
+        self.detail(format!("{} connection{plural} at rest", carried.len()));
         if *self.reloader.stop.borrow() {
             server.resume(carried);
             return Stop::with(Outcome::Failed, Error::new("the agent ends"));

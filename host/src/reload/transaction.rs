@@ -1,6 +1,6 @@
 //! The reload: one owner, one at a time, each step with a deadline and a way back.
 //!
-//! build → stage → preflight → quiesce → hand-over → exec. Up to the quiesce nothing has changed and serving goes on;
+//! build → stage → load, or preflight → quiesce → exec → ready. Up to the quiesce nothing has changed and serving goes on;
 //! a quiesce that fails is undone; after the exec a new image that fails before it is
 //! [ready](relink_handover::Boot::ready) is replaced by this one again. The answer to whoever asked is written by the image that survives.
 

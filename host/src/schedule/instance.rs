@@ -239,7 +239,7 @@ mod tests {
             new: Box::new(new),
         };
         let mut instance = Instance::new(&collector, 10);
-        let mut collect = |times: u32, instance: &mut Instance| -> (u32, usize) {
+        let collect = |times: u32, instance: &mut Instance| -> (u32, usize) {
             let before = calls.load(Ordering::Relaxed);
             let last =
                 (0..times).map(|_| instance.collect(&collector).map_or(99, |frame| frame.samples())).last();

@@ -14,6 +14,7 @@ use super::slot::Slot;
 use super::worker::Shared;
 use crate::failure::Failed;
 use crate::lock::lock;
+use crate::names;
 use crate::own::counters::Counters;
 use crate::plugins::set::{Idle, Off, Plugin, PluginSet};
 use crate::plugins::status::{CollectorStatus, State, Status};
@@ -229,8 +230,9 @@ impl Schedule {
         let join = |names: Vec<&str>| names.join(", ");
         let (collectors, plugins) =
             (self.slots.keys().copied().collect(), self.plugins.keys().copied().collect());
+        let close = names::did_you_mean(name, self.slots.keys().chain(self.plugins.keys()).copied());
         Error::new(why).hint(format!(
-            "the running collectors are: {}; and all of a plugin's: {}",
+            "{close}the running collectors are: {}; and all of a plugin's: {}",
             join(collectors),
             join(plugins)
         ))

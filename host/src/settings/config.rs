@@ -276,13 +276,14 @@ impl Config {
                 "{origin}: [history] interval is {interval}, expected 0 or 0.1 to 3600"
             )));
         }
-        for (key, value, least) in
-            [("max_head", self.limits.max_head, 256), ("max_connections", self.limits.max_connections, 1)]
-        {
+        for (key, value, least) in [
+            ("[limits] max_head", self.limits.max_head, 256),
+            ("[limits] max_connections", self.limits.max_connections, 1),
+            ("[limits] max_streams", self.limits.max_streams, 1),
+            ("[collect] series", self.collect.series, 1000),
+        ] {
             if value < least {
-                return Err(Error::new(format!(
-                    "{origin}: [limits] {key} is {value}, expected {least} or more"
-                )));
+                return Err(Error::new(format!("{origin}: {key} is {value}, expected {least} or more")));
             }
         }
         if self.reload.builder.as_ref().is_some_and(Vec::is_empty) {

@@ -15,8 +15,8 @@ impl Config {
         };
         if !path.starts_with('/') || !segments().all(is_plain) {
             return Err(Error::new(format!(
-                "{}: telemetry_path is {path:?}, expected a path such as /metrics, of letters, digits and -._~",
-                self.origin()
+                "--web.telemetry-path or telemetry_path is {path:?}, expected a path that begins with /, such as \
+                 /metrics, of letters, digits and -._~"
             )));
         }
         Ok(())
