@@ -49,6 +49,11 @@ pub(crate) fn plugins(built: Option<Built>, config: &Config, generation: u64) ->
                 Some(_) => error,
                 None => error.hint(format!("cargo xtask run --plugins {}", all.join(","))),
             };
+            // Nothing could bring it: neither a build nor a library.
+            let is_chosen = config.plugins.enabled.iter().flatten().any(|chosen| chosen == name);
+            if is_chosen && config.reload.builder.is_none() && config.plugins.dir.is_empty() {
+                return Err(error.context(format_args!("{} names {name:?}", config.who_chose())));
+            }
             set.idle.push(not_linked(name, error));
         }
     }
@@ -126,5 +131,24 @@ mod tests {
         let other = Descriptor { package: "my-cpu", ..CPU };
         let error = check_unique(&[&CPU, &other]).unwrap_err().to_string();
         assert!(error.contains("metrics-cpu 1.0.0 and my-cpu 1.0.0"), "{error}");
+    }
+
+    #[test]
+    fn a_plugin_that_was_chosen_and_can_not_come_is_refused() {
+        let built = Some(Built { with: "", without: "disk,gpu" });
+        let mut config = Config::default();
+        let off = |config: &Config| {
+            plugins(built, config, 1).map(|set| set.idle.len()).map_err(|why| why.to_string())
+        };
+        assert_eq!(off(&config), Ok(2), "nobody asks for them");
+        config.plugins.enabled = Some(vec!["gpu".to_owned()]);
+        let refusal = off(&config).unwrap_err();
+        assert!(refusal.contains("names \"gpu\": not linked in"), "{refusal}");
+        assert!(refusal.contains("cargo xtask run --plugins "), "{refusal}");
+        config.reload.builder = Some(vec!["make".to_owned()]);
+        assert_eq!(off(&config), Ok(2), "a reload may build it");
+        config.reload.builder = None;
+        config.plugins.dir = vec!["libraries".into()];
+        assert_eq!(off(&config), Ok(2), "it may be a library");
     }
 }

@@ -97,7 +97,7 @@ impl Config {
     }
 
     /// Who chose which plugins run.
-    pub(super) fn who_chose(&self) -> String {
+    pub(crate) fn who_chose(&self) -> String {
         let of_file = || format!("[plugins] enabled in {}", self.origin());
         self.plugins.decided_by.map_or_else(of_file, str::to_owned)
     }
