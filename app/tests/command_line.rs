@@ -345,6 +345,14 @@ fn what_has_no_meaning_here_is_refused_by_name() {
             &["--collector.perf.of-next-year", "\"ssh\"", "--collector.perf.of-next-year=ssh"][..],
         ),
         ("--collector.systemd.unit-include", &["--collector.systemd.unit-include needs a value"]),
+        (
+            "--plugins filesystem",
+            &["\"filesystem\"", "is a collector of plugin disk: choose disk, or --collector.filesystem"],
+        ),
+        (
+            "--collector.disk",
+            &["there is no collector disk", "disk is a plugin, whose collectors are diskstats, filesystem"],
+        ),
         ("--collector.sytemd", &["there is no collector sytemd", "did you mean systemd?"]),
         ("--collector.cpuu", &["there is no collector cpuu", "did you mean cpu?", "conntrack, cpu"]),
         ("--collector.filesystem.exclude=x", &["--collector.filesystem.mount-points-exclude"]),
@@ -386,7 +394,7 @@ fn plugins_and_options_that_are_not_are_refused_with_what_there_is() {
         ("[collectors.cpu]\ninof = true", &["\"inof\"", "did you mean info?", "enabled, guest, info"]),
         ("[collectors]\ncpu = 1", &["[collectors.cpu] is 1, expected a table"]),
         ("[log]\nlevel = \"loud\"", &["`loud`", "`debug`"]),
-        ("telemetry_path = \"x\"", &["telemetry_path", "relink.toml"]),
+        ("telemetry_path = \"x\"", &["telemetry_path", "begins with /"]),
     ] {
         refuses(&Folder::new(toml).run(&[]), words);
     }

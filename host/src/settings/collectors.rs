@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use relink_core::Error;
-use relink_core::registry::{CollectorDescriptor, OptionKind, Options};
+use relink_core::registry::{self, CollectorDescriptor, OptionKind, Options};
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
@@ -149,7 +149,14 @@ impl Config {
         match switched {
             None => Ok(()),
             Some((name, (_, flag))) => {
-                let close = names::did_you_mean(name, known.iter().copied());
+                let plugin = registry::plugins().into_iter().find(|plugin| plugin.name == name);
+                let close = match plugin {
+                    Some(plugin) => {
+                        let its: Vec<_> = plugin.collectors.iter().map(|one| one.name).collect();
+                        format!("{name} is a plugin, whose collectors are {}; ", its.join(", "))
+                    }
+                    None => names::did_you_mean(name, known.iter().copied()),
+                };
                 Err(Error::new(format!("{flag}: there is no collector {name}"))
                     .hint(format!("{close}known are: {}", known.join(", "))))
             }

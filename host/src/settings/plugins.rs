@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use relink_core::Error;
-use relink_core::registry::Descriptor;
+use relink_core::registry::{self, Descriptor};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
@@ -108,7 +108,15 @@ impl Config {
         let Some(name) = enabled.into_iter().find(|name| !known.contains(&name.as_str())) else {
             return Ok(());
         };
-        let close = names::did_you_mean(name, known.iter().copied());
+        let owner =
+            registry::plugins().into_iter().find(|plugin| plugin.collectors.iter().any(|c| c.name == name));
+        let close = match owner {
+            Some(owner) => {
+                let owner = owner.name;
+                format!("{name} is a collector of plugin {owner}: choose {owner}, or --collector.{name}; ")
+            }
+            None => names::did_you_mean(name, known.iter().copied()),
+        };
         let who = self.who_chose();
         Err(Error::new(format!("{who} names {name:?}, which is not a plugin of this agent"))
             .hint(format!("{close}known are: {}", known.join(", "))))
