@@ -149,7 +149,7 @@ fn a_version_that_does_not_prove_itself_leaves_the_old_one_serving() {
 
 #[test]
 fn a_plugin_that_goes_wrong_later_is_cured_by_a_reload() {
-    let setup = Setup::new("[collect]\ntimeout = 0.3\n[history]\ninterval = 0\n");
+    let setup = Setup::new("[collect]\ntimeout = 0.3\nseries = 1000\n[history]\ninterval = 0\n");
     setup.install("b.so", &second("0001", "well"));
     let agent = setup.start();
     for (what, state, why) in [
@@ -175,6 +175,16 @@ fn a_plugin_that_goes_wrong_later_is_cured_by_a_reload() {
         assert_eq!(mark(&agent).as_deref(), Some("good"), "{what}");
         assert_eq!(agent.plugin("loadable_1")["state"], "active", "{what}");
     }
+    // A flood is cut, and told.
+    setup.install("a.so", &variant("sick", "flood later"));
+    commit(&agent);
+    until("a flood", || {
+        agent
+            .sample("relink_collector_dropped_total{collector=\"loadable_1\"}")
+            .filter(|dropped| *dropped >= 4000.0)
+    });
+    let beside = agent.sample("loadable_1_beside_total");
+    assert!(agent.sample("loadable_1_beside_total") > beside, "the collector beside it is fresh");
     // The thread in the old code is one for good, and in nobody's way.
     assert_eq!(agent.sample("loadable_2_mark{mark=\"0001\"}"), Some(1.0));
 }

@@ -49,7 +49,7 @@ impl Collector for Loadable {
             },
             "fail later" if self.collections > 2 => return Err(Error::new("as asked later")),
             "flood later" if self.collections > 2 => {
-                (0..1_000_000).for_each(|at| out.push(&MARK, [&at.to_string()], 1.0));
+                (0..5_000).for_each(|at| out.push(&MARK, [&at.to_string()], 1.0));
                 return Ok(());
             }
             "panic later" if self.collections > 2 => panic!("as asked by {mark}"),
