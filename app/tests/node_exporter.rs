@@ -53,6 +53,7 @@ node_backup_note 1
 const DIFFERENCES: &[(&str, &str)] = &[
     ("node_exporter_build_info", "later versions of node_exporter than 1.5 have the label tags"),
     ("node_ksmd_general_profit_bytes", "later versions of node_exporter than 1.5 have it"),
+    ("node_netstat_Tcp_MaxConn", "node_exporter's most used dashboard asks for it"),
     ("node_cpu_frequency_hertz", "later versions of node_exporter than 1.5 have it"),
     ("node_cpu_online", "later versions of node_exporter than 1.5 have it"),
     ("node_disk_info", "later versions of node_exporter than 1.5 have the label rotational"),
