@@ -1,9 +1,9 @@
 //! `/sys/class/fc_host`: the ports of adapters for Fibre Channel.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use relink_core::{Collector, Error, Family, Paths, Samples, Unread};
-use relink_sysfs::{Devices, Reader};
+use relink_core::{Collector, Error, Family, Paths, Samples};
+use relink_sysfs::{Devices, Reader, Words};
 
 use crate::counts::{Count, Counts};
 
@@ -25,9 +25,6 @@ const INFO: Family = Family::gauge(
     "supported_speeds",
     "dev_loss_tmo",
 ]);
-
-/// How many labels [`INFO`] has.
-const LABELS: usize = INFO.label_names().len();
 
 /// The labels that are numbers in hexadecimal, which are shown without 0x.
 const NUMBERS: [&str; 3] = ["port_id", "port_name", "fabric_name"];
@@ -105,13 +102,13 @@ pub(crate) struct Fibrechannel {
     reader: Reader,
 }
 
+/// The labels behind the name, which are called as the files are.
+const WORDS: [&str; INFO.label_names().len() - 1] = Words::labels_behind_the_name(&INFO);
+
 struct Host {
-    /// The label values of [`INFO`], of which the first is the name.
-    labels: [String; LABELS],
-    /// The files that it has for labels, by the label's place. Which there are is the driver's choice.
-    words: Vec<(usize, PathBuf)>,
+    name: String,
+    words: Words<{ WORDS.len() }>,
     counts: Counts,
-    unread: Unread,
 }
 
 impl Fibrechannel {
@@ -135,30 +132,20 @@ impl Collector for Fibrechannel {
 
 impl Host {
     fn find(name: &str, folder: &Path) -> Self {
-        let mut unread = Unread::default();
-        let files = unread.list(folder);
-        let names = INFO.label_names().iter().enumerate().skip(1);
-        let there = names.filter(|(_, name)| files.iter().any(|file| file == *name));
-        let words = there.map(|(at, name)| (at, folder.join(name))).collect();
-        let mut labels: [String; LABELS] = Default::default();
-        name.clone_into(&mut labels[0]);
         // The firmware has no counter of what is all ones; a port that is off answers with an error.
         let counts = Counts::find(COUNTS, &folder.join("statistics"), Some(u64::MAX));
-        Host { labels, words, counts, unread }
+        Host { name: name.to_owned(), words: Words::find(WORDS, folder), counts }
     }
 
     fn push(&mut self, reader: &mut Reader, out: &mut Samples) {
-        self.unread.tell(out);
-        for (at, file) in &self.words {
-            let text = reader.text(file, out).unwrap_or_default();
-            let text = text.trim();
-            let is_number = INFO.label_names().get(*at).is_some_and(|name| NUMBERS.contains(name));
-            let digits = text.strip_prefix("0x").filter(|digits| is_number && !digits.is_empty());
-            if let Some(label) = self.labels.get_mut(*at) {
-                digits.unwrap_or(text).clone_into(label);
-            }
+        let mut labels = [self.name.as_str(); WORDS.len() + 1];
+        let words = self.words.read(reader, out);
+        for ((label, name), word) in labels[1..].iter_mut().zip(WORDS).zip(words) {
+            let digits =
+                word.strip_prefix("0x").filter(|digits| NUMBERS.contains(&name) && !digits.is_empty());
+            *label = digits.unwrap_or(word);
         }
-        out.push(&INFO, self.labels.each_ref().map(String::as_str), 1.0);
-        self.counts.push([&self.labels[0]], reader, out);
+        out.push(&INFO, labels, 1.0);
+        self.counts.push([&self.name], reader, out);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use relink_core::Samples;
+use relink_core::{Family, Samples};
 
 use crate::{Reader, existing};
 
@@ -17,6 +17,17 @@ pub struct Words<const N: usize> {
 }
 
 impl<const N: usize> Words<N> {
+    /// The labels of an info family but for the first, which is the device's name: the files are called as these.
+    pub const fn labels_behind_the_name(family: &Family) -> [&'static str; N] {
+        let (labels, mut words, mut at) = (family.label_names(), [""; N], 0);
+        assert!(labels.len() == N + 1, "there is one label more, the name");
+        while at < N {
+            words[at] = labels[at + 1];
+            at += 1;
+        }
+        words
+    }
+
     /// Looks for files of these names.
     pub fn find(names: [&str; N], folder: &Path) -> Self {
         let files = names.map(|name| existing(folder, name));

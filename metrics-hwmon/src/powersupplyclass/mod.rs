@@ -2,11 +2,11 @@
 
 mod figures;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use relink_core::{Collector, Error, Family, Paths, Samples, Unread};
+use relink_core::{Collector, Error, Family, Paths, Samples};
 use relink_pattern::Pattern;
-use relink_sysfs::{Devices, Figure, Figures, Reader};
+use relink_sysfs::{Devices, Figure, Figures, Reader, Words};
 
 use crate::pattern;
 use figures::FIGURES;
@@ -46,16 +46,13 @@ pub(crate) struct Supplies {
     reader: Reader,
 }
 
-/// How many labels [`INFO`] has.
-const LABELS: usize = INFO.label_names().len();
+/// The labels behind the name, which are called as the files are.
+const WORDS: [&str; INFO.label_names().len() - 1] = Words::labels_behind_the_name(&INFO);
 
 struct Supply {
-    /// The label values of [`INFO`], of which the first is the name.
-    labels: [String; LABELS],
-    /// The files that it has for labels, by the label's place.
-    words: Vec<(usize, PathBuf)>,
+    name: String,
+    words: Words<{ WORDS.len() }>,
     figures: Figures,
-    unread: Unread,
 }
 
 impl Supplies {
@@ -87,25 +84,15 @@ impl Collector for Supplies {
 
 impl Supply {
     fn find(name: &str, folder: &Path) -> Self {
-        let mut unread = Unread::default();
-        let files = unread.list(folder);
-        // The labels are called as the files are; but the name is the folder's.
-        let names = INFO.label_names().iter().enumerate().skip(1);
-        let there = names.filter(|(_, name)| files.iter().any(|file| file == *name));
-        let words = there.map(|(at, name)| (at, folder.join(name))).collect();
-        let mut labels: [String; LABELS] = Default::default();
-        name.clone_into(&mut labels[0]);
-        Supply { labels, words, figures: Figures::find(FIGURES, folder), unread }
+        let (words, figures) = (Words::find(WORDS, folder), Figures::find(FIGURES, folder));
+        Supply { name: name.to_owned(), words, figures }
     }
 
     fn push(&mut self, reader: &mut Reader, out: &mut Samples) {
-        self.unread.tell(out);
-        for (label, file) in &self.words {
-            self.labels[*label].clear();
-            self.labels[*label].push_str(&reader.text(file, out).unwrap_or_default());
-        }
-        out.push(&INFO, self.labels.each_ref().map(String::as_str), 1.0);
-        self.figures.push(&[&self.labels[0]], reader, out);
+        let mut labels = [self.name.as_str(); WORDS.len() + 1];
+        labels[1..].copy_from_slice(&self.words.read(reader, out));
+        out.push(&INFO, labels, 1.0);
+        self.figures.push(&[&self.name], reader, out);
     }
 }
 
