@@ -148,6 +148,13 @@ fn left_running(folder: &Folder, terminal: &mut Terminal) -> Left {
         std::fs::read_to_string(folder.path("agent")).ok()?.trim().parse().ok()
     });
     let connection = Connection::open(address).unwrap();
+    // It listens before it watches. One whose terminal goes in between ends, as it should.
+    until("it watches its terminal", || {
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+        let mut names =
+            threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+        names.any(|name| name.trim_end() == "terminal").then_some(())
+    });
     terminal.close();
     terminal.wait();
     Left { pid, connection }
