@@ -192,7 +192,8 @@ fn tls_goes_on_with_a_reload() {
     let answer = agent.put("/plugins/reload");
     assert_eq!((answer.status, &answer.json()["outcome"]), (200, &"committed".into()), "{}", answer.text());
     assert_eq!(site.get(&agent, "/-/healthy").status, 200);
-    assert!(agent.stderr().contains("listening on https://"), "{}", agent.stderr());
+    // What the agent has said reaches this test by a thread of its own.
+    until("it says so", || agent.stderr().contains("listening on https://").then_some(()));
     assert!(old.get("/metrics").map_or(true, |answer| answer.status == 400), "no way past TLS");
     // And off again.
     site.write("");
