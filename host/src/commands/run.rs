@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use relink_core::{Context, Error};
 use rocket::local::asynchronous::Client;
@@ -170,33 +170,23 @@ async fn announce(agent: Arc<Agent>, addresses: Vec<SocketAddr>) {
     }
 }
 
-/// One snapshot at each tick, for the history and for those who listen to `/events`: a collection of its own, unless a
-/// scrape comes when the next snapshot is nearly due. An agent that is scraped as often as it keeps history collects once
-/// and not twice: the tick waits a moment longer for the next scrape than the interval, whichever of the two is a little
-/// late, and also where the scrape came just after the tick.
+/// Snapshots for the history and for those who listen to `/events`, each a collection of its own, unless scrapes come as
+/// often: an agent that is scraped as often as it keeps history collects once and not twice.
 async fn keep_history(agent: Arc<Agent>) {
     if agent.config.history.interval.is_zero() {
         return;
     }
-    let interval = *agent.config.history.interval;
-    let longer = interval + interval / 4;
-    let mut ticks =
-        tokio::time::interval_at((Instant::now() + agent.until_next_tick(interval)).into(), interval);
-    // A tick that came late is followed by the next one in time, not by a burst.
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut scraped = None;
     loop {
+        let wait = agent.until_next_collection();
+        if wait.is_zero() {
+            agent.collect_and_record().await;
+            continue;
+        }
         tokio::select! {
-            _ = ticks.tick() => agent.collect_and_record(interval).await,
-            snapshot = agent.next_scrape() => {
-                let before = scraped.replace(Instant::now());
-                if agent.until_next_tick(interval) < interval / 2 {
-                    agent.record(snapshot);
-                    ticks.reset_after(longer);
-                } else if before.is_some_and(|before| before.elapsed() < longer) {
-                    ticks.reset_after(longer);
-                }
-            }
+            // sleep: until the next snapshot is due.
+            () = tokio::time::sleep(wait) => {}
+            // Snapshots are closer together from then on.
+            () = agent.next_look() => {}
         }
     }
 }

@@ -77,6 +77,8 @@ pub(crate) struct Collect {
 pub(crate) struct History {
     /// Seconds between two snapshots; 0 keeps none.
     pub(crate) interval: Seconds<1_000, 0, 3_600_000>,
+    /// Seconds between two snapshots while nobody looks at them; no fewer than `interval`.
+    pub(crate) idle_interval: Seconds<20_000, 0, 3_600_000>,
     /// How many seconds back they go.
     pub(crate) seconds: Seconds<600_000>,
     /// How many bytes they may take.
@@ -157,7 +159,12 @@ impl Default for Collect {
 
 impl Default for History {
     fn default() -> Self {
-        History { interval: Seconds::default(), seconds: Seconds::default(), bytes: 2 << 20 }
+        History {
+            interval: Seconds::default(),
+            idle_interval: Seconds::default(),
+            seconds: Seconds::default(),
+            bytes: 2 << 20,
+        }
     }
 }
 
