@@ -22,7 +22,7 @@ pub enum Failure {
 }
 
 /// A payload of an unwind that is no panic of its own: a library has said that its instance is broken.
-pub(crate) struct Broken(pub(crate) Error);
+pub struct Broken(pub Error);
 
 /// Runs a call into a plugin.
 pub fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Failure> {

@@ -393,7 +393,8 @@ impl Samples {
     }
 
     /// Says that the series from now on are of the lines of a file, and then that they are no more.
-    pub(crate) fn are_of_lines(&mut self, begin: bool) {
+    #[doc(hidden)]
+    pub fn are_of_lines(&mut self, begin: bool) {
         if let Some(relay) = &self.relay {
             return relay.lines(begin);
         }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use crate::allocator::{Allocated, allocated};
 use crate::spoil::spoilt;
 use crate::{Tree, lines, lint, options, plugin, readme};
-use relink_core::abi::Imported;
 use relink_core::guard::{Failure, guarded};
 use relink_core::registry::{self, CollectorDescriptor};
 use relink_core::{Collector, Error, Family};
 use relink_exposition::Texts;
+use relink_import::Imported;
 
 /// How many series a collection may have here.
 const SERIES: usize = 100_000;

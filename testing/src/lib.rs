@@ -19,6 +19,7 @@ mod spoil;
 pub use allocator::CountingAllocator;
 pub use conformance::{Case, Cost, conforms};
 pub use relink_exposition::Texts;
+pub use relink_import::Imported;
 
 use std::fmt::Write as _;
 use std::path::Path;

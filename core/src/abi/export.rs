@@ -7,7 +7,10 @@ use std::ffi::c_void;
 use super::*;
 use crate::guard::{Failure, guarded};
 use crate::registry::{CollectorDescriptor, Descriptor, OptionDescriptor, OptionKind, Options};
-use crate::{Collector, Context, Facts, Family, Kind, Paths, Samples};
+use crate::{Collector, Context, Error, Facts, Family, Kind, Paths, Samples};
+
+/// More labels than any family has. One that declares more can't be loaded.
+pub const MOST_LABELS: usize = 32;
 
 /// A collector's table with what its functions need behind it.
 #[repr(C)]

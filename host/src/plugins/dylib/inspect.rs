@@ -55,7 +55,7 @@ fn check_stamp<'data>(file: &object::File<'data, impl ReadRef<'data>>) -> Result
     let number = |at: usize| stamp.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_ne_bytes);
     match (stamp.get(..8), number(8), number(12)) {
         (Some(magic), Some(major), Some(minor)) if magic == abi::MAGIC => {
-            abi::accepts(major, minor, usize::MAX)
+            relink_import::accepts(major, minor, usize::MAX)
         }
         _ => Err(missing()),
     }
