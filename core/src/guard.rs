@@ -48,11 +48,8 @@ pub fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Failure>
 }
 
 fn words(payload: &(dyn Any + Send)) -> &str {
-    payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("(no message)")
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
 }
 
 /// A plugin that panics at every scrape would fill the log with the same words. Its state shows them, so the hook

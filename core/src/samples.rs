@@ -21,6 +21,7 @@ const WARNING: usize = 1000;
 /// [`push`](Samples::push) does not fail: the first mistake (a family that was not declared, a wrong number of
 /// labels, a counter that is no number) is kept and becomes the collector's error when the collection ends, and nothing of
 /// that collection is shown. What is beyond the limit, which no real machine meets, is dropped, and that is told.
+#[derive(Default)]
 pub struct Samples {
     declared: &'static [Family],
     /// Those that were declared; behind them those that patterns were completed to, each with its pattern and hole.
@@ -65,27 +66,7 @@ pub trait Judge: Any + Send {
 impl Samples {
     /// No samples yet of these families, and room for `limit` of them.
     pub fn new(families: &'static [Family], limit: usize) -> Self {
-        Samples {
-            declared: families,
-            families: Arc::new(families.to_vec()),
-            completed: Vec::new(),
-            next: 0,
-            known: None,
-            follows: false,
-            series: Vec::new(),
-            labels: Vec::new(),
-            values: Vec::new(),
-            of_lines: Vec::new(),
-            last_family: 0,
-            limit,
-            fault: None,
-            warnings: Vec::new(),
-            warned: 0,
-            dropped: 0,
-            judge: None,
-            of_texts: 0,
-            relay: None,
-        }
+        Samples { declared: families, families: Arc::new(families.to_vec()), limit, ..Samples::default() }
     }
 
     /// Adds a sample: a declared family, its label values in the declared order, the value.
@@ -114,14 +95,11 @@ impl Samples {
                 .fail(|| format!("a sample of family number {index}, but the collector declared {count}"));
         };
         if family.value_count() != labels.len() {
-            let (name, names) = (family.name(), family.label_names());
+            let (name, names, count) = (family.name(), family.label_names(), labels.len());
             let rest = if family.is_pattern() { ", and for the name" } else { "" };
-            return self.fail(|| {
-                format!(
-                    "a sample of {name} with {} label values for the labels {names:?}{rest}",
-                    labels.len()
-                )
-            });
+            let what =
+                || format!("a sample of {name} with {count} label values for the labels {names:?}{rest}");
+            return self.fail(what);
         }
         if family.kind() == Kind::Counter && (value.is_nan() || value < 0.0) {
             return self.fail(|| format!("a sample of the counter {} with the value {value}", family.name()));
