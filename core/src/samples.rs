@@ -9,9 +9,6 @@ use crate::{Error, Family, Kind};
 /// So many bytes of label values there is room for, times the limit of series: three times what they have on the average.
 const LABELS: usize = 100;
 
-/// So many families a collector's patterns may become: a kernel has some hundreds.
-const MOST_COMPLETED: usize = 10_000;
-
 /// So many warnings of a collection are kept, and so many bytes of each.
 const WARNINGS: usize = 20;
 const WARNING: usize = 1000;
@@ -45,6 +42,8 @@ pub struct Samples {
     warnings: Vec<String>,
     warned: usize,
     dropped: usize,
+    /// Of these, how many were of one family more than patterns may become.
+    unnamed: usize,
     judge: Option<Box<dyn Judge>>,
     /// How many series the texts have that were taken.
     of_texts: usize,
@@ -108,7 +107,7 @@ impl Samples {
             [hole, labels @ ..] if family.is_pattern() => match self.completed(index, hole) {
                 Some(index) => (index, labels),
                 None => {
-                    self.dropped += 1;
+                    (self.dropped, self.unnamed) = (self.dropped + 1, self.unnamed + 1);
                     return;
                 }
             },
@@ -162,7 +161,7 @@ impl Samples {
         let places = (0..count).map(|step| (self.next + step) % count);
         let at = match places.into_iter().find(|&at| is_it(&self.completed[at])) {
             Some(at) => at,
-            None if count >= MOST_COMPLETED => return None,
+            None if count >= Samples::NAMES => return None,
             None => {
                 let family = self.declared[pattern].completed(hole);
                 Arc::make_mut(&mut self.families).push(family);
@@ -239,10 +238,20 @@ impl Samples {
         self.warned
     }
 
-    /// How many samples were beyond the limit, and are left out.
+    /// How many samples were beyond a limit, and are left out.
     #[doc(hidden)]
     pub fn dropped(&self) -> usize {
         self.dropped
+    }
+
+    /// So many families a collector's patterns may become: a kernel has some hundreds.
+    #[doc(hidden)]
+    pub const NAMES: usize = 10_000;
+
+    /// Of those, how many were of families beyond [`Samples::NAMES`].
+    #[doc(hidden)]
+    pub fn unnamed(&self) -> usize {
+        self.unnamed
     }
 
     /// How many samples there may be.
@@ -294,7 +303,7 @@ impl Samples {
         self.last_family = 0;
         self.fault = None;
         self.warnings.clear();
-        (self.warned, self.dropped, self.of_texts) = (0, 0, 0);
+        (self.warned, self.dropped, self.unnamed, self.of_texts) = (0, 0, 0, 0);
         if let Some(judge) = &mut self.judge {
             judge.clear();
         }

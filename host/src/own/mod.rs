@@ -28,7 +28,7 @@ const WARNINGS: Family = Family::counter(
 .labels(&["collector"]);
 const DROPPED: Family = Family::counter(
     "relink_collector_dropped_total",
-    "Samples that were left out because a collector had more than [collect] series.",
+    "Samples that were left out because they are beyond a limit, mostly [collect] series.",
 )
 .labels(&["collector"]);
 const BUILD_INFO: Family =
