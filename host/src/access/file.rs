@@ -71,7 +71,10 @@ pub(super) struct Rate {
 impl File {
     /// Reads the file at `path`; paths in it are relative to its folder.
     pub(super) fn read(path: &Path) -> Result<File, Error> {
-        let text = std::fs::read_to_string(path).context(format_args!("reading {}", path.display()))?;
+        let text = std::fs::read_to_string(path).map_err(|why| {
+            let hint = "--web.config.file, RELINK_WEB_CONFIG_FILE or web_config names the file";
+            Error::from(why).context(format_args!("reading {}", path.display())).hint(hint)
+        })?;
         let mut file = Self::parse(&text).map_err(|error| error.context(path.display()))?;
         let base = path.parent().unwrap_or(Path::new(""));
         if let Some(tls) = &mut file.tls_server_config {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Web;
 use crate::settings::cli::Settings;
 use crate::settings::listen::check_hosts;
-use crate::settings::{Collectors, Limits, Listen, Plugins, Seconds, is_opened, plugins};
+use crate::settings::{Collectors, Limits, Listen, Plugins, Seconds, is_opened, plain, plugins};
 use crate::telemetry::Log;
 
 /// The whole configuration. Each key of `relink.toml` has its default here.
@@ -208,9 +208,12 @@ impl Config {
     }
 
     fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).context(format_args!("reading {}", path.display()))?;
-        let mut config: Config = toml::from_str(&text)
-            .map_err(|error| Error::new(format!("{}: {}", path.display(), error.to_string().trim_end())))?;
+        let text = std::fs::read_to_string(path).map_err(|why| {
+            Error::from(why)
+                .context(format_args!("reading {}", path.display()))
+                .hint("--config or RELINK_CONFIG names the file; `relink config` prints one, with comments")
+        })?;
+        let mut config: Config = toml::from_str(&text).map_err(|error| plain::words(path, &error))?;
         config.file = Some((path.to_owned(), text));
         Ok(config)
     }
@@ -261,7 +264,8 @@ impl Config {
             if !table.is_table() {
                 return Err(Error::new(format!(
                     "{origin}: [collectors.{name}] is {table}, expected a table"
-                )));
+                ))
+                .hint(format!("write enabled = true, or false, below [collectors.{name}]")));
             }
         }
         let collectors: Vec<_> = linked.iter().flat_map(|plugin| plugin.collectors).collect();
