@@ -308,7 +308,8 @@ impl Given {
 
 fn unknown<'a>(what: &str, value: &str, known: impl IntoIterator<Item = &'a str>) -> Failure {
     let known: Vec<&str> = known.into_iter().collect();
-    Failure::usage(format!("unknown {what} {value:?}; known: {}", known.join(", ")))
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Failure::usage(format!("unknown {what} {value:?}; known: {known}"))
 }
 
 fn usage(error: lexopt::Error) -> Failure {
@@ -455,6 +456,7 @@ mod tests {
         assert!(refused("plugin build").contains("or --all"));
         assert!(refused("plugin build cpu --all").contains("or --all"));
         assert!(refused("plugin remove x --froce").contains("known: NAME, --force"));
+        assert!(refused("tidy now").ends_with("known: none"));
         assert!(refused("plugin add x --path a --git b").contains("only one"));
         assert!(refused("plugin add x --path").contains("--path"));
     }
