@@ -307,4 +307,37 @@ mod tests {
         let text = "basic_auth_users:\n  alice: hunter2\n";
         assert!(!self::error(text).contains("hunter2"));
     }
+
+    #[test]
+    fn fuzz_web_configuration() {
+        let whole = format!(
+            "tls_server_config:\n  cert_file: a.pem\n  key_file: \"b\"\n  client_auth_type: RequireAndVerifyClientCert\n  \
+             min_version: TLS12\n  cipher_suites: [TLS_AES_128_GCM_SHA256]\nhttp_server_config:\n  http2: true\n  headers:\n    \
+             X-Frame-Options: deny\nbasic_auth_users:\n  alice: {HASH}\nrate_limit:\n  interval: 1m30s\n  burst: 10\n"
+        );
+        let anchors = "basic_auth_users: &a\n  <<: *a\nhttp_server_config: {headers: {'Content-Security-Policy': \"x\"}}\n".to_owned();
+        let words = [
+            "- ",
+            ": ",
+            "&a ",
+            "*a",
+            "<<: ",
+            "{",
+            "}",
+            "[",
+            "|\n",
+            ">-\n",
+            "'",
+            "\"",
+            "!!binary ",
+            "\n  ",
+            "#",
+            "?",
+            "~",
+            "\u{0}",
+        ];
+        relink_fuzz::fuzz("web_configuration", &[whole, anchors], &words, |input| {
+            let _ = error(&String::from_utf8_lossy(input));
+        });
+    }
 }

@@ -453,4 +453,37 @@ mod tests {
         assert!(load("listen = \"0.0.0.0:8000\"\nallow_remote = true").is_ok());
         assert!(load("listen = [\"127.0.0.2:1\", \"[::1]:1\", \"[::ffff:127.0.0.1]:2\"]").is_ok());
     }
+
+    #[test]
+    fn fuzz_configuration() {
+        let seeds = [
+            "print = \"json\"\nlisten = [\"127.0.0.1:0\", \"unix:/run/a\"]\nhosts = [\"a.example\"]\n[plugins]\nenabled = [\"cpu\"]\ndir = \"p\"\n",
+            "[collect]\ntimeout = 5.0\nseries = 1000\n[history]\ninterval = 1\nbytes = 4096\n[limits]\nmax_head = 512\n[reload]\nbuilder = [\"a\"]\n",
+            "[collectors.filesystem]\nenabled = true\nmount_timeout = 5\n[push]\ninterval = 15.0\n[[push.target]]\nurl = \"http://127.0.0.1:1/api/v1/write\"\n",
+        ];
+        let words = [
+            "[",
+            "]",
+            "[[",
+            "=",
+            "\"",
+            "\"\"\"",
+            "{",
+            "}",
+            "\n",
+            ".",
+            ",",
+            "1979-05-27",
+            "inf",
+            "true",
+            "collectors",
+            "push",
+            "é",
+        ];
+        relink_fuzz::fuzz("configuration", &seeds, &words, |input| {
+            let Ok(mut config) = toml::from_str::<Config>(&String::from_utf8_lossy(input)) else { return };
+            let _ = config.overlay(&Settings::default()).and_then(|()| config.check(&["cpu", "disk"], &[]));
+            let _ = config.guarded();
+        });
+    }
 }

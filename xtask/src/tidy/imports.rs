@@ -7,6 +7,7 @@ use crate::workspace::{PLUGIN_PREFIX, Package, Workspace};
 
 const CORE: &str = "relink-core";
 const HOST: &str = "relink-host";
+const FUZZ: &str = "relink-fuzz";
 const EXPOSITION: &str = "relink-exposition";
 const HANDOVER: &str = "relink-handover";
 const IMPORT: &str = "relink-import";
@@ -39,6 +40,10 @@ fn of_package(workspace: &Workspace, package: &Package) -> Vec<String> {
 
 fn may_depend(from: &str, to: &str, kind: &str) -> bool {
     let dev = kind == "dev";
+    // What feeds tests knows nothing of what is tested.
+    if to == FUZZ {
+        return dev || from == TESTING;
+    }
     match from {
         CORE => dev && to == IMPORT,
         HOST => [CORE, EXPOSITION, HANDOVER, IMPORT].contains(&to) || (dev && to == TESTKIT),
@@ -56,6 +61,7 @@ fn may_depend(from: &str, to: &str, kind: &str) -> bool {
 fn rule(from: &str) -> &'static str {
     match from {
         CORE => "the contract stands alone; its tests of the C interface call it by relink-import",
+        FUZZ => "it spoils bytes, whatever they mean",
         EXPOSITION => "it reads and judges texts beside declared families, and knows nothing of an agent",
         HANDOVER => "how a process becomes another image concerns no plugin, no HTTP and no setting",
         HOST => "the engine knows the contract, and no plugin by name",
