@@ -281,6 +281,11 @@ impl Agent {
             .collect()
     }
 
+    /// What does not go as it should, although the agent should get traffic.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        self.push.as_ref().map(|push| push.troubles()).unwrap_or_default()
+    }
+
     /// One collection of all collectors with facts, as text in the configured shape. Takes a quarter of a second.
     pub(crate) async fn figures(&self, print: Print, table: Table) -> String {
         let everything = self.scheduler.everything();

@@ -9,7 +9,7 @@ use relink_core::{Context, Error};
 use rocket::local::asynchronous::Client;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::agent::push::Push;
+use crate::agent::push::{self, Push};
 use crate::agent::{self, Agent, Inherited};
 use crate::commands::arrival::{Arrival, Start};
 use crate::failure::{Failed, runtime};
@@ -39,6 +39,10 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
         Some(arrival) => arrival.history(&config, &counters),
         None => History::new(*config.history.seconds, config.history.bytes),
     };
+    if start.arrival.is_none() {
+        // Else the preflight has done so.
+        push::check(&config.push)?;
+    }
     let push = Push::new(&config.push, start.arrival.as_ref().and_then(Arrival::push))?;
     let (chosen, library_generations) = (carry.chosen, carry.library_generations);
     let inherited = Inherited { counters, history, push, chosen, library_generations };

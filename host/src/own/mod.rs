@@ -117,6 +117,10 @@ pub(crate) const FAMILIES: &[Family] = &[
     push::RETRIED,
     push::QUEUE_LENGTH,
     push::QUEUE_BYTES,
+    push::QUEUE_SAMPLES,
+    push::QUEUE_AGE,
+    push::QUEUE_ON_DISK,
+    push::DAMAGED,
     push::LAST_SUCCESS,
     push::LOST,
 ];
