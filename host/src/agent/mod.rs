@@ -218,7 +218,7 @@ impl Agent {
     pub(crate) fn record(&self, snapshot: Arc<Snapshot>) {
         let (id, is_kept) = {
             let mut history = self.history();
-            history.push(&snapshot);
+            history.push(&snapshot, *self.config.history.interval);
             (history.last_id(), !history.is_empty())
         };
         // One that is too large for the history's budget can still be streamed.

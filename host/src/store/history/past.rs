@@ -18,6 +18,8 @@ pub(crate) struct Past {
     pub id: u64,
     /// When it was taken, in milliseconds since 1970.
     pub time_ms: u64,
+    /// Nobody measured before it: at a start, over a suspend, or because the clock was set back.
+    pub is_after_gap: bool,
     rows: Vec<(Arc<SeriesTable>, Arc<[f64]>)>,
 }
 
@@ -57,6 +59,7 @@ impl Chunk {
             .map(|entry| Past {
                 id: self.first_id + entry as u64,
                 time_ms: self.times[entry],
+                is_after_gap: self.gaps >> entry & 1 == 1,
                 rows: Vec::new(),
             })
             .collect();
@@ -112,7 +115,7 @@ impl Past {
             (Arc::new(SeriesTable::new(collector, &frame.layout.series)), Arc::clone(&frame.values))
         });
         let time_ms = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
-        let mut past = Past { id, time_ms, rows: rows.collect() };
+        let mut past = Past { id, time_ms, is_after_gap: false, rows: rows.collect() };
         past.sort();
         past
     }

@@ -1,5 +1,7 @@
 //! Which series a collector has, in a form of its own: it outlives the image and the library whose descriptor named them.
 
+use std::sync::Arc;
+
 use relink_core::{Kind, SeriesSet};
 
 /// The series of one collector, by place.
@@ -16,7 +18,7 @@ pub(super) struct SeriesTable {
 
 #[derive(PartialEq)]
 pub(super) struct FamilyRow {
-    pub(super) name: Box<str>,
+    pub(super) name: Arc<str>,
     pub(super) kind: Kind,
     pub(super) labels: Box<[Box<str>]>,
 }
@@ -26,6 +28,10 @@ pub(super) struct SeriesRow {
     pub(super) family: u32,
     /// Where its label values begin among the ends.
     pub(super) first: u32,
+}
+
+fn is_wanted(families: &[String], name: &str) -> bool {
+    families.is_empty() || families.iter().any(|family| family == name)
 }
 
 impl SeriesTable {
@@ -89,6 +95,22 @@ impl SeriesTable {
             .filter(|&place| self.series[place].family as usize == index)
             .filter(|&place| labels.iter().all(|label| has(place, label)))
             .collect()
+    }
+
+    /// The places of the series of some families, or of all where none is named, that have all of these labels.
+    pub(super) fn places_of(&self, families: &[String], labels: &[(String, String)]) -> Vec<usize> {
+        let wanted: Vec<bool> = self.families.iter().map(|row| is_wanted(families, &row.name)).collect();
+        let has = |place: usize, (name, value): &(String, String)| {
+            self.label_pairs(place).any(|(known, found)| known == name && found == value)
+        };
+        (0..self.len())
+            .filter(|&place| wanted[self.series[place].family as usize])
+            .filter(|&place| labels.iter().all(|label| has(place, label)))
+            .collect()
+    }
+
+    pub(super) fn family_text(&self, place: usize) -> Arc<str> {
+        Arc::clone(&self.family(place).name)
     }
 
     pub(super) fn kind(&self, place: usize) -> Kind {
