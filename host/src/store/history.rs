@@ -3,7 +3,6 @@
 //! The newest snapshots share their values with the store. After at most a minute's worth they are packed, column by
 //! column, to a few bytes a value.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the past of event streams is told with it"))]
 mod columns;
 mod pack;
 mod past;
@@ -16,10 +15,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use relink_core::Kind;
 
+pub(crate) use self::columns::{Ask, Columns, Values};
 #[cfg(test)]
-use self::columns::{Ask, Values};
-pub(crate) use self::past::{Past, PastFamily};
-use self::table::SeriesTable;
+pub(crate) use self::columns::{Bins, ColumnSeries};
+pub(crate) use self::past::Past;
+pub(crate) use self::table::SeriesTable;
 use super::snapshot::{Layout, Snapshot};
 
 /// So many snapshots are packed together. A block marks in the bits of a `u64` which of them it has values of.

@@ -69,7 +69,7 @@ impl History {
     pub(crate) fn columns(&self, ask: &Ask<'_>) -> Columns {
         let mut rows = Rows::default();
         let mut series: Vec<Filling> = Vec::new();
-        let mut known: HashMap<(Arc<str>, Vec<(String, String)>), usize> = HashMap::new();
+        let mut known: HashMap<_, usize> = HashMap::new();
         for chunk in self.chunks.iter().chain([&self.open]) {
             let bins = rows.take(chunk, ask);
             let wanted = bins.iter().enumerate().filter(|(_, bin)| bin.is_some());

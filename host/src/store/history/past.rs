@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use relink_core::Kind;
-
 use super::super::snapshot::Snapshot;
 use super::table::SeriesTable;
 use super::{Block, Chunk, History, Rows, pack};
@@ -21,14 +19,6 @@ pub(crate) struct Past {
     /// Nobody measured before it: at a start, over a suspend, or because the clock was set back.
     pub is_after_gap: bool,
     rows: Vec<(Arc<SeriesTable>, Arc<[f64]>)>,
-}
-
-/// A family in a [`Past`], and its samples.
-pub(crate) struct PastFamily<'a> {
-    table: &'a SeriesTable,
-    values: &'a [f64],
-    /// Where its series are; at least one.
-    places: Vec<usize>,
 }
 
 impl History {
@@ -124,29 +114,8 @@ impl Past {
         self.rows.sort_by(|(one, _), (other, _)| one.collector().cmp(other.collector()));
     }
 
-    /// The families that have samples, by collector's name.
-    pub(crate) fn families(&self) -> impl Iterator<Item = PastFamily<'_>> {
-        self.rows.iter().flat_map(|(table, values)| {
-            table.places_by_family().into_iter().map(move |places| PastFamily { table, values, places })
-        })
-    }
-}
-
-impl<'a> PastFamily<'a> {
-    /// Its name.
-    pub(crate) fn name(&self) -> &'a str {
-        self.table.family_name(self.places[0])
-    }
-
-    /// How its values behave.
-    pub(crate) fn kind(&self) -> Kind {
-        self.table.kind(self.places[0])
-    }
-
-    /// The labels and the value of each sample.
-    pub(crate) fn samples(
-        &self,
-    ) -> impl Iterator<Item = (impl Iterator<Item = (&'a str, &'a str)> + use<'a>, f64)> {
-        self.places.iter().map(|&place| (self.table.label_pairs(place), self.values[place]))
+    /// The series of each collector with their values, by the collectors' names. A table is the same as long as its series are.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&Arc<SeriesTable>, &[f64])> {
+        self.rows.iter().map(|(table, values)| (table, &**values))
     }
 }

@@ -6,7 +6,7 @@ use relink_core::{Kind, SeriesSet};
 
 /// The series of one collector, by place.
 #[derive(Default, PartialEq)]
-pub(super) struct SeriesTable {
+pub(crate) struct SeriesTable {
     pub(super) collector: Box<str>,
     pub(super) families: Vec<FamilyRow>,
     pub(super) series: Vec<SeriesRow>,
@@ -65,7 +65,7 @@ impl SeriesTable {
     }
 
     /// How many series there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.series.len()
     }
 
@@ -113,11 +113,11 @@ impl SeriesTable {
         Arc::clone(&self.family(place).name)
     }
 
-    pub(super) fn kind(&self, place: usize) -> Kind {
+    pub(crate) fn kind(&self, place: usize) -> Kind {
         self.family(place).kind
     }
 
-    pub(super) fn family_name(&self, place: usize) -> &str {
+    pub(crate) fn family_name(&self, place: usize) -> &str {
         &self.family(place).name
     }
 
@@ -127,7 +127,7 @@ impl SeriesTable {
     }
 
     /// The places of the series, those of one family together; families without series are left out.
-    pub(super) fn places_by_family(&self) -> Vec<Vec<usize>> {
+    pub(crate) fn places_by_family(&self) -> Vec<Vec<usize>> {
         let mut places = vec![Vec::new(); self.families.len()];
         for (place, row) in self.series.iter().enumerate() {
             places[row.family as usize].push(place);
@@ -140,7 +140,7 @@ impl SeriesTable {
         self.label_pairs(place).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    pub(super) fn label_pairs<'a>(
+    pub(crate) fn label_pairs<'a>(
         &'a self,
         place: usize,
     ) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {

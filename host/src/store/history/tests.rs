@@ -266,18 +266,14 @@ fn measure_history() {
 
 /// The values of a snapshot, by family and labels.
 fn told(past: &Past) -> Vec<(String, String, u64)> {
-    let families = past.families().flat_map(|family| {
-        let name = family.name().to_owned();
-        let samples: Vec<_> = family
-            .samples()
-            .map(|(labels, value)| {
-                let labels: Vec<_> = labels.map(|(name, value)| format!("{name}={value}")).collect();
-                (name.clone(), labels.join(","), value.to_bits())
-            })
-            .collect();
-        samples
+    let rows = past.rows().flat_map(|(table, values)| {
+        values.iter().enumerate().map(move |(place, value)| {
+            let labels: Vec<_> =
+                table.label_pairs(place).map(|(name, value)| format!("{name}={value}")).collect();
+            (table.family_name(place).to_owned(), labels.join(","), value.to_bits())
+        })
     });
-    families.collect()
+    rows.collect()
 }
 
 /// All snapshots after that one, piece by piece.
