@@ -153,7 +153,7 @@ fn a_listener_goes_on_where_it_left_off() {
     let by_header = Events::open(&agent, "/events", &[("Last-Event-ID", &last.to_string())]).snapshots(70);
     let by_query = Events::open(&agent, &format!("/events?last_event_id={last}"), &[]).snapshots(60);
     assert_eq!(ids(&by_header), (last + 1..=last + 70).collect::<Vec<_>>());
-    assert_eq!(by_header[..60], by_query[..], "the same, whoever asks");
+    assert!(by_header[..60] == by_query[..], "the same, whoever asks");
     // The header is newer than what a page once put into the address.
     let both = Events::open(
         &agent,
@@ -163,7 +163,7 @@ fn a_listener_goes_on_where_it_left_off() {
     assert_eq!(ids(&{ both }.snapshots(1)), [last + 11]);
     // Those that came live are the same as those that come again.
     let again = Events::open(&agent, &format!("/events?last_event_id={}", first[0].id - 1), &[]);
-    assert_eq!({ again }.snapshots(3), first);
+    assert!({ again }.snapshots(3) == first, "the same, whenever");
     // No number, or one that was never given: from now on.
     let newest = by_header[69].id;
     for odd in ["x", "", "-1", "1.5", "99999999999999999999999", "1000000000"] {
@@ -186,7 +186,7 @@ fn listeners_of_the_same_families_get_the_same_compressed_or_not() {
         let own = stream.snapshots(10);
         let from = expected.iter().position(|snapshot| snapshot.id == own[0].id).unwrap();
         let both = expected[from..].iter().zip(&own);
-        both.for_each(|(expected, own)| assert_eq!(expected, own));
+        both.for_each(|(expected, own)| assert!(expected == own, "{}", own.id));
     }
 }
 

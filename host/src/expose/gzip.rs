@@ -1,11 +1,10 @@
 //! gzip: of whole bodies, and of streams that share their pieces.
 
+use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
-
-use crate::lock::lock;
 
 /// A compressor that is kept. Its tables are 300 KB; to have them again from the system for each body takes as long as to
 /// compress one, and longer when the caches are cold.
@@ -38,8 +37,13 @@ impl Packer {
     }
 
     fn deflate(&self, text: &[u8], packed: &mut Vec<u8>, flush: FlushCompress) {
-        let mut kept = lock(&self.0);
-        let deflate = kept.get_or_insert_with(|| Compress::new(Compression::new(1), false));
+        let fresh = || Compress::new(Compression::new(1), false);
+        // A scrape does not wait until another one's megabytes are compressed.
+        let (mut kept, mut own) = (self.0.try_lock(), None);
+        let deflate = match &mut kept {
+            Ok(kept) => kept.get_or_insert_with(fresh),
+            Err(_) => own.insert(fresh()),
+        };
         deflate.reset();
         loop {
             let taken = usize::try_from(deflate.total_in()).expect("no more than the text");
@@ -56,6 +60,13 @@ impl Packer {
             }
         }
     }
+}
+
+/// A text that never changes, compressed as well as can be.
+pub(crate) fn packed_well(text: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), Compression::best());
+    let packed = packer.write_all(text).and_then(|()| packer.finish());
+    packed.expect("a vector takes all")
 }
 
 fn crc_of(text: &[u8]) -> Crc {

@@ -11,11 +11,10 @@ use rocket::{Request, State, get};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Site;
-use super::answer::{ErrorBody, Refusal};
+use super::answer::{ErrorBody, Refusal, takes_gzip};
 use super::plugins::List;
 use super::query::{self, FromQuery, Query};
 use crate::agent::events::{Subscriber, Wanted, event};
-use crate::expose;
 use crate::expose::gzip::{Flow, Text};
 use crate::journal::Journal;
 
@@ -43,10 +42,7 @@ impl FromQuery for Question {
         let last = last.and_then(|last| last.trim().parse().ok());
         let families = query::values(request, "family");
         let span = query::seconds(request, "span")?;
-        Ok(Question {
-            wanted: Wanted { families, last, span },
-            gzip: expose::takes_gzip(request.headers().get_one("Accept-Encoding")),
-        })
+        Ok(Question { wanted: Wanted { families, last, span }, gzip: takes_gzip(request) })
     }
 }
 

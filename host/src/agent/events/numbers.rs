@@ -38,6 +38,7 @@ pub(super) struct State {
     pub(super) id: u64,
     /// When it was taken, in milliseconds since 1970.
     pub(super) time_ms: u64,
+    is_after_gap: bool,
     tables: Vec<Arc<SeriesTable>>,
     /// By number; and the snapshot that had each series last.
     values: Vec<f64>,
@@ -104,7 +105,7 @@ impl State {
     pub(super) fn go_on(&mut self, past: &Past, numbers: &mut Numbers) -> Changes {
         let before = std::mem::replace(&mut self.id, past.id);
         let mut changes = Changes { time_ms: past.time_ms, gap: past.is_after_gap, ..Changes::default() };
-        self.time_ms = past.time_ms;
+        (self.time_ms, self.is_after_gap) = (past.time_ms, past.is_after_gap);
         let tables: Vec<_> = past.rows().map(|(table, _)| Arc::clone(table)).collect();
         for (table, values) in past.rows() {
             let numbers_of = numbers.of_table(table);
@@ -142,7 +143,12 @@ impl State {
         let values =
             (0..self.values.len()).filter(is_there).map(|number| (number as u32, self.values[number]));
         let gone = (0..told).filter(|number| !is_there(number)).map(|number| number as u32);
-        Changes { time_ms: self.time_ms, gap: false, values: values.collect(), gone: gone.collect() }
+        Changes {
+            time_ms: self.time_ms,
+            gap: self.is_after_gap,
+            values: values.collect(),
+            gone: gone.collect(),
+        }
     }
 
     /// Whether so many numbers are of series that are no more that it is time to begin anew.
