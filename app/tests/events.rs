@@ -2,126 +2,127 @@
 
 mod support;
 
-use std::collections::HashMap;
-
-use relink_testkit::{Agent, Connection, until};
-use serde_json::Value;
+use relink_testkit::{Event, Events, Snapshot, until};
 use support::Folder;
 
 const QUICK: &str = "print = \"none\"\n[history]\ninterval = 0.1\n[plugins]\nenabled = [\"cpu\", \"disk\"]\n";
 
-/// One event of a stream.
-#[derive(Clone, Debug, PartialEq)]
-struct Event {
-    name: String,
-    id: Option<u64>,
-    data: String,
+fn ids(snapshots: &[Snapshot]) -> Vec<u64> {
+    snapshots.iter().map(|snapshot| snapshot.id).collect()
 }
 
-impl Event {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("{error} in {}", self.data))
-    }
-}
-
-/// An event stream, read event by event.
-struct Stream {
-    connection: Connection,
-    head: Vec<String>,
-    text: String,
-}
-
-impl Stream {
-    fn open(agent: &Agent, path: &str, headers: &[(&str, &str)]) -> Stream {
-        let mut connection = agent.connect();
-        connection.send(&connection.rendered("GET", path, headers, &[])).unwrap();
-        let mut head = Vec::new();
-        loop {
-            let line = connection.line().unwrap().to_ascii_lowercase();
-            if line.is_empty() {
-                return Stream { connection, head, text: String::new() };
-            }
-            head.push(line);
-        }
-    }
-
-    /// The next event; a retry time and a sign of life are none.
-    fn next(&mut self) -> Event {
-        loop {
-            if let Some(end) = self.text.find("\n\n") {
-                let frame = self.text[..end].to_owned();
-                self.text.drain(..end + 2);
-                let field = |name: &str| frame.lines().find_map(|line| line.strip_prefix(name));
-                if let Some(name) = field("event:") {
-                    let id = field("id:").map(|id| id.parse().unwrap());
-                    return Event { name: name.into(), id, data: field("data:").unwrap().into() };
-                }
-                continue;
-            }
-            let chunk = self.connection.chunk().unwrap().expect("the stream goes on");
-            self.text += std::str::from_utf8(&chunk).unwrap();
-        }
-    }
-
-    /// The next event of that name.
-    fn wait_for(&mut self, name: &str) -> Event {
-        loop {
-            let event = self.next();
-            if event.name == name {
-                return event;
-            }
-        }
-    }
-
-    fn samples(&mut self, count: usize) -> Vec<Event> {
-        (0..count).map(|_| self.wait_for("samples")).collect()
-    }
-}
-
-fn names(event: &Event) -> Vec<String> {
-    let json = event.json();
-    let families = json["families"].as_array().unwrap();
-    families.iter().map(|family| family["name"].as_str().unwrap().to_owned()).collect()
-}
-
-fn ids(events: &[Event]) -> Vec<u64> {
-    events.iter().map(|event| event.id.unwrap()).collect()
+fn names(snapshot: &Snapshot) -> Vec<&str> {
+    snapshot.values.keys().map(String::as_str).collect()
 }
 
 #[test]
 fn a_stream_begins_with_the_plugins_and_goes_on_with_samples() {
     let folder = Folder::new(QUICK);
     let agent = folder.start(&[]);
-    let mut stream = Stream::open(&agent, "/events", &[]);
+    let mut stream = Events::open(&agent, "/events", &[]);
     assert!(stream.head[0].starts_with("http/1.1 200"), "{:?}", stream.head);
     assert!(stream.head.iter().any(|line| line.starts_with("content-type: text/event-stream")));
     assert!(stream.head.contains(&"cache-control: no-store".to_owned()), "{:?}", stream.head);
-    let plugins = stream.next();
+    let plugins = stream.next_event();
     assert_eq!((plugins.name.as_str(), plugins.id), ("plugins", None));
     assert_eq!(plugins.json()["generation"], 1);
     assert_eq!(plugins.json()["plugins"][0]["name"], "cpu");
 
-    let samples = stream.samples(3);
-    assert!(ids(&samples).windows(2).all(|pair| pair[1] == pair[0] + 1), "{:?}", ids(&samples));
-    for event in &samples {
-        let json = event.json();
-        assert_eq!(json["id"], event.id.unwrap());
-        assert!(json["time"].as_f64().unwrap() > 1.6e9, "{json}");
-        let families: HashMap<_, _> = json["families"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|family| (family["name"].as_str().unwrap(), family))
-            .collect();
-        let seconds = families["node_cpu_seconds_total"];
-        assert_eq!(seconds["type"], "counter");
-        let sample = &seconds["samples"][0];
-        assert!(sample["labels"]["cpu"].is_string() && sample["labels"]["mode"].is_string(), "{sample}");
-        assert!(sample["value"].is_number(), "{sample}");
-        // The agent's own too.
-        for own in ["node_scrape_collector_success", "relink_generation", "process_resident_memory_bytes"] {
-            assert_eq!(families[own]["type"], "gauge", "{own}");
+    let series = stream.wait_for("series");
+    let families = series.json()["families"].as_array().unwrap().clone();
+    let head = |name: &str| families.iter().find(|family| family["name"] == name).unwrap().clone();
+    let seconds = head("node_cpu_seconds_total");
+    assert_eq!((&seconds["type"], &seconds["unit"]), (&"counter".into(), &"seconds".into()));
+    assert!(seconds["series"][0][1]["cpu"].is_string() && seconds["series"][0][1]["mode"].is_string());
+    // The agent's own too.
+    for own in ["node_scrape_collector_success", "relink_generation", "process_resident_memory_bytes"] {
+        assert_eq!(head(own)["type"], "gauge", "{own}");
+    }
+    let snapshots = stream.snapshots(3);
+    assert!(ids(&snapshots).windows(2).all(|pair| pair[1] == pair[0] + 1), "{:?}", ids(&snapshots));
+    for snapshot in &snapshots {
+        assert!(snapshot.time > 1.6e9, "{}", snapshot.time);
+        assert_eq!(snapshot.values["relink_generation"]["{}"], 1);
+        assert!(snapshot.values["node_cpu_seconds_total"].len() >= 8);
+    }
+}
+
+#[test]
+fn what_stands_still_is_said_once() {
+    let folder = Folder::new(QUICK);
+    let agent = folder.start(&[]);
+    let path = "/events?family=relink_generation&family=relink_build_info";
+    let mut stream = Events::open(&agent, path, &[]);
+    let first = stream.wait_for("samples").json();
+    assert_eq!(first["values"].as_array().unwrap().len(), 4, "all of them: {first}");
+    let next = stream.wait_for("samples").json();
+    assert_eq!(next["values"], serde_json::json!([]), "{next}");
+    assert!(next["time"].as_u64() > first["time"].as_u64() && next["gone"].is_null(), "{next}");
+}
+
+#[test]
+fn series_that_go_and_come_back_are_told() {
+    let folder =
+        Folder::new("print = \"none\"\n[history]\ninterval = 0.1\n[plugins]\nenabled = [\"load\"]\n");
+    std::fs::create_dir(folder.path("proc")).unwrap();
+    folder.write("proc/loadavg", "0.10 0.20 0.30 1/100 1000\n");
+    let proc = folder.path("proc").display().to_string();
+    let agent = folder.start(&["--path.procfs", &proc]);
+    let mut stream = Events::open(&agent, "/events?family=node_load1&family=relink_generation", &[]);
+    let mut until_load_is = |wanted: Option<f64>| loop {
+        let snapshot = stream.snapshot().unwrap();
+        let load = snapshot.values.get("node_load1").map(|series| series["{}"].as_f64().unwrap());
+        if load == wanted {
+            assert_eq!(snapshot.values["relink_generation"]["{}"], 1, "the other stands still");
+            break;
         }
+    };
+    until_load_is(Some(0.1));
+    folder.write("proc/loadavg", "nonsense\n");
+    until_load_is(None);
+    folder.write("proc/loadavg", "0.50 0.20 0.30 1/100 1000\n");
+    until_load_is(Some(0.5));
+}
+
+#[test]
+fn the_past_comes_first_where_it_is_asked_for() {
+    let folder = Folder::new(QUICK);
+    let agent = folder.start(&[]);
+    until("twenty snapshots", || {
+        (agent.get("/history?family=relink_generation").json()["last_id"].as_u64()? > 20).then_some(())
+    });
+    let path = "/events?family=node_cpu_seconds_total&family=relink_generation&span=600";
+    let mut stream = Events::open(&agent, path, &[]);
+    let series = stream.wait_for("series").json();
+    let past = stream.wait_for("past").json();
+    assert_eq!(past["step"], 0.1, "{past}");
+    let times: Vec<_> = past["times"].as_array().unwrap().iter().map(|time| time.as_u64().unwrap()).collect();
+    assert!(times.len() >= 20 && times.is_sorted(), "{times:?}");
+    let of = |name: &str| -> Vec<u64> {
+        let families = series["families"].as_array().unwrap();
+        let family = families.iter().find(|family| family["name"] == name).unwrap();
+        family["series"].as_array().unwrap().iter().map(|one| one[0].as_u64().unwrap()).collect()
+    };
+    let (cpu, generation) = (of("node_cpu_seconds_total"), of("relink_generation"));
+    let columns = past["series"].as_array().unwrap();
+    assert!(cpu.contains(&columns[0][0].as_u64().unwrap()), "in the order in which they were asked for");
+    assert_eq!(columns.len(), cpu.len() + 1);
+    assert_eq!(columns.last().unwrap(), &serde_json::json!([generation[0], 1]), "it stood still");
+    let moving = columns.iter().find(|column| column[1].is_array()).unwrap();
+    assert_eq!(moving[1].as_array().unwrap().len(), times.len());
+    let first = stream.snapshot().unwrap();
+    assert!((first.time * 1e3).round() as u64 > *times.last().unwrap(), "no time comes twice");
+    assert_eq!(names(&first), ["node_cpu_seconds_total", "relink_generation"]);
+    // Who goes on where it was has the past already.
+    let last = first.id.to_string();
+    let mut again = Events::open(&agent, path, &[("Last-Event-ID", &last)]);
+    let next =
+        std::iter::from_fn(|| Some(again.next_event().name)).find(|name| name == "past" || name == "samples");
+    assert_eq!(next.as_deref(), Some("samples"));
+    for (query, hint) in [("span=0", "above 0"), ("span=x", "above 0"), ("span=1&span=2", "once")] {
+        let refused = agent.get(&format!("/events?{query}"));
+        assert_eq!(refused.status, 400, "{query}");
+        assert!(refused.text().contains(hint), "{query}: {}", refused.text());
     }
 }
 
@@ -130,11 +131,10 @@ fn only_the_families_that_are_asked_for_come() {
     let folder = Folder::new(QUICK);
     let agent = folder.start(&[]);
     let path = "/events?family=relink_generation&family=node_cpu_seconds_total&family=none_such";
-    let some = Stream::open(&agent, path, &[]).samples(2);
-    for event in &some {
-        assert_eq!(names(event), ["node_cpu_seconds_total", "relink_generation"]);
+    for snapshot in &Events::open(&agent, path, &[]).snapshots(2) {
+        assert_eq!(names(snapshot), ["node_cpu_seconds_total", "relink_generation"]);
     }
-    let none = Stream::open(&agent, "/events?family=none_such", &[]).samples(1);
+    let none = Events::open(&agent, "/events?family=none_such", &[]).snapshots(1);
     assert_eq!(names(&none[0]), [""; 0]);
     let answer = agent.get("/events?famly=x");
     assert_eq!(answer.status, 400);
@@ -145,30 +145,48 @@ fn only_the_families_that_are_asked_for_come() {
 fn a_listener_goes_on_where_it_left_off() {
     let folder = Folder::new(QUICK);
     let agent = folder.start(&[]);
-    let first = Stream::open(&agent, "/events", &[]).samples(3);
-    let last = first[2].id.unwrap();
+    let first = Events::open(&agent, "/events", &[]).snapshots(3);
+    let last = first[2].id;
     until("more than a chunk of snapshots", || {
         (agent.get("/history?family=relink_generation").json()["last_id"].as_u64()? > last + 65).then_some(())
     });
-    let by_header = Stream::open(&agent, "/events", &[("Last-Event-ID", &last.to_string())]).samples(70);
-    let by_query = Stream::open(&agent, &format!("/events?last_event_id={last}"), &[]).samples(60);
+    let by_header = Events::open(&agent, "/events", &[("Last-Event-ID", &last.to_string())]).snapshots(70);
+    let by_query = Events::open(&agent, &format!("/events?last_event_id={last}"), &[]).snapshots(60);
     assert_eq!(ids(&by_header), (last + 1..=last + 70).collect::<Vec<_>>());
-    assert_eq!(by_header[..60], by_query[..], "the same, whoever asks");
+    assert!(by_header[..60] == by_query[..], "the same, whoever asks");
     // The header is newer than what a page once put into the address.
-    let both = Stream::open(
+    let both = Events::open(
         &agent,
         &format!("/events?last_event_id={last}"),
         &[("Last-Event-ID", &(last + 10).to_string())],
     );
-    assert_eq!(ids(&{ both }.samples(1)), [last + 11]);
+    assert_eq!(ids(&{ both }.snapshots(1)), [last + 11]);
     // Those that came live are the same as those that come again.
-    let again = Stream::open(&agent, &format!("/events?last_event_id={}", first[0].id.unwrap() - 1), &[]);
-    assert_eq!({ again }.samples(3), first);
+    let again = Events::open(&agent, &format!("/events?last_event_id={}", first[0].id - 1), &[]);
+    assert!({ again }.snapshots(3) == first, "the same, whenever");
     // No number, or one that was never given: from now on.
-    let newest = by_header[69].id.unwrap();
+    let newest = by_header[69].id;
     for odd in ["x", "", "-1", "1.5", "99999999999999999999999", "1000000000"] {
-        let events = Stream::open(&agent, "/events", &[("Last-Event-ID", odd)]).samples(1);
-        assert!(events[0].id.unwrap() >= newest, "{odd:?}: {:?}", ids(&events));
+        let events = Events::open(&agent, "/events", &[("Last-Event-ID", odd)]).snapshots(1);
+        assert!(events[0].id >= newest, "{odd:?}: {:?}", ids(&events));
+    }
+}
+
+#[test]
+fn listeners_of_the_same_families_get_the_same_compressed_or_not() {
+    let folder = Folder::new(QUICK);
+    let agent = folder.start(&[]);
+    let gzip = [("Accept-Encoding", "gzip, br")];
+    let mut plain = Events::open(&agent, "/events", &[]);
+    let mut packed: Vec<_> = (0..3).map(|_| Events::open(&agent, "/events", &gzip)).collect();
+    assert!(packed[0].head.contains(&"content-encoding: gzip".to_owned()), "{:?}", packed[0].head);
+    assert!(plain.head.contains(&"vary: accept-encoding".to_owned()), "{:?}", plain.head);
+    let expected = plain.snapshots(20);
+    for stream in &mut packed {
+        let own = stream.snapshots(10);
+        let from = expected.iter().position(|snapshot| snapshot.id == own[0].id).unwrap();
+        let both = expected[from..].iter().zip(&own);
+        both.for_each(|(expected, own)| assert!(expected == own, "{}", own.id));
     }
 }
 
@@ -176,23 +194,23 @@ fn a_listener_goes_on_where_it_left_off() {
 fn a_slow_listener_loses_nothing() {
     let folder = Folder::new("print = \"none\"\n[history]\ninterval = 0.1\nbytes = 8000000\n");
     let agent = folder.start(&[]);
-    let mut slow = Stream::open(&agent, "/events", &[]);
-    let first = slow.wait_for("samples").id.unwrap();
+    let mut slow = Events::open(&agent, "/events", &[]);
+    let first = slow.snapshot().unwrap().id;
     // It does not read for a while: what the kernel does not hold for it stays in the history.
     until("many snapshots", || {
         (agent.get("/history?family=relink_generation").json()["last_id"].as_u64()? > first + 60)
             .then_some(())
     });
-    assert_eq!(ids(&slow.samples(60)), (first + 1..=first + 60).collect::<Vec<_>>());
+    assert_eq!(ids(&slow.snapshots(60)), (first + 1..=first + 60).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_history_that_has_no_room_still_streams() {
     let folder = Folder::new(&QUICK.replace("0.1\n", "0.1\nbytes = 1\n"));
     let agent = folder.start(&[]);
-    let samples = Stream::open(&agent, "/events", &[]).samples(3);
-    assert!(ids(&samples).windows(2).all(|pair| pair[1] == pair[0] + 1), "{:?}", ids(&samples));
-    assert!(names(&samples[2]).contains(&"node_cpu_seconds_total".to_owned()));
+    let snapshots = Events::open(&agent, "/events", &[]).snapshots(3);
+    assert!(ids(&snapshots).windows(2).all(|pair| pair[1] == pair[0] + 1), "{:?}", ids(&snapshots));
+    assert!(names(&snapshots[2]).contains(&"node_cpu_seconds_total"));
 }
 
 #[test]
@@ -204,14 +222,14 @@ fn a_change_of_state_is_told() {
     folder.write("proc/loadavg", "0.10 0.20 0.30 1/100 1000\n");
     let proc = folder.path("proc").display().to_string();
     let agent = folder.start(&["--path.procfs", &proc]);
-    let mut stream = Stream::open(&agent, "/events", &[]);
+    let mut stream = Events::open(&agent, "/events", &[]);
     let state = |event: &Event| {
         let json = event.json();
         let plugins = json["plugins"].as_array().unwrap();
         plugins.iter().find(|plugin| plugin["name"] == "load").unwrap()["state"].clone()
     };
     assert_eq!(state(&stream.wait_for("plugins")), "active");
-    stream.samples(2);
+    stream.snapshots(2);
     folder.write("proc/loadavg", "nonsense\n");
     assert_eq!(state(&stream.wait_for("plugins")), "failing");
     folder.write("proc/loadavg", "0.10 0.20 0.30 1/100 1000\n");
@@ -222,14 +240,14 @@ fn a_change_of_state_is_told() {
 fn there_is_a_bound_on_streams() {
     let folder = Folder::new(&format!("{QUICK}[limits]\nmax_streams = 2\n"));
     let agent = folder.start(&[]);
-    let mut first = Stream::open(&agent, "/events", &[]);
-    let second = Stream::open(&agent, "/events", &[]);
+    let mut first = Events::open(&agent, "/events", &[]);
+    let second = Events::open(&agent, "/events", &[]);
     let refused = agent.get("/events");
     assert_eq!(refused.status, 503, "{}", refused.text());
     let json = refused.json();
     assert!(json["error"].as_str().unwrap().contains("2 event streams"), "{json}");
     assert!(json["hint"].as_str().unwrap().contains("max_streams"), "{json}");
-    first.samples(1);
+    first.snapshots(1);
     assert_eq!(agent.request("HEAD", "/plugins", &[], &[]).status, 200, "other routes have room");
     drop(second);
     until("a place is free again", || {
@@ -319,7 +337,11 @@ fn what_the_history_can_not_answer() {
         "{}",
         off.text()
     );
-    assert_eq!(Stream::open(&agent, "/events", &[]).next().name, "plugins", "which goes without a history");
+    assert_eq!(
+        Events::open(&agent, "/events", &[]).next_event().name,
+        "plugins",
+        "which goes without a history"
+    );
 }
 
 #[test]

@@ -224,6 +224,39 @@ fn the_dashboard_is_part_of_the_executable() {
 }
 
 #[test]
+fn texts_are_compressed_for_those_who_take_them_so() {
+    let folder = Folder::new(QUIET);
+    let agent = folder.start(&[]);
+    let gzip = ("Accept-Encoding", "gzip, br");
+    for (path, is_constant) in [
+        ("/", true),
+        ("/ui/main.js", true),
+        ("/ui/style.css", true),
+        ("/openapi.json", true),
+        ("/plugins", false),
+    ] {
+        let (plain, packed) = (agent.get(path), agent.get_with(path, &[gzip]));
+        assert_eq!((plain.status, packed.status), (200, 200), "{path}");
+        assert_eq!(plain.header("content-encoding"), None, "{path}");
+        assert_eq!(packed.header("content-encoding"), Some("gzip"), "{path}");
+        assert_eq!(packed.header("content-type"), plain.header("content-type"), "{path}");
+        for answer in [&plain, &packed] {
+            assert_eq!(answer.header("vary"), Some("Accept-Encoding"), "{path}");
+        }
+        assert!(packed.body.len() < plain.body.len() / 2 + 100, "{path}: {}", packed.body.len());
+        assert!(!is_constant || packed.unpacked() == plain.body, "{path}");
+        let Some(tag) = packed.header("etag") else { continue };
+        assert_ne!(plain.header("etag"), Some(tag), "{path}: other bytes");
+        let known = agent.get_with(path, &[gzip, ("If-None-Match", tag)]);
+        assert_eq!((known.status, known.header("etag")), (304, Some(tag)), "{path}");
+        assert_eq!(agent.get_with(path, &[("If-None-Match", tag)]).status, 200, "{path}: it has other bytes");
+    }
+    for short in ["/-/healthy", "/ui/icon.svg", "/reloads", "/nothing"] {
+        assert_eq!(agent.get_with(short, &[gzip]).header("content-encoding"), None, "{short}");
+    }
+}
+
+#[test]
 fn not_ready_says_why() {
     let folder = Folder::new(QUIET);
     for file in ["garbage/stat", "garbage/diskstats", "garbage/1/mountinfo"] {

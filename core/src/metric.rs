@@ -169,12 +169,14 @@ impl Family {
     ///
     /// Prometheus and OpenMetrics want the unit in the name, so it is read from there and can't disagree with it.
     pub fn unit(&self) -> &'static str {
-        let base = self.name.strip_suffix("_total").unwrap_or(self.name);
-        UNITS
-            .iter()
-            .copied()
-            .find(|unit| base.strip_suffix(unit).is_some_and(|b| b.ends_with('_')))
-            .unwrap_or("")
+        Family::unit_of(self.name)
+    }
+
+    /// The unit of a family of this name.
+    pub fn unit_of(name: &str) -> &'static str {
+        let base = name.strip_suffix("_total").unwrap_or(name);
+        let ends_base = |unit: &&str| base.strip_suffix(unit).is_some_and(|before| before.ends_with('_'));
+        UNITS.iter().copied().find(ends_base).unwrap_or("")
     }
 }
 

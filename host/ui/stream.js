@@ -2,10 +2,8 @@
 
 // One snapshot, with its samples by family and labels.
 class Frame {
-	constructor({ id, time, families }, previous) {
-		Object.assign(this, { id, time, previous });
-		const byLabels = ({ labels, value }) => [JSON.stringify(labels), { labels, value: Number(value) }];
-		this.families = new Map(families.map(({ name, samples }) => [name, new Map(samples.map(byLabels))]));
+	constructor(id, time, families, previous) {
+		Object.assign(this, { id, time, families, previous });
 	}
 
 	all(family) {
@@ -62,6 +60,8 @@ export class Stream {
 		const { on } = this, query = new URLSearchParams(this.families.map((family) => ['family', family]));
 		// From the beginning of the history, or where this page left off.
 		query.append('last_event_id', this.last?.id ?? 0);
+		// Numbers hold for one connection, and its first snapshot is whole.
+		Object.assign(this, { names: [], values: new Map() });
 		const source = (this.source = new EventSource(`/events?${query}`));
 		source.onopen = () => {
 			clearTimeout(this.broken);
@@ -75,15 +75,29 @@ export class Stream {
 			this.source = null;
 			this.again = setTimeout(() => this.follow(), AGAIN);
 		};
-		const events = { samples: (data) => this.samples(data), plugins: on.plugins, reload: on.reload };
-		for (const [name, act] of Object.entries(events)) source.addEventListener(name, ({ data }) => act(JSON.parse(data)));
+		const events = { series: (data) => this.series(data), samples: (data, id) => this.samples(data, id), plugins: on.plugins, reload: on.reload };
+		for (const [name, act] of Object.entries(events)) source.addEventListener(name, ({ data, lastEventId }) => act(JSON.parse(data), Number(lastEventId)));
 	}
 
-	samples(data) {
+	// The family and the labels of each number.
+	series({ families }) {
+		for (const { name, series } of families) for (const [number, labels] of series) this.names[number] = { name, labels, key: JSON.stringify(labels) };
+	}
+
+	samples({ time, values, gone = [] }, id) {
 		const { last } = this;
+		time /= 1000;
+		for (let at = 0; at < values.length; at += 2) this.values.set(values[at], Number(values[at + 1]));
+		for (const number of gone) this.values.delete(number);
 		// Numbers begin again when the agent was started again, times don't.
-		if (last && data.id <= last.id && data.time <= last.time) return;
-		this.last = new Frame(data, last);
+		if (last && id <= last.id && time <= last.time) return;
+		const families = new Map();
+		for (const [number, value] of this.values) {
+			const { name, labels, key } = this.names[number];
+			if (!families.has(name)) families.set(name, new Map());
+			families.get(name).set(key, { labels, value });
+		}
+		this.last = new Frame(id, time, families, last);
 		// A rate looks one snapshot back, and no chain of them is kept.
 		if (last) last.previous = null;
 		this.on.samples(this.last);

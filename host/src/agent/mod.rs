@@ -52,6 +52,8 @@ pub(crate) struct Agent {
     /// When somebody last asked for the recent past, or reloaded.
     looked: watch::Sender<Option<Instant>>,
     pacing: Mutex<Pacing>,
+    /// How far apart snapshots were when the last one was taken.
+    paced: Mutex<Duration>,
 }
 
 /// How much of the figures a table shows.
@@ -114,6 +116,7 @@ impl Agent {
         let Inherited { counters, history, push, chosen, library_generations } = inherited;
         // Whoever has reloaded wants to see what that changed.
         let looked = (!history.is_empty()).then(Instant::now);
+        let paced = config.history.idle_interval.max(*config.history.interval);
         // So that one snapshot follows the other in time also across a re-exec.
         let last = history.last_time_ms().map(|ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms));
         let age = last.and_then(|last| SystemTime::now().duration_since(last).ok());
@@ -165,6 +168,7 @@ impl Agent {
             libraries: Mutex::new(libraries),
             looked: watch::Sender::new(looked),
             pacing: Mutex::new(pacing),
+            paced: Mutex::new(paced),
         })
     }
 
@@ -249,9 +253,12 @@ impl Agent {
 
     /// Puts a snapshot into the history, and tells the event streams.
     pub(crate) fn record(&self, snapshot: Arc<Snapshot>) {
+        let pace = self.pace();
+        // Until somebody looked, it may have been slower.
+        let expected = pace.max(std::mem::replace(&mut *lock(&self.paced), pace));
         let (id, is_kept) = {
             let mut history = self.history();
-            history.push(&snapshot);
+            history.push(&snapshot, expected);
             (history.last_id(), !history.is_empty())
         };
         // One that is too large for the history's budget can still be streamed.

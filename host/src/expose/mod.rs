@@ -1,7 +1,8 @@
 //! Snapshot → bytes: pure functions, one file a format.
 
+pub(crate) mod changes;
 mod family;
-mod gzip;
+pub(crate) mod gzip;
 pub(crate) mod json;
 mod negotiate;
 mod openmetrics;
@@ -19,7 +20,7 @@ use relink_core::{Error, Family};
 
 use crate::store::snapshot::{Body, Frame, Snapshot};
 pub(crate) use gzip::Packer;
-pub(crate) use negotiate::negotiate;
+pub(crate) use negotiate::{negotiate, takes_gzip};
 
 /// A format in which `/metrics` answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

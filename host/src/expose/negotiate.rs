@@ -2,13 +2,13 @@
 
 use super::Format;
 
-/// The best of relink's formats for these headers, and whether the body may be compressed with gzip.
+/// The best of relink's formats for these headers, and whether the body may be compressed.
 ///
 /// The format with the highest `q` wins; between equals the one that is named more exactly, then the one named
 /// first, then plain Prometheus text, which is also the answer to headers that accept nothing relink has: a scrape
 /// that fails tells nobody anything. Parts that can't be read are ignored.
 pub(crate) fn negotiate(accept: Option<&str>, accept_encoding: Option<&str>) -> (Format, bool) {
-    (format(accept.unwrap_or("")), gzip(accept_encoding.unwrap_or("")))
+    (format(accept.unwrap_or("")), takes_gzip(accept_encoding))
 }
 
 fn format(accept: &str) -> Format {
@@ -84,7 +84,9 @@ impl<'a> Range<'a> {
     }
 }
 
-fn gzip(accept_encoding: &str) -> bool {
+/// Whether an answer to a request with this `Accept-Encoding` may be compressed with gzip.
+pub(crate) fn takes_gzip(accept_encoding: Option<&str>) -> bool {
+    let accept_encoding = accept_encoding.unwrap_or("");
     let mut named = None;
     let mut any = None;
     let mut identity = None;

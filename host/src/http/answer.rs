@@ -9,6 +9,9 @@ use rocket::{Request, Route, catch, catchers};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Site;
+use crate::expose;
+
 /// An error of a route: `{"error": "...", "hint": "..."}`.
 pub(crate) struct Refusal {
     pub(crate) status: Status,
@@ -60,15 +63,38 @@ impl<'r> Responder<'r, 'static> for Refusal {
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
-    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let mut body = serde_json::to_vec(&self.0).map_err(|_| Status::InternalServerError)?;
         body.push(b'\n');
-        Response::build()
-            .header(ContentType::JSON)
-            .header(Header::new("Cache-Control", "no-store"))
-            .sized_body(body.len(), Cursor::new(body))
-            .ok()
+        let mut answer = text(request, body);
+        answer.set_header(ContentType::JSON);
+        answer.set_header(Header::new("Cache-Control", "no-store"));
+        Ok(answer)
     }
+}
+
+/// A text shorter than this is sent as it is: with its head it fits a packet.
+pub(super) const SHORT: usize = 1000;
+
+/// An answer of a text of this moment, compressed for those who take it so.
+pub(super) fn text(request: &Request<'_>, body: Vec<u8>) -> Response<'static> {
+    let mut answer = Response::new();
+    answer.set_header(Header::new("Vary", "Accept-Encoding"));
+    let site = request.rocket().state::<Site>().filter(|_| body.len() >= SHORT && takes_gzip(request));
+    let body = match site {
+        Some(site) => {
+            answer.set_header(Header::new("Content-Encoding", "gzip"));
+            site.agent.packer.pack(&body)
+        }
+        None => body,
+    };
+    answer.set_sized_body(body.len(), Cursor::new(body));
+    answer
+}
+
+/// Whether an answer to this request may be compressed.
+pub(super) fn takes_gzip(request: &Request<'_>) -> bool {
+    expose::takes_gzip(request.headers().get_one("Accept-Encoding"))
 }
 
 /// The methods of the route at a path; nothing where there is no route.

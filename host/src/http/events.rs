@@ -9,46 +9,62 @@ use rocket::response::stream::{ByteStream, stream};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, State, get};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::watch;
 
 use super::Site;
-use super::answer::{ErrorBody, Refusal};
+use super::answer::{ErrorBody, Refusal, takes_gzip};
 use super::plugins::List;
 use super::query::{self, FromQuery, Query};
-use crate::agent::events::{Subscriber, frame};
+use crate::agent::events::{Subscriber, Wanted, event};
+use crate::expose::gzip::{Flow, Text};
 use crate::journal::Journal;
 
 /// How long a stream is silent before it says that it is still there, so that what stands in between keeps it open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// What a browser that lost the connection waits before it comes back, in milliseconds. A page that counts its failures
+/// comes sooner.
+const COMES_BACK: &[u8] = b"retry:5000\n\n";
+/// The same before a hand-over, after which the agent serves at once.
+const COMES_BACK_AT_ONCE: &[u8] = b"retry:100\n\n";
+
 /// What a subscriber asks for.
-pub(super) struct Wanted {
-    families: Vec<String>,
-    last: Option<u64>,
+pub(super) struct Question {
+    wanted: Wanted,
+    gzip: bool,
 }
 
-impl FromQuery for Wanted {
+impl FromQuery for Question {
     fn from_query(request: &Request<'_>) -> Result<Self, Refusal> {
-        query::only(request, &["family", "last_event_id"])?;
+        query::only(request, &["family", "last_event_id", "span"])?;
         // A browser that comes back sends the header, to the address that the page gave it once.
         let header = request.headers().get_one("Last-Event-ID").map(str::to_owned);
         let last = header.or_else(|| query::values(request, "last_event_id").pop());
         let last = last.and_then(|last| last.trim().parse().ok());
-        Ok(Wanted { families: query::values(request, "family"), last })
+        let families = query::values(request, "family");
+        let span = query::seconds(request, "span")?;
+        Ok(Question { wanted: Wanted { families, last, span }, gzip: takes_gzip(request) })
     }
 }
 
 /// An endless answer.
-pub(super) struct Sse<S>(S);
+pub(super) struct Sse<S> {
+    gzip: bool,
+    events: S,
+}
 
 impl<'r, S: Stream<Item = Bytes> + Send + 'r> Responder<'r, 'r> for Sse<S> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'r> {
-        Response::build_from(ByteStream(self.0).respond_to(request)?)
+        let mut answer = Response::build_from(ByteStream(self.events).respond_to(request)?);
+        answer
             .header(ContentType::EventStream)
             .header(Header::new("Cache-Control", "no-store"))
+            .header(Header::new("Vary", "Accept-Encoding"))
             // nginx would hold events back until it has some KiB of them.
-            .header(Header::new("X-Accel-Buffering", "no"))
-            .ok()
+            .header(Header::new("X-Accel-Buffering", "no"));
+        if self.gzip {
+            answer.header(Header::new("Content-Encoding", "gzip"));
+        }
+        answer.ok()
     }
 }
 
@@ -56,15 +72,25 @@ impl<'r, S: Stream<Item = Bytes> + Send + 'r> Responder<'r, 'r> for Sse<S> {
 ///
 /// * `plugins`, at the beginning and whenever a collector's state, error or warnings change, or a plugin's generation, or
 ///   which there are: as `GET /plugins`.
-/// * `samples`, a snapshot, with its number as the event's id: `{"id","time","families":[{"name","type","samples":
-///   [{"labels","value"}]}]}`. Numbers have no gap, also across a re-exec. A subscriber that says which one it saw last
-///   gets first what it missed, as far as the history has it, and the same bytes as if it had been there.
+/// * `series`, whenever there are new ones: `{"families":[{"name","type","unit","series":[[7,{"cpu":"0"}],…]}]}` gives each a
+///   number, which is its own for as long as this connection lasts.
+/// * `samples`, a snapshot, with its number as the event's id: `{"time":ms,"values":[7,0.5,…]}` has the number and the value
+///   of each series that is not as it was in the one before, and of all in the first. Others stand still. `"gone":[7,…]` are
+///   those that are no more; `"gap":true`: nobody measured for a while before. Snapshots' numbers have no gap, also across a
+///   re-exec. A subscriber that says which one it saw last gets first what it missed; if some of that is forgotten, it begins
+///   as one that has seen nothing.
+/// * `past`, before the first `samples`, where `span` is given: a few families each, in the order in which they are asked
+///   for: `{"step":1,"times":[ms,…],"gaps":[…],"series":[[7,[0.5,null,…]],[8,1],[9,[…],[…],[…]]]}`. A series has a value a
+///   time, null where it was not there; one value that it always had; or the last, the least and the most of several
+///   snapshots. `gaps` are places in `times` before which nobody measured. `step` is seconds between two times: as few as
+///   keep all of it below some 150,000 values.
 /// * `reload`, at each step of a reload and at its end: as `GET /reloads/<id>`.
 ///
 /// The stream ends when the agent is about to hand over, and tells the browser to come back at once.
 #[utoipa::path(
     params(
         ("family" = Option<Vec<String>>, Query, explode, description = "Only samples of these families; repeatable."),
+        ("span" = Option<f64>, Query, exclusive_minimum = 0.0, description = "How many seconds of the past are told first, as far as there are; not to one that names a snapshot from which it can go on."),
         ("last_event_id" = Option<String>, Query, description = "As the header, for a page's first request. What is no number that was given is as good as none."),
         ("Last-Event-ID" = Option<String>, Header, description = "The snapshot that was seen last, as browsers send it when they come back."),
     ),
@@ -76,12 +102,13 @@ impl<'r, S: Stream<Item = Bytes> + Send + 'r> Responder<'r, 'r> for Sse<S> {
 )]
 #[get("/events")]
 pub(super) fn events(
-    wanted: Query<Wanted>,
+    question: Query<Question>,
     site: &State<Site>,
 ) -> Result<Sse<impl Stream<Item = Bytes> + use<'_>>, Refusal> {
-    let Wanted { families, last } = wanted.0?;
+    let Question { wanted, gzip } = question.0?;
     let max = site.agent.config.limits.max_streams;
-    let Some(mut subscriber) = Subscriber::new(&site.agent, families, last) else {
+    let last = wanted.last;
+    let Some(mut subscriber) = Subscriber::new(&site.agent, wanted) else {
         return Err(Refusal::new(
             Status::ServiceUnavailable,
             format!("{max} event streams are open already"),
@@ -93,42 +120,42 @@ pub(super) fn events(
     let mut reloads = site.agent.events.reloads();
     let mut plugins = site.agent.scheduler.news().subscribe();
     let mut quiesce = site.quiesce.subscribe();
-    Ok(Sse(stream! {
-        yield Bytes::from_static(b"retry:100\n\n");
-        yield frame("plugins", &List::of(site));
+    let (mut flow, packer) = (Flow::new(gzip), &site.agent.packer);
+    let events = stream! {
+        yield flow.put(&Text::new(COMES_BACK), packer);
+        yield flow.put(&event("plugins", &List::of(site)), packer);
         if let Some(journal) = unseen_reload(site, last) {
-            yield frame("reload", &journal);
+            yield flow.put(&event("reload", &journal), packer);
         }
-        loop {
-            while let Some(samples) = subscriber.next() {
-                yield samples;
+        while !*quiesce.borrow() {
+            if let Some(text) = subscriber.next() {
+                yield flow.put(&text, packer);
                 // Others get their turn between two of a long past.
                 tokio::task::yield_now().await;
-                if is_near(&quiesce) {
-                    return;
-                }
+                continue;
+            }
+            if subscriber.is_over() {
+                break;
             }
             let said = tokio::select! {
                 _ = quiesce.wait_for(|near| *near) => break,
                 () = subscriber.wait() => None,
-                _ = plugins.changed() => Some(frame("plugins", &List::of(site))),
+                _ = plugins.changed() => Some(event("plugins", &List::of(site))),
                 journal = reloads.recv() => match journal {
                     Ok(journal) => Some(journal),
                     Err(RecvError::Lagged(_)) => None,
                     Err(RecvError::Closed) => break,
                 },
                 // sleep: as long as nothing happens.
-                () = tokio::time::sleep(HEARTBEAT) => Some(Bytes::from_static(b":\n\n")),
+                () = tokio::time::sleep(HEARTBEAT) => Some(Text::new(&b":\n\n"[..])),
             };
             if let Some(said) = said {
-                yield said;
+                yield flow.put(&said, packer);
             }
         }
-    }))
-}
-
-fn is_near(quiesce: &watch::Receiver<bool>) -> bool {
-    *quiesce.borrow()
+        yield flow.end(&Text::new(COMES_BACK_AT_ONCE), packer);
+    };
+    Ok(Sse { gzip, events })
 }
 
 /// The newest reload, if it runs, or has ended since the snapshot that a subscriber saw last: who was away during a

@@ -1,18 +1,22 @@
 //! `GET /` and `GET /ui/<file>`: the dashboard. Its files are part of the executable.
 
 use std::io::Cursor;
+use std::sync::OnceLock;
 
 use rocket::http::{ContentType, Header, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, get};
 
-use super::answer::ErrorBody;
+use super::answer::{ErrorBody, SHORT, takes_gzip};
+use crate::expose::gzip::packed_well;
 
 /// A file of the dashboard.
 pub(super) struct File {
     name: &'static str,
     kind: ContentType,
     content: &'static [u8],
+    /// The content compressed, made for the first who takes it so.
+    packed: OnceLock<Vec<u8>>,
     /// Differs when the content does.
     tag: u64,
 }
@@ -22,7 +26,7 @@ macro_rules! file {
     ($name:literal, $kind:expr) => {{
         const CONTENT: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/ui/", $name));
         const TAG: u64 = fingerprint(CONTENT);
-        File { name: $name, kind: $kind, content: CONTENT, tag: TAG }
+        File { name: $name, kind: $kind, content: CONTENT, packed: OnceLock::new(), tag: TAG }
     }};
 }
 
@@ -57,7 +61,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 impl<'r> Responder<'r, 'static> for &'static File {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let tag = format!("\"{:016x}\"", self.tag);
+        let gzip = self.content.len() >= SHORT && takes_gzip(request);
+        // Each of the two forms has a tag of its own: to a cache in between they are different bytes.
+        let tag = format!("\"{:016x}{}\"", self.tag, if gzip { "-gzip" } else { "" });
         let mut answer = Response::build();
         // Kept by the browser, and asked about each time: an agent that was reloaded may have another page.
         for (name, value) in [
@@ -66,6 +72,7 @@ impl<'r> Responder<'r, 'static> for &'static File {
             ("Cross-Origin-Resource-Policy", "same-origin"),
             ("Referrer-Policy", "no-referrer"),
             ("X-Content-Type-Options", "nosniff"),
+            ("Vary", "Accept-Encoding"),
         ] {
             answer.header(Header::new(name, value));
         }
@@ -74,7 +81,13 @@ impl<'r> Responder<'r, 'static> for &'static File {
         if known {
             return answer.status(Status::NotModified).ok();
         }
-        answer.header(self.kind.clone()).sized_body(self.content.len(), Cursor::new(self.content)).ok()
+        let body = if gzip {
+            answer.header(Header::new("Content-Encoding", "gzip"));
+            self.packed.get_or_init(|| packed_well(self.content))
+        } else {
+            self.content
+        };
+        answer.header(self.kind.clone()).sized_body(body.len(), Cursor::new(body)).ok()
     }
 }
 

@@ -1,13 +1,11 @@
 //! `GET /plot/<family>.svg`: the recent past of one family as a picture.
 
-use std::io::Cursor;
-
 use rocket::http::{ContentType, Header, Status};
-use rocket::response::{self, Responder, Response};
+use rocket::response::{self, Responder};
 use rocket::{Request, State, get};
 
 use super::Site;
-use super::answer::{ErrorBody, Refusal};
+use super::answer::{ErrorBody, Refusal, text};
 use super::history::{Question, look_up};
 use super::openapi::Label;
 use super::query::{FromQuery, Query};
@@ -30,13 +28,12 @@ impl FromQuery for Question {
 pub(super) struct Svg(String);
 
 impl<'r> Responder<'r, 'static> for Svg {
-    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
-        Response::build()
-            .header(ContentType::SVG)
-            .header(Header::new("Cache-Control", "no-store"))
-            .header(Header::new("Content-Security-Policy", POLICY))
-            .sized_body(self.0.len(), Cursor::new(self.0))
-            .ok()
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let mut answer = text(request, self.0.into_bytes());
+        answer.set_header(ContentType::SVG);
+        answer.set_header(Header::new("Cache-Control", "no-store"));
+        answer.set_header(Header::new("Content-Security-Policy", POLICY));
+        Ok(answer)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the query of a request asks for.
 
+use std::time::Duration;
+
 use rocket::Request;
 use rocket::http::{RawStr, Status};
 use rocket::request::{FromRequest, Outcome};
@@ -39,6 +41,22 @@ pub(crate) fn only(request: &Request<'_>, known: &[&str]) -> Result<(), Refusal>
 /// All values of a parameter, decoded. Prometheus sends `collect[]` as `collect%5B%5D`, so names are decoded too.
 pub(crate) fn values(request: &Request<'_>, name: &str) -> Vec<String> {
     request.uri().query().map_or_else(Vec::new, |query| values_in(query.as_str(), name))
+}
+
+/// The seconds of a parameter that may stand once.
+pub(super) fn seconds(request: &Request<'_>, name: &str) -> Result<Option<Duration>, Refusal> {
+    let bad = |error: String, hint: String| Refusal::new(Status::BadRequest, error, hint);
+    let values = values(request, name);
+    let text = match values.as_slice() {
+        [] => return Ok(None),
+        [one] => one,
+        many => return Err(bad(format!("{name} is given {} times", many.len()), "say it once".into())),
+    };
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0);
+    match seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+        Some(seconds) => Ok(Some(seconds)),
+        None => Err(bad(format!("{name} is {text:?}"), format!("it is a number above 0, as in {name}=300"))),
+    }
 }
 
 /// The names of all parameters, decoded.

@@ -3,6 +3,7 @@
 //! The newest snapshots share their values with the store. After at most a minute's worth they are packed, column by
 //! column, to a few bytes a value.
 
+mod columns;
 mod pack;
 mod past;
 mod table;
@@ -14,8 +15,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use relink_core::Kind;
 
-pub(crate) use self::past::{Past, PastFamily};
-use self::table::SeriesTable;
+pub(crate) use self::columns::{Ask, Columns, Values};
+#[cfg(test)]
+pub(crate) use self::columns::{Bins, ColumnSeries};
+pub(crate) use self::past::Past;
+pub(crate) use self::table::SeriesTable;
 use super::snapshot::{Layout, Snapshot};
 
 /// So many snapshots are packed together. A block marks in the bits of a `u64` which of them it has values of.
@@ -44,6 +48,8 @@ struct Latest {
 struct Chunk {
     first_id: u64,
     times: Vec<u64>,
+    /// Before which of them nobody measured, a bit each.
+    gaps: u64,
     blocks: Vec<Block>,
 }
 
@@ -90,7 +96,9 @@ impl History {
 
     /// Adds a snapshot and forgets what is too old or too much. Costs the same however long the history is; a
     /// minute's worth is packed at once.
-    pub(crate) fn push(&mut self, snapshot: &Snapshot) {
+    ///
+    /// It was due `interval` after the one before. Where that is much longer ago, nobody measured in between.
+    pub(crate) fn push(&mut self, snapshot: &Snapshot, interval: Duration) {
         let since_1970 = snapshot.taken.duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
         // Chunks are forgotten as a whole, so each is kept short against the span, and against the budget below. After
@@ -109,6 +117,11 @@ impl History {
                 let table = self.table_of(reading.collector, &frame.layout);
                 self.open.add(table, Arc::clone(&frame.values));
             }
+        }
+        let due = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        let is_near = |last: u64| last <= now && now - last <= due.saturating_mul(5) / 2;
+        if !self.last_time_ms().is_some_and(is_near) {
+            self.open.gaps |= 1 << self.open.times.len();
         }
         self.open.times.push(now);
         self.next_id += 1;

@@ -31,6 +31,18 @@ impl Answer {
         String::from_utf8(self.body.clone()).expect("a body in UTF-8")
     }
 
+    /// The body, unpacked where it is compressed.
+    pub fn unpacked(&self) -> Vec<u8> {
+        let mut plain = Vec::new();
+        match self.header("content-encoding") {
+            Some("gzip") => {
+                flate2::read::GzDecoder::new(&self.body[..]).read_to_end(&mut plain).expect("a body is gzip");
+            }
+            _ => plain.clone_from(&self.body),
+        }
+        plain
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {:?}", self.text()))

@@ -3,11 +3,13 @@
 //! A test starts an executable on a free port, waits for the line that says it is ready, asks it over plain sockets,
 //! and ends it by its id. Nothing is waited for by sleeping: [`until`] asks again until the answer is there.
 
+mod events;
 mod http;
 mod process;
 mod terminal;
 mod tls;
 
+pub use events::{Event, Events, Snapshot};
 pub use http::{Answer, Connection};
 pub use process::{Agent, command};
 pub use terminal::Terminal;

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use relink_core::Kind;
-
 use super::super::snapshot::Snapshot;
 use super::table::SeriesTable;
 use super::{Block, Chunk, History, Rows, pack};
@@ -18,15 +16,9 @@ pub(crate) struct Past {
     pub id: u64,
     /// When it was taken, in milliseconds since 1970.
     pub time_ms: u64,
+    /// Nobody measured before it: at a start, over a suspend, or because the clock was set back.
+    pub is_after_gap: bool,
     rows: Vec<(Arc<SeriesTable>, Arc<[f64]>)>,
-}
-
-/// A family in a [`Past`], and its samples.
-pub(crate) struct PastFamily<'a> {
-    table: &'a SeriesTable,
-    values: &'a [f64],
-    /// Where its series are; at least one.
-    places: Vec<usize>,
 }
 
 impl History {
@@ -57,6 +49,7 @@ impl Chunk {
             .map(|entry| Past {
                 id: self.first_id + entry as u64,
                 time_ms: self.times[entry],
+                is_after_gap: self.gaps >> entry & 1 == 1,
                 rows: Vec::new(),
             })
             .collect();
@@ -112,7 +105,7 @@ impl Past {
             (Arc::new(SeriesTable::new(collector, &frame.layout.series)), Arc::clone(&frame.values))
         });
         let time_ms = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
-        let mut past = Past { id, time_ms, rows: rows.collect() };
+        let mut past = Past { id, time_ms, is_after_gap: false, rows: rows.collect() };
         past.sort();
         past
     }
@@ -121,29 +114,8 @@ impl Past {
         self.rows.sort_by(|(one, _), (other, _)| one.collector().cmp(other.collector()));
     }
 
-    /// The families that have samples, by collector's name.
-    pub(crate) fn families(&self) -> impl Iterator<Item = PastFamily<'_>> {
-        self.rows.iter().flat_map(|(table, values)| {
-            table.places_by_family().into_iter().map(move |places| PastFamily { table, values, places })
-        })
-    }
-}
-
-impl<'a> PastFamily<'a> {
-    /// Its name.
-    pub(crate) fn name(&self) -> &'a str {
-        self.table.family_name(self.places[0])
-    }
-
-    /// How its values behave.
-    pub(crate) fn kind(&self) -> Kind {
-        self.table.kind(self.places[0])
-    }
-
-    /// The labels and the value of each sample.
-    pub(crate) fn samples(
-        &self,
-    ) -> impl Iterator<Item = (impl Iterator<Item = (&'a str, &'a str)> + use<'a>, f64)> {
-        self.places.iter().map(|&place| (self.table.label_pairs(place), self.values[place]))
+    /// The series of each collector with their values, by the collectors' names. A table is the same as long as its series are.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&Arc<SeriesTable>, &[f64])> {
+        self.rows.iter().map(|(table, values)| (table, &**values))
     }
 }

@@ -1,10 +1,12 @@
 //! Which series a collector has, in a form of its own: it outlives the image and the library whose descriptor named them.
 
+use std::sync::Arc;
+
 use relink_core::{Kind, SeriesSet};
 
 /// The series of one collector, by place.
 #[derive(Default, PartialEq)]
-pub(super) struct SeriesTable {
+pub(crate) struct SeriesTable {
     pub(super) collector: Box<str>,
     pub(super) families: Vec<FamilyRow>,
     pub(super) series: Vec<SeriesRow>,
@@ -16,7 +18,7 @@ pub(super) struct SeriesTable {
 
 #[derive(PartialEq)]
 pub(super) struct FamilyRow {
-    pub(super) name: Box<str>,
+    pub(super) name: Arc<str>,
     pub(super) kind: Kind,
     pub(super) labels: Box<[Box<str>]>,
 }
@@ -26,6 +28,10 @@ pub(super) struct SeriesRow {
     pub(super) family: u32,
     /// Where its label values begin among the ends.
     pub(super) first: u32,
+}
+
+fn is_wanted(families: &[String], name: &str) -> bool {
+    families.is_empty() || families.iter().any(|family| family == name)
 }
 
 impl SeriesTable {
@@ -59,7 +65,7 @@ impl SeriesTable {
     }
 
     /// How many series there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.series.len()
     }
 
@@ -91,11 +97,27 @@ impl SeriesTable {
             .collect()
     }
 
-    pub(super) fn kind(&self, place: usize) -> Kind {
+    /// The places of the series of some families, or of all where none is named, that have all of these labels.
+    pub(super) fn places_of(&self, families: &[String], labels: &[(String, String)]) -> Vec<usize> {
+        let wanted: Vec<bool> = self.families.iter().map(|row| is_wanted(families, &row.name)).collect();
+        let has = |place: usize, (name, value): &(String, String)| {
+            self.label_pairs(place).any(|(known, found)| known == name && found == value)
+        };
+        (0..self.len())
+            .filter(|&place| wanted[self.series[place].family as usize])
+            .filter(|&place| labels.iter().all(|label| has(place, label)))
+            .collect()
+    }
+
+    pub(super) fn family_text(&self, place: usize) -> Arc<str> {
+        Arc::clone(&self.family(place).name)
+    }
+
+    pub(crate) fn kind(&self, place: usize) -> Kind {
         self.family(place).kind
     }
 
-    pub(super) fn family_name(&self, place: usize) -> &str {
+    pub(crate) fn family_name(&self, place: usize) -> &str {
         &self.family(place).name
     }
 
@@ -105,7 +127,7 @@ impl SeriesTable {
     }
 
     /// The places of the series, those of one family together; families without series are left out.
-    pub(super) fn places_by_family(&self) -> Vec<Vec<usize>> {
+    pub(crate) fn places_by_family(&self) -> Vec<Vec<usize>> {
         let mut places = vec![Vec::new(); self.families.len()];
         for (place, row) in self.series.iter().enumerate() {
             places[row.family as usize].push(place);
@@ -118,7 +140,7 @@ impl SeriesTable {
         self.label_pairs(place).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    pub(super) fn label_pairs<'a>(
+    pub(crate) fn label_pairs<'a>(
         &'a self,
         place: usize,
     ) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {

@@ -8,6 +8,7 @@ use crate::store::snapshot::{Frame, LeftOut, Reading};
 const BUSY: Family = Family::counter("busy_seconds_total", "Busy.").labels(&["cpu", "mode"]);
 const LOAD: Family = Family::gauge("load", "Load.");
 const FAMILIES: &[Family] = &[BUSY, LOAD];
+const SECOND: Duration = Duration::from_secs(1);
 const SPAN: Duration = Duration::from_secs(600);
 const START: u64 = 1_700_000_000_000;
 
@@ -46,7 +47,7 @@ fn snapshot(layouts: &[(&'static str, &Arc<Layout>)], second: u64) -> Snapshot {
 
 fn filled(seconds: u64, layout: &Arc<Layout>) -> History {
     let mut history = History::new(SPAN, 1 << 20);
-    (0..seconds).for_each(|second| history.push(&snapshot(&[("cpu", layout)], second)));
+    (0..seconds).for_each(|second| history.push(&snapshot(&[("cpu", layout)], second), SECOND));
     history
 }
 
@@ -85,9 +86,9 @@ fn collectors_and_series_may_come_and_go() {
     let mut history = History::new(SPAN, 1 << 20);
     for second in 0..150 {
         match second % 3 {
-            0 => history.push(&snapshot(&[("cpu", &small)], second)),
-            1 => history.push(&snapshot(&[("cpu", &large)], second)),
-            _ => history.push(&snapshot(&[], second)),
+            0 => history.push(&snapshot(&[("cpu", &small)], second), SECOND),
+            1 => history.push(&snapshot(&[("cpu", &large)], second), SECOND),
+            _ => history.push(&snapshot(&[], second), SECOND),
         }
     }
     let decoded = History::decode(&history.encode(), SPAN, 1 << 20).unwrap();
@@ -117,7 +118,8 @@ fn a_decoded_history_is_the_same_and_goes_on() {
         }
         // The next image makes layouts of its own; the same series continue in the same columns.
         let after = layout(3);
-        (seconds..seconds + 70).for_each(|second| decoded.push(&snapshot(&[("cpu", &after)], second)));
+        (seconds..seconds + 70)
+            .for_each(|second| decoded.push(&snapshot(&[("cpu", &after)], second), SECOND));
         assert_eq!(decoded.last_id(), seconds + 70);
         assert_eq!(points(&decoded, None).len() as u64, seconds + 70);
         assert_eq!(decoded.latest.len(), 1);
@@ -132,7 +134,7 @@ fn a_decoded_history_is_the_same_and_goes_on() {
 fn many_reloads_do_not_leave_short_chunks() {
     let mut history = History::new(SPAN, 1 << 20);
     for second in 0..180 {
-        history.push(&snapshot(&[("cpu", &layout(1))], second));
+        history.push(&snapshot(&[("cpu", &layout(1))], second), SECOND);
         history = History::decode(&history.encode(), SPAN, 1 << 20).unwrap();
     }
     assert_eq!((history.len(), history.chunks.len()), (180, 3));
@@ -145,13 +147,13 @@ fn what_is_older_than_the_span_goes() {
     assert!((4300.0..4400.0).contains(&oldest), "{oldest}");
     // A clock that jumps, forth and back.
     let mut history = filled(130, &layout(1));
-    history.push(&snapshot(&[("cpu", &layout(1))], 1_000_000));
-    history.push(&snapshot(&[("cpu", &layout(1))], 130));
-    history.push(&snapshot(&[("cpu", &layout(1))], 131));
+    history.push(&snapshot(&[("cpu", &layout(1))], 1_000_000), SECOND);
+    history.push(&snapshot(&[("cpu", &layout(1))], 130), SECOND);
+    history.push(&snapshot(&[("cpu", &layout(1))], 131), SECOND);
     assert!(history.len() <= 3, "{}", history.len());
     // Rare snapshots: the open chunk is bounded too.
     let mut history = History::new(SPAN, 1 << 20);
-    (0..200).for_each(|minute| history.push(&snapshot(&[("cpu", &layout(1))], 60 * minute)));
+    (0..200).for_each(|minute| history.push(&snapshot(&[("cpu", &layout(1))], 60 * minute), SECOND));
     assert!((10..=14).contains(&history.len()), "{}", history.len());
 }
 
@@ -161,14 +163,14 @@ fn memory_is_bounded_and_counted() {
         let layouts = [layout(cpus), layout(cpus + 1)];
         let mut history = History::new(SPAN, budget);
         for second in 0..300 {
-            history.push(&snapshot(&[("cpu", &layouts[usize::from(second % 7 == 0)])], second));
+            history.push(&snapshot(&[("cpu", &layouts[usize::from(second % 7 == 0)])], second), SECOND);
             assert!(history.bytes() <= budget, "{} of {budget}", history.bytes());
         }
         assert_eq!(history.is_empty(), cpus == 10_000 || budget == 0, "{cpus}");
         // What is counted is what is there, and nothing is left when all is gone.
         let chunks: usize = history.chunks.iter().chain([&history.open]).map(Chunk::bytes).sum();
         assert_eq!(history.chunk_bytes, chunks);
-        (0..CHUNK as u64).for_each(|second| history.push(&snapshot(&[], 1_000_000 + second)));
+        (0..CHUNK as u64).for_each(|second| history.push(&snapshot(&[], 1_000_000 + second), SECOND));
         assert_eq!((history.table_bytes, history.latest.len()), (0, 0));
     }
 }
@@ -183,7 +185,7 @@ fn ten_minutes_of_a_usual_machine_are_small() {
         let frame = snapshot.readings[0].result.as_mut().unwrap();
         frame.values =
             frame.values.iter().enumerate().map(|(at, &v)| if at % 4 == 0 { v } else { 5.25 }).collect();
-        history.push(&snapshot);
+        history.push(&snapshot, SECOND);
     }
     let raw = 600 * 8 * layout.series.len();
     assert!(history.encode().len() * 12 < raw, "{} of {raw}", history.encode().len());
@@ -194,7 +196,7 @@ fn damaged_bytes_are_refused_and_never_harm() {
     let encoded = filled(70, &layout(2)).encode();
     let decode = |bytes: &[u8]| History::decode(bytes, SPAN, 1 << 20);
     assert!(decode(b"").err().unwrap().contains("format"));
-    assert!(decode(b"RLH2...").err().unwrap().contains("format"));
+    assert!(decode(b"RLH9...").err().unwrap().contains("format"));
     assert!(History::decode(&encoded, SPAN, encoded.len() - 1).err().unwrap().contains("budget"));
     for end in 0..encoded.len() {
         assert!(decode(&encoded[..end]).is_err(), "cut at {end}");
@@ -214,7 +216,7 @@ fn damaged_bytes_are_refused_and_never_harm() {
             assert!(history.bytes() <= 1 << 20);
             points(&history, None);
             history.series("busy_seconds_total", &[("mode", "user")], Some(START));
-            history.push(&snapshot(&[("cpu", &layout(2))], 70));
+            history.push(&snapshot(&[("cpu", &layout(2))], 70), SECOND);
             history.encode();
         }
     };
@@ -231,7 +233,7 @@ fn damaged_bytes_are_refused_and_never_harm() {
         }
         try_all(&garbled);
         let mut noise: Vec<u8> = (0..random() % 300).map(|_| random() as u8).collect();
-        noise.splice(..0, *b"RLH1");
+        noise.splice(..0, *b"RLH2");
         try_all(&noise);
     }
 }
@@ -247,7 +249,7 @@ fn measure_history() {
     let start = Instant::now();
     for snapshot in &snapshots {
         let start = Instant::now();
-        history.push(snapshot);
+        history.push(snapshot, SECOND);
         slowest = slowest.max(start.elapsed());
     }
     println!("{} series: 600 pushes {:?}, the slowest {slowest:?}", layout.series.len(), start.elapsed());
@@ -264,18 +266,14 @@ fn measure_history() {
 
 /// The values of a snapshot, by family and labels.
 fn told(past: &Past) -> Vec<(String, String, u64)> {
-    let families = past.families().flat_map(|family| {
-        let name = family.name().to_owned();
-        let samples: Vec<_> = family
-            .samples()
-            .map(|(labels, value)| {
-                let labels: Vec<_> = labels.map(|(name, value)| format!("{name}={value}")).collect();
-                (name.clone(), labels.join(","), value.to_bits())
-            })
-            .collect();
-        samples
+    let rows = past.rows().flat_map(|(table, values)| {
+        values.iter().enumerate().map(move |(place, value)| {
+            let labels: Vec<_> =
+                table.label_pairs(place).map(|(name, value)| format!("{name}={value}")).collect();
+            (table.family_name(place).to_owned(), labels.join(","), value.to_bits())
+        })
     });
-    families.collect()
+    rows.collect()
 }
 
 /// All snapshots after that one, piece by piece.
@@ -300,7 +298,7 @@ fn snapshots_come_back_whole_in_order_and_the_same_when_packed() {
             3 => snapshot(&[], second),
             _ => snapshot(&[("cpu", &large), ("other", &small)], second),
         };
-        history.push(&snapshot);
+        history.push(&snapshot, SECOND);
         let newest = history.after(second);
         assert_eq!(newest.iter().map(|past| past.id).collect::<Vec<_>>(), [second + 1]);
         assert_eq!(told(&newest[0]), told(&Past::of(second + 1, &snapshot)), "{second}");
@@ -325,11 +323,79 @@ fn snapshots_come_back_whole_in_order_and_the_same_when_packed() {
     }
 }
 
+fn wanted(family: &str) -> Vec<String> {
+    vec![family.to_owned()]
+}
+
+#[test]
+fn columns_tell_each_time_once_and_what_stood_still_once() {
+    let (small, large) = (layout(1), layout(2));
+    let mut history = History::new(SPAN, 1 << 20);
+    for second in 0..130 {
+        let cpu = if second < 65 { &small } else { &large };
+        let mut snapshot = snapshot(&[("cpu", cpu)], second);
+        if let Ok(frame) = &mut snapshot.readings[0].result {
+            frame.values =
+                frame.values.iter().enumerate().map(|(at, v)| if at == 1 { 7.0 } else { *v }).collect();
+        }
+        history.push(&snapshot, SECOND);
+    }
+    let load = wanted("load");
+    let ask = Ask { families: &load, ..Ask::default() };
+    let seconds = |from: u64, until: u64| (from..until).map(|second| second as f64).collect::<Vec<_>>();
+    let columns = history.columns(&ask);
+    assert_eq!(columns.times, (0..130).map(|second| START + 1000 * second).collect::<Vec<_>>());
+    assert_eq!((columns.gaps, columns.series.len()), (vec![0], 1));
+    assert_eq!(columns.series[0].values, Values::Last(seconds(0, 130)));
+    let some =
+        history.columns(&Ask { after_ms: Some(START + 50_000), until_ms: Some(START + 70_000), ..ask });
+    assert_eq!((some.times.len(), some.gaps.len()), (20, 0));
+    assert_eq!(some.series[0].values, Values::Last(seconds(51, 71)));
+
+    // Each row begins at a whole step.
+    let binned = history.columns(&Ask { step_ms: 20_000, ..ask });
+    assert_eq!(binned.times, [19, 39, 59, 79, 99, 119, 129].map(|second| START + 1000 * second));
+    let Values::Bins(bins) = &binned.series[0].values else { panic!("{binned:?}") };
+    assert_eq!(bins.last, [19.0, 39.0, 59.0, 79.0, 99.0, 119.0, 129.0]);
+    assert_eq!(bins.min, [0.0, 20.0, 40.0, 60.0, 80.0, 100.0, 120.0]);
+    assert_eq!(bins.max, bins.last);
+    assert_eq!(bins.mean, [9.5, 29.5, 49.5, 69.5, 89.5, 109.5, 124.5]);
+
+    let busy = wanted("busy_seconds_total");
+    let labels = [("mode".to_owned(), "idle".to_owned())];
+    let busy = history.columns(&Ask { families: &busy, labels: &labels, step_ms: 60_000, ..ask });
+    assert_eq!(busy.series.iter().map(|one| one.labels[0].1.as_str()).collect::<Vec<_>>(), ["0", "1"]);
+    assert_eq!(busy.series[0].values, Values::Still(7.0));
+    let Values::Last(last) = &busy.series[1].values else { panic!("{busy:?}") };
+    assert!(last[0].is_nan(), "{last:?}");
+    assert_eq!(last[1..], [3000.0 + 97.0 * 99.0, 3000.0 + 97.0 * 129.0].map(|ticks| ticks / 100.0));
+    assert_eq!(history.columns(&Ask::default()).series.len(), 5);
+}
+
+#[test]
+fn a_gap_stands_before_what_nobody_measured() {
+    let layout = layout(1);
+    let mut history = History::new(SPAN, 1 << 20);
+    for second in [0, 1, 2, 4, 7, 8, 5, 6] {
+        history.push(&snapshot(&[("cpu", &layout)], second), SECOND);
+    }
+    history.push(&snapshot(&[("cpu", &layout)], 26), 20 * SECOND);
+    let decoded = History::decode(&history.encode(), SPAN, 1 << 20).unwrap();
+    for history in [history, decoded] {
+        assert_eq!(history.columns(&Ask::default()).gaps, [0, 4, 6]);
+        let gaps: Vec<_> = followed(&history, 0).iter().map(|past| past.is_after_gap).collect();
+        assert_eq!(gaps, [true, false, false, false, true, false, true, false, false]);
+        // A step does not reach over it.
+        let rows = history.columns(&Ask { step_ms: 60_000, ..Ask::default() });
+        assert_eq!((rows.times.len(), rows.gaps), (3, vec![0, 1, 2]));
+    }
+}
+
 #[test]
 fn a_large_history_is_followed_in_pieces() {
     let mut history = History::new(SPAN, 64 << 20);
     let layout = layout(3000);
-    (0..60).for_each(|second| history.push(&snapshot(&[("cpu", &layout)], second)));
+    (0..60).for_each(|second| history.push(&snapshot(&[("cpu", &layout)], second), SECOND));
     assert!(history.after(0).len() < 60 && !history.after(0).is_empty());
     assert_eq!(
         followed(&history, 0).iter().map(|past| past.id).collect::<Vec<_>>(),

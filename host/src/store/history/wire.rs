@@ -1,6 +1,6 @@
 //! The history as bytes, for the hand-over to the next image.
 //!
-//! `RLH1`, the tables, the chunks with the tables' numbers, all numbers as varints. The format is the image's that
+//! `RLH2`, the tables, the chunks with the tables' numbers, all numbers as varints. The format is the image's that
 //! reads as much as the one's that writes, so a change to it takes another magic; the hand-over has the checksum.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use super::pack::{self, Columns, push_varint, unzigzag, varint, zigzag};
 use super::table::{FamilyRow, SeriesTable};
 use super::{Block, CHUNK, Chunk, History, Latest, Rows};
 
-const MAGIC: &[u8; 4] = b"RLH1";
+const MAGIC: &[u8; 4] = b"RLH2";
 
 impl History {
     /// All of it as bytes.
@@ -122,6 +122,7 @@ fn push_chunk(chunk: &Chunk, number: impl Fn(&Arc<SeriesTable>) -> u64, out: &mu
         push_varint(zigzag(time.wrapping_sub(last) as i64), out);
         last = time;
     }
+    push_varint(chunk.gaps, out);
     push_varint(chunk.blocks.len() as u64, out);
     for block in &chunk.blocks {
         push_varint(number(&block.table), out);
@@ -207,8 +208,9 @@ impl<'a> Reader<'a> {
         if times.is_empty() || times.len() > CHUNK {
             return None;
         }
+        let gaps = self.number().filter(|gaps| gaps >> times.len() == 0)?;
         let blocks = self.many(|reader| reader.block(tables, times.len()))?;
-        Some(Chunk { first_id, times, blocks })
+        Some(Chunk { first_id, times, gaps, blocks })
     }
 
     fn block(&mut self, tables: &[Arc<SeriesTable>], entries: usize) -> Option<Block> {
