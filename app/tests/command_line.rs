@@ -329,8 +329,8 @@ fn samples_are_served_at_the_telemetry_path_as_well() {
         ("/a/", "expected a path"),
         ("/a?b", "expected a path"),
         ("/<name>", "expected a path"),
-        ("/plugins", "served by relink itself"),
-        ("/-/x", "served by relink itself"),
+        ("/plugins", "which relink serves itself"),
+        ("/-/x", "which relink serves itself"),
     ] {
         refuses(&folder.run(&["--web.telemetry-path", path]), &["telemetry_path", &format!("{path:?}"), why]);
     }

@@ -369,3 +369,20 @@ fn a_picture_of_a_family() {
         assert!(answer.json()["hint"].as_str().unwrap().contains(hint), "{path}: {}", answer.text());
     }
 }
+
+#[test]
+fn while_nobody_looks_snapshots_are_further_apart() {
+    let folder = Folder::new(
+        "print = \"none\"\n[history]\ninterval = 0.1\nidle_interval = 3600\n[plugins]\nenabled = [\"load\"]\n",
+    );
+    let agent = folder.start(&[]);
+    // Scrapes serve the history of an idle agent too, but no more of them than it wants.
+    for _ in 0..200 {
+        assert_eq!(agent.get("/metrics").status, 200);
+    }
+    let last_id = || agent.get("/history?family=node_load1").json()["last_id"].as_u64().unwrap();
+    let idle = last_id();
+    assert!(idle <= 1, "{idle} snapshots, expected the one of the start");
+    // That was a look.
+    until("snapshots follow each other again", || (last_id() > idle + 3).then_some(()));
+}

@@ -89,14 +89,12 @@ impl Descriptor {
 
     /// Why this descriptor can't be accepted.
     pub const fn check(&self) -> Result<(), &'static str> {
-        if !is_name(self.name) {
-            return Err("a plugin's name begins with a-z, is made of a-z, 0-9, _ and -, and has at most 64 \
-                        characters");
+        if !is_name(self.name, b'-') {
+            return Err("a plugin's name is 64 bytes at most, of a-z, 0-9, _ and -, and begins with a-z");
         }
-        if contains(&RESERVED, self.name) {
+        if matches!(self.name.as_bytes(), b"enabled" | b"dir" | b"prefer" | b"reload") {
             return Err(
-                "enabled, dir and prefer are keys of [plugins], and reload is a route below /plugins, not \
-                        names of plugins",
+                "enabled, dir, prefer and reload are keys of [plugins] and a route, not names of plugins",
             );
         }
         if self.help.is_empty() {
@@ -128,13 +126,10 @@ impl Descriptor {
 
 impl CollectorDescriptor {
     const fn check(&self) -> Result<(), &'static str> {
-        if !is_name(self.name) {
-            return Err(
-                "a collector's name begins with a-z, is made of a-z, 0-9, _ and -, and has at most 64 \
-                        characters",
-            );
+        if !is_name(self.name, b'-') {
+            return Err("a collector's name is 64 bytes at most, of a-z, 0-9, _ and -, and begins with a-z");
         }
-        if equal(self.name.as_bytes(), b"disable-defaults") {
+        if matches!(self.name.as_bytes(), b"disable-defaults") {
             return Err("disable-defaults is a flag, --collector.disable-defaults, and no collector's name");
         }
         if self.help.is_empty() {
@@ -150,10 +145,10 @@ impl CollectorDescriptor {
         let mut i = 0;
         while i < self.options.len() {
             let option = self.options[i].name.as_bytes();
-            if equal(option, b"enabled") {
+            if matches!(option, b"enabled") {
                 return Err("enabled is a key of each collector's table, and no option's name");
             }
-            if !is_name(self.options[i].name) || contains_byte(option, b'-') {
+            if !is_name(self.options[i].name, b'_') {
                 return Err("an option's name begins with a-z and is made of a-z, 0-9 and _");
             }
             let mut j = 0;
@@ -174,44 +169,20 @@ impl CollectorDescriptor {
     }
 }
 
-/// What can't be a plugin's name: the keys of `[plugins]`, and a route.
-const RESERVED: [&str; 4] = ["enabled", "dir", "prefer", "reload"];
-
-const fn is_name(name: &str) -> bool {
+/// Whether a name begins with a-z, is made of a-z, 0-9, `_` and this one, and has at most 64 characters.
+const fn is_name(name: &str, besides: u8) -> bool {
     let name = name.as_bytes();
     if name.is_empty() || name.len() > 64 || !name[0].is_ascii_lowercase() {
         return false;
     }
     let mut i = 0;
     while i < name.len() {
-        if !(name[i].is_ascii_lowercase() || name[i].is_ascii_digit() || name[i] == b'_' || name[i] == b'-') {
+        if !matches!(name[i], b'a'..=b'z' | b'0'..=b'9' | b'_') && name[i] != besides {
             return false;
         }
         i += 1;
     }
     true
-}
-
-const fn contains(names: &[&str], name: &str) -> bool {
-    let mut i = 0;
-    while i < names.len() {
-        if equal(names[i].as_bytes(), name.as_bytes()) {
-            return true;
-        }
-        i += 1;
-    }
-    false
-}
-
-const fn contains_byte(text: &[u8], byte: u8) -> bool {
-    let mut i = 0;
-    while i < text.len() {
-        if text[i] == byte {
-            return true;
-        }
-        i += 1;
-    }
-    false
 }
 
 const fn share_a_family(some: &[Family], others: &[Family]) -> bool {

@@ -22,7 +22,7 @@ pub enum Failure {
 }
 
 /// A payload of an unwind that is no panic of its own: a library has said that its instance is broken.
-pub(crate) struct Broken(pub(crate) Error);
+pub struct Broken(pub Error);
 
 /// Runs a call into a plugin.
 pub fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Failure> {
@@ -48,11 +48,8 @@ pub fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Failure>
 }
 
 fn words(payload: &(dyn Any + Send)) -> &str {
-    payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("(no message)")
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
 }
 
 /// A plugin that panics at every scrape would fill the log with the same words. Its state shows them, so the hook

@@ -56,14 +56,8 @@ pub use collector::{Collector, Facts};
 pub use error::{Context, Error};
 pub use metric::{Family, Kind};
 pub use options::Paths;
-#[doc(hidden)]
-pub use register::made as __made;
-#[doc(hidden)]
-pub use samples::Judge;
 pub use samples::Samples;
-#[doc(hidden)]
-pub use series::SeriesSet;
-#[doc(hidden)]
-pub use source::give_back_descriptors;
 pub use source::{Kept, Source, utf8};
 pub use unread::Unread;
+#[doc(hidden)]
+pub use {register::made as __made, samples::Judge, series::SeriesSet, source::give_back_descriptors};

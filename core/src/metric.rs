@@ -196,7 +196,7 @@ const fn check_name(name: &str, kind: Kind) -> Result<(), &'static str> {
     if !is_sound {
         return Err("a family's name is made of a-z, A-Z, 0-9 and _, and does not begin with a digit");
     }
-    let total = ends_with(name, "_total");
+    let total = matches!(name.as_bytes().last_chunk(), Some(b"_total"));
     match kind {
         Kind::Counter if !total => Err("a counter's name ends in _total"),
         Kind::Gauge if total => Err("only a counter's name ends in _total"),
@@ -261,14 +261,6 @@ const fn is_name(name: &str) -> bool {
         i += 1;
     }
     true
-}
-
-const fn ends_with(text: &str, end: &str) -> bool {
-    let (text, end) = (text.as_bytes(), end.as_bytes());
-    if text.len() < end.len() {
-        return false;
-    }
-    equal(text.split_at(text.len() - end.len()).1, end)
 }
 
 pub(crate) const fn equal(a: &[u8], b: &[u8]) -> bool {

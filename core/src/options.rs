@@ -70,10 +70,8 @@ impl Options {
                 [] => "the collector has no options".to_owned(),
                 _ => format!("expected {}", known.iter().map(|o| o.name).collect::<Vec<_>>().join(", ")),
             };
-            return Err(Error::new(format!(
-                "[collectors.{}]: unknown option {key}, {known}",
-                self.collector
-            )));
+            let collector = &self.collector;
+            return Err(Error::new(format!("[collectors.{collector}]: unknown option {key}, {known}")));
         }
         T::read(self)
     }
@@ -115,48 +113,28 @@ pub trait OptionValue: Sized {
     fn of(value: &Value) -> Option<Self>;
 }
 
-impl OptionValue for bool {
-    const KIND: OptionKind = OptionKind::Switch;
+macro_rules! values {
+    ($($type:ty, $kind:ident, $of:expr;)*) => {$(
+        impl OptionValue for $type {
+            const KIND: OptionKind = OptionKind::$kind;
 
-    fn of(value: &Value) -> Option<Self> {
-        value.as_bool()
-    }
-}
-
-impl OptionValue for String {
-    const KIND: OptionKind = OptionKind::Text;
-
-    fn of(value: &Value) -> Option<Self> {
-        value.as_str().map(str::to_owned)
-    }
-}
-
-impl OptionValue for u64 {
-    const KIND: OptionKind = OptionKind::Number;
-
-    fn of(value: &Value) -> Option<Self> {
-        value.as_u64()
-    }
-}
-
-impl OptionValue for Duration {
-    const KIND: OptionKind = OptionKind::Seconds;
-
-    fn of(value: &Value) -> Option<Self> {
-        Duration::try_from_secs_f64(value.as_f64()?).ok()
-    }
-}
-
-impl OptionValue for Vec<String> {
-    const KIND: OptionKind = OptionKind::List;
-
-    fn of(value: &Value) -> Option<Self> {
-        match value {
-            Value::String(one) => Some(vec![one.clone()]),
-            Value::Array(texts) => texts.iter().map(String::of).collect(),
-            _ => None,
+            fn of(value: &Value) -> Option<Self> {
+                $of(value)
+            }
         }
-    }
+    )*};
+}
+
+values! {
+    bool, Switch, Value::as_bool;
+    String, Text, |value: &Value| value.as_str().map(str::to_owned);
+    u64, Number, Value::as_u64;
+    Duration, Seconds, |value: &Value| Duration::try_from_secs_f64(value.as_f64()?).ok();
+    Vec<String>, List, |value: &Value| match value {
+        Value::String(one) => Some(vec![one.clone()]),
+        Value::Array(texts) => texts.iter().map(String::of).collect(),
+        _ => None,
+    };
 }
 
 /// The options of a collector: a struct, of which each field is a key of `[collectors.NAME]` and a flag

@@ -114,21 +114,10 @@ macro_rules! __collector {
                 const FAMILIES: &[$crate::Family] = $families;
                 FAMILIES
             },
-            options: $crate::__options!($($options)?),
+            options: <($($options)?) as $crate::registry::OptionSet>::OPTIONS,
             on: $crate::__is_on!($($default)?),
             new: |options: &$crate::registry::Options| $crate::__made!(options, $new $(, $options)?),
         }
-    };
-}
-
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __options {
-    () => {
-        &[]
-    };
-    ($options:ty) => {
-        <$options as $crate::registry::OptionSet>::OPTIONS
     };
 }
 

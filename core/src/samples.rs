@@ -9,9 +9,6 @@ use crate::{Error, Family, Kind};
 /// So many bytes of label values there is room for, times the limit of series: three times what they have on the average.
 const LABELS: usize = 100;
 
-/// So many families a collector's patterns may become: a kernel has some hundreds.
-const MOST_COMPLETED: usize = 10_000;
-
 /// So many warnings of a collection are kept, and so many bytes of each.
 const WARNINGS: usize = 20;
 const WARNING: usize = 1000;
@@ -21,6 +18,7 @@ const WARNING: usize = 1000;
 /// [`push`](Samples::push) does not fail: the first mistake (a family that was not declared, a wrong number of
 /// labels, a counter that is no number) is kept and becomes the collector's error when the collection ends, and nothing of
 /// that collection is shown. What is beyond the limit, which no real machine meets, is dropped, and that is told.
+#[derive(Default)]
 pub struct Samples {
     declared: &'static [Family],
     /// Those that were declared; behind them those that patterns were completed to, each with its pattern and hole.
@@ -44,6 +42,8 @@ pub struct Samples {
     warnings: Vec<String>,
     warned: usize,
     dropped: usize,
+    /// Of these, how many were of one family more than patterns may become.
+    unnamed: usize,
     judge: Option<Box<dyn Judge>>,
     /// How many series the texts have that were taken.
     of_texts: usize,
@@ -65,27 +65,7 @@ pub trait Judge: Any + Send {
 impl Samples {
     /// No samples yet of these families, and room for `limit` of them.
     pub fn new(families: &'static [Family], limit: usize) -> Self {
-        Samples {
-            declared: families,
-            families: Arc::new(families.to_vec()),
-            completed: Vec::new(),
-            next: 0,
-            known: None,
-            follows: false,
-            series: Vec::new(),
-            labels: Vec::new(),
-            values: Vec::new(),
-            of_lines: Vec::new(),
-            last_family: 0,
-            limit,
-            fault: None,
-            warnings: Vec::new(),
-            warned: 0,
-            dropped: 0,
-            judge: None,
-            of_texts: 0,
-            relay: None,
-        }
+        Samples { declared: families, families: Arc::new(families.to_vec()), limit, ..Samples::default() }
     }
 
     /// Adds a sample: a declared family, its label values in the declared order, the value.
@@ -114,14 +94,11 @@ impl Samples {
                 .fail(|| format!("a sample of family number {index}, but the collector declared {count}"));
         };
         if family.value_count() != labels.len() {
-            let (name, names) = (family.name(), family.label_names());
+            let (name, names, count) = (family.name(), family.label_names(), labels.len());
             let rest = if family.is_pattern() { ", and for the name" } else { "" };
-            return self.fail(|| {
-                format!(
-                    "a sample of {name} with {} label values for the labels {names:?}{rest}",
-                    labels.len()
-                )
-            });
+            let what =
+                || format!("a sample of {name} with {count} label values for the labels {names:?}{rest}");
+            return self.fail(what);
         }
         if family.kind() == Kind::Counter && (value.is_nan() || value < 0.0) {
             return self.fail(|| format!("a sample of the counter {} with the value {value}", family.name()));
@@ -130,7 +107,7 @@ impl Samples {
             [hole, labels @ ..] if family.is_pattern() => match self.completed(index, hole) {
                 Some(index) => (index, labels),
                 None => {
-                    self.dropped += 1;
+                    (self.dropped, self.unnamed) = (self.dropped + 1, self.unnamed + 1);
                     return;
                 }
             },
@@ -184,7 +161,7 @@ impl Samples {
         let places = (0..count).map(|step| (self.next + step) % count);
         let at = match places.into_iter().find(|&at| is_it(&self.completed[at])) {
             Some(at) => at,
-            None if count >= MOST_COMPLETED => return None,
+            None if count >= Samples::NAMES => return None,
             None => {
                 let family = self.declared[pattern].completed(hole);
                 Arc::make_mut(&mut self.families).push(family);
@@ -261,10 +238,20 @@ impl Samples {
         self.warned
     }
 
-    /// How many samples were beyond the limit, and are left out.
+    /// How many samples were beyond a limit, and are left out.
     #[doc(hidden)]
     pub fn dropped(&self) -> usize {
         self.dropped
+    }
+
+    /// So many families a collector's patterns may become: a kernel has some hundreds.
+    #[doc(hidden)]
+    pub const NAMES: usize = 10_000;
+
+    /// Of those, how many were of families beyond [`Samples::NAMES`].
+    #[doc(hidden)]
+    pub fn unnamed(&self) -> usize {
+        self.unnamed
     }
 
     /// How many samples there may be.
@@ -316,7 +303,7 @@ impl Samples {
         self.last_family = 0;
         self.fault = None;
         self.warnings.clear();
-        (self.warned, self.dropped, self.of_texts) = (0, 0, 0);
+        (self.warned, self.dropped, self.unnamed, self.of_texts) = (0, 0, 0, 0);
         if let Some(judge) = &mut self.judge {
             judge.clear();
         }
@@ -393,7 +380,8 @@ impl Samples {
     }
 
     /// Says that the series from now on are of the lines of a file, and then that they are no more.
-    pub(crate) fn are_of_lines(&mut self, begin: bool) {
+    #[doc(hidden)]
+    pub fn are_of_lines(&mut self, begin: bool) {
         if let Some(relay) = &self.relay {
             return relay.lines(begin);
         }

@@ -120,17 +120,13 @@ impl SeriesSet {
 
     /// The label values of the series at a place, in the order of the family's label names.
     pub fn labels_of(&self, place: usize) -> impl Iterator<Item = &str> + '_ {
-        label_values(self.label_bytes(place))
+        // Only whole `&str`s went into the buffer, each with its END behind it.
+        let values = self.label_bytes(place).split_inclusive(|&byte| byte == END);
+        values.map(|value| std::str::from_utf8(&value[..value.len() - 1]).unwrap_or("\u{fffd}"))
     }
 
     pub(crate) fn label_bytes(&self, place: usize) -> &[u8] {
         let start = if place == 0 { 0 } else { self.series[place - 1].end as usize };
         &self.labels[start..self.series[place].end as usize]
     }
-}
-
-/// The label values in a part of the buffer. Only whole `&str`s went into it, each with its END behind it.
-fn label_values(bytes: &[u8]) -> impl Iterator<Item = &str> + '_ {
-    let values = bytes.split_inclusive(|&byte| byte == END);
-    values.map(|value| std::str::from_utf8(&value[..value.len() - 1]).unwrap_or("\u{fffd}"))
 }

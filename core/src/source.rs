@@ -201,14 +201,9 @@ pub fn give_back_descriptors() {
 }
 
 fn are_short() -> bool {
-    match SHORT_UNTIL.load(Ordering::Relaxed) {
-        0 => false,
-        until if milliseconds(BEGAN.elapsed()) < until => true,
-        _ => {
-            SHORT_UNTIL.store(0, Ordering::Relaxed);
-            false
-        }
-    }
+    // Asking for the time costs as much as all the rest of this, so it is not asked for in the usual state.
+    let until = SHORT_UNTIL.load(Ordering::Relaxed);
+    until > 0 && milliseconds(BEGAN.elapsed()) < until
 }
 
 fn milliseconds(time: Duration) -> u64 {
@@ -247,9 +242,7 @@ fn soft_limit(limits: &str) -> Option<u64> {
 /// so that it is cleared once and not at every read.
 fn read_whole(file: &mut File, buffer: &mut Vec<u8>) -> io::Result<usize> {
     file.rewind()?;
-    if buffer.is_empty() {
-        buffer.resize(4096, 0);
-    }
+    buffer.resize(buffer.len().max(4096), 0);
     let mut filled = 0;
     loop {
         if filled == buffer.len() {

@@ -22,7 +22,9 @@ impl Unread {
 
     /// What was found at a path, or nothing.
     pub fn unless<T>(&mut self, path: &Path, found: io::Result<T>) -> Option<T> {
-        found.inspect_err(|why| self.note(path, why)).ok()
+        let wrong = found.as_ref().err().filter(|why| !is_missing(why));
+        self.0.extend(wrong.map(|why| format!("reading {}: {why}", path.display())));
+        found.ok()
     }
 
     /// The content of a file without the line end, what is not UTF-8 as U+FFFD. Nothing if there is none, or if the driver
@@ -46,12 +48,6 @@ impl Unread {
         });
         self.unless(path, names).unwrap_or_default()
     }
-
-    fn note(&mut self, path: &Path, why: &io::Error) {
-        if !is_missing(why) {
-            self.0.push(format!("reading {}: {why}", path.display()));
-        }
-    }
 }
 
 /// Whether this says that there is no such file, folder or device.
@@ -63,8 +59,10 @@ pub(crate) fn is_missing(why: &io::Error) -> bool {
         || matches!(why.raw_os_error(), Some(ENXIO | ENODEV))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
+    #![cfg(unix)]
+
     use super::*;
 
     #[test]

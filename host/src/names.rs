@@ -10,10 +10,12 @@ pub(crate) fn close<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
 
 /// The same as the beginning of a hint, where there are some.
 pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    match close(name, known)[..] {
-        [] => String::new(),
-        ref close => format!("did you mean {}? ", close.join(" or ")),
-    }
+    question(&close(name, known))
+}
+
+/// Whether one of these was meant.
+pub(crate) fn question<S: std::borrow::Borrow<str>>(close: &[S]) -> String {
+    if close.is_empty() { String::new() } else { format!("did you mean {}? ", close.join(" or ")) }
 }
 
 #[cfg(test)]

@@ -30,8 +30,8 @@ fn answers(faulty: &Faulty) {
     assert!(scrape.took < Duration::from_secs(1), "{:?}", scrape.took);
 }
 
-/// Sends bytes, half-closes, and reads all that comes: the status of each answer, and the text.
-fn exchange(faulty: &Faulty, bytes: &[u8]) -> (Vec<u16>, String) {
+/// Sends bytes, half-closes, and reads all that comes.
+fn answer(faulty: &Faulty, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(faulty.agent.address).unwrap();
     stream.set_read_timeout(Some(relink_testkit::PATIENCE)).unwrap();
     // The agent may answer and close before it has taken all of it.
@@ -42,7 +42,12 @@ fn exchange(faulty: &Faulty, bytes: &[u8]) -> (Vec<u16>, String) {
         Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}"),
         _ => {}
     }
-    let text = String::from_utf8_lossy(&answer).into_owned();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// The same: the status of each answer, and the text.
+fn exchange(faulty: &Faulty, bytes: &[u8]) -> (Vec<u16>, String) {
+    let text = answer(faulty, bytes);
     let heads = text.match_indices("HTTP/1.").map(|(at, _)| text[at + 9..at + 12].parse().unwrap());
     (heads.collect(), text)
 }
@@ -303,4 +308,49 @@ fn headers_of_our_own_are_not_taken_from_clients() {
     assert_eq!(answer.status, 200);
     assert!(!answer.headers.iter().any(|(name, _)| name.starts_with("x-relink")), "{:?}", answer.headers);
     assert_eq!(faulty.agent.get("/reloads").json()["reloads"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn fuzz_connection() {
+    let faulty = Faulty::start();
+    let seeds = [
+        "GET /metrics?collect[]=good HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain;q=0.5\r\nAccept-Encoding: gzip\r\n\r\n",
+        "PUT /plugins/reload?force=true HTTP/1.1\r\nHost: a.example\r\nOrigin: http://a.example\r\nAuthorization: Bearer x\r\n\
+         Transfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n5;a=\"b\"\r\nhello\r\n0\r\nTrailer: c\r\n\r\n",
+        "GET http://127.0.0.1/plugins/moody HTTP/1.0\r\n\r\nGET /history?family=up&label=a%3Db&seconds=1e3 HTTP/1.1\r\nHost: [::1]:80\r\n\
+         If-None-Match: W/\"a\", *\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc",
+        "GET /plot/up.svg HTTP/1.1\r\nhost: x\r\nX-Forwarded-For: 1.2.3.4\r\nSec-Fetch-Site: cross-site\r\nConnection: close\r\n\r\n",
+    ];
+    let words = [
+        "\r\n",
+        "\n",
+        "\r\n\r\n",
+        ":",
+        " ",
+        "\t",
+        "HTTP/1.1",
+        "%",
+        "%00",
+        "&",
+        "=",
+        "?",
+        "Host: ",
+        "Content-Length: ",
+        "\u{0}",
+        "Transfer-Encoding: chunked\r\n",
+        "0\r\n\r\n",
+        "ffffffffffffffff\r\n",
+        "gzip",
+        "..",
+        "/",
+        "[]",
+    ];
+    relink_fuzz::fuzz_with("connection", 100, |dice, given| {
+        let [sound, other] = [(); 2].map(|()| dice.pick(&seeds).unwrap_or_default());
+        let input = dice.spoil(sound.as_bytes(), other.as_bytes(), &words);
+        given(&input);
+        let text = answer(&faulty, &input);
+        assert!(text.is_empty() || text.starts_with("HTTP/1."), "{text}");
+    });
+    answers(&faulty);
 }

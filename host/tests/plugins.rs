@@ -248,7 +248,10 @@ fn a_slow_plugin_is_shown_to_those_who_can_wait() {
     let scrape = faulty.scrape_with(&[("X-Prometheus-Scrape-Timeout-Seconds", "0.1")]);
     assert!(!scrape.is_well());
     assert!(scrape.took < Duration::from_millis(190), "{:?}", scrape.took);
-    state(&faulty, "stuck", "past its deadline");
+    // Its call may have returned since, on a machine that is slow itself.
+    let plugin = faulty.agent.plugin("moody");
+    let moody = &plugin["collectors"][0];
+    assert!(moody["error"].as_str().unwrap().contains("past its deadline"), "{moody}");
     recovers(&faulty);
 }
 

@@ -29,72 +29,37 @@ const INFO: Family = Family::gauge(
 /// The labels that are numbers in hexadecimal, which are shown without 0x.
 const NUMBERS: [&str; 3] = ["port_id", "port_name", "fabric_name"];
 
+/// A file, what its family is called, and what it means.
+macro_rules! count {
+    ($file:literal, $name:literal, $help:literal) => {{
+        const NAME: &str = concat!("node_fibrechannel_", $name, "_total");
+        const HELP: &str = concat!($help, " (", $file, ").");
+        Count::new($file, Family::counter(NAME, HELP).labels(&["fc_host"]))
+    }};
+}
+
 const COUNTS: &[Count] = &[
-    count(
-        "dumped_frames",
-        "node_fibrechannel_dumped_frames_total",
-        "Frames that the port threw away (dumped_frames).",
-    ),
-    count(
-        "error_frames",
-        "node_fibrechannel_error_frames_total",
-        "Frames that came with an error (error_frames).",
-    ),
-    count(
-        "fcp_packet_aborts",
-        "node_fibrechannel_fcp_packet_aborts_total",
-        "Packets of SCSI that were given up (fcp_packet_aborts).",
-    ),
-    count(
-        "invalid_crc_count",
-        "node_fibrechannel_invalid_crc_total",
-        "Frames whose checksum was wrong (invalid_crc_count).",
-    ),
-    count(
-        "invalid_tx_word_count",
-        "node_fibrechannel_invalid_tx_words_total",
-        "Words on the line that were invalid (invalid_tx_word_count).",
-    ),
-    count(
-        "link_failure_count",
-        "node_fibrechannel_link_failure_total",
-        "Times that the link failed (link_failure_count).",
-    ),
-    count(
-        "loss_of_signal_count",
-        "node_fibrechannel_loss_of_signal_total",
-        "Times that the signal was lost (loss_of_signal_count).",
-    ),
-    count(
-        "loss_of_sync_count",
-        "node_fibrechannel_loss_of_sync_total",
-        "Times that the beginning of words was lost (loss_of_sync_count).",
-    ),
-    count(
-        "nos_count",
-        "node_fibrechannel_nos_total",
-        "Times that the other end said that it does not work (nos_count).",
-    ),
-    count("rx_frames", "node_fibrechannel_rx_frames_total", "Frames that the port received (rx_frames)."),
-    count(
-        "rx_words",
-        "node_fibrechannel_rx_words_total",
-        "Words of 4 bytes that the port received (rx_words).",
-    ),
-    count(
+    count!("dumped_frames", "dumped_frames", "Frames that the port threw away"),
+    count!("error_frames", "error_frames", "Frames that came with an error"),
+    count!("fcp_packet_aborts", "fcp_packet_aborts", "Packets of SCSI that were given up"),
+    count!("invalid_crc_count", "invalid_crc", "Frames whose checksum was wrong"),
+    count!("invalid_tx_word_count", "invalid_tx_words", "Words on the line that were invalid"),
+    count!("link_failure_count", "link_failure", "Times that the link failed"),
+    count!("loss_of_signal_count", "loss_of_signal", "Times that the signal was lost"),
+    count!("loss_of_sync_count", "loss_of_sync", "Times that the beginning of words was lost"),
+    count!("nos_count", "nos", "Times that the other end said that it does not work"),
+    count!("rx_frames", "rx_frames", "Frames that the port received"),
+    count!("rx_words", "rx_words", "Words of 4 bytes that the port received"),
+    count!(
         "seconds_since_last_reset",
-        "node_fibrechannel_seconds_since_last_reset_total",
-        "Time since the port's statistics were reset (seconds_since_last_reset).",
+        "seconds_since_last_reset",
+        "Time since the port's statistics were reset"
     ),
-    count("tx_frames", "node_fibrechannel_tx_frames_total", "Frames that the port sent (tx_frames)."),
-    count("tx_words", "node_fibrechannel_tx_words_total", "Words of 4 bytes that the port sent (tx_words)."),
+    count!("tx_frames", "tx_frames", "Frames that the port sent"),
+    count!("tx_words", "tx_words", "Words of 4 bytes that the port sent"),
 ];
 
 pub(crate) const FAMILIES: &[Family] = &Count::families::<{ 1 + COUNTS.len() }>(&[INFO], COUNTS);
-
-const fn count(file: &'static str, name: &'static str, help: &'static str) -> Count {
-    Count::new(file, Family::counter(name, help).labels(&["fc_host"]))
-}
 
 pub(crate) struct Fibrechannel {
     class: Devices,

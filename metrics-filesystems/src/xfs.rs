@@ -9,90 +9,63 @@ use relink_sysfs::{Devices, is_there};
 
 use crate::lines::{count, lines, word};
 
-const fn counter(name: &'static str, help: &'static str) -> Family {
-    Family::counter(name, help).labels(&["device"])
+/// The line, what the family is called, and what it means.
+macro_rules! counter {
+    ($line:literal, $name:literal, $help:literal) => {{
+        const HELP: &str = concat!($help, " (", $line, ").");
+        Family::counter(concat!("node_xfs_", $name, "_total"), HELP).labels(&["device"])
+    }};
 }
 
 /// Those of each line together, in the order of its numbers.
 pub(crate) const FAMILIES: &[Family] = &[
-    counter(
-        "node_xfs_extent_allocation_extents_allocated_total",
-        "Extents that were allocated (extent_alloc).",
+    counter!("extent_alloc", "extent_allocation_extents_allocated", "Extents that were allocated"),
+    counter!("extent_alloc", "extent_allocation_blocks_allocated", "Blocks that were allocated"),
+    counter!("extent_alloc", "extent_allocation_extents_freed", "Extents that were freed"),
+    counter!("extent_alloc", "extent_allocation_blocks_freed", "Blocks that were freed"),
+    counter!("abt", "allocation_btree_lookups", "Look-ups in the trees of free space"),
+    counter!("abt", "allocation_btree_compares", "Comparisons in the trees of free space"),
+    counter!("abt", "allocation_btree_records_inserted", "Records put into the trees of free space"),
+    counter!("abt", "allocation_btree_records_deleted", "Records taken out of the trees of free space"),
+    counter!("blk_map", "block_mapping_reads", "Block maps read, to find a file's blocks"),
+    counter!("blk_map", "block_mapping_writes", "Block maps changed by writing"),
+    counter!("blk_map", "block_mapping_unmaps", "Blocks taken out of block maps"),
+    counter!("blk_map", "block_mapping_extent_list_insertions", "Extents put into lists of extents"),
+    counter!("blk_map", "block_mapping_extent_list_deletions", "Extents taken out of lists of extents"),
+    counter!("blk_map", "block_mapping_extent_list_lookups", "Look-ups in lists of extents"),
+    counter!("blk_map", "block_mapping_extent_list_compares", "Comparisons in lists of extents"),
+    counter!("bmbt", "block_map_btree_lookups", "Look-ups in the trees of block maps"),
+    counter!("bmbt", "block_map_btree_compares", "Comparisons in the trees of block maps"),
+    counter!("bmbt", "block_map_btree_records_inserted", "Records put into the trees of block maps"),
+    counter!("bmbt", "block_map_btree_records_deleted", "Records taken out of the trees of block maps"),
+    counter!(
+        "dir",
+        "directory_operation_lookup",
+        "Names looked up in directories because the kernel's cache did not have them"
     ),
-    counter(
-        "node_xfs_extent_allocation_blocks_allocated_total",
-        "Blocks that were allocated (extent_alloc).",
+    counter!("dir", "directory_operation_create", "Entries of directories that were made"),
+    counter!("dir", "directory_operation_remove", "Entries of directories that were removed"),
+    counter!("dir", "directory_operation_getdents", "Times that entries of a directory were listed"),
+    counter!("ig", "inode_operation_attempts", "Inodes looked for in the cache of inodes"),
+    counter!("ig", "inode_operation_found", "Inodes that the cache had"),
+    counter!("ig", "inode_operation_recycled", "Inodes that the cache had, but only to throw them away"),
+    counter!("ig", "inode_operation_missed", "Inodes that the cache did not have"),
+    counter!(
+        "ig",
+        "inode_operation_duplicates",
+        "Inodes that somebody else had put into the cache meanwhile"
     ),
-    counter("node_xfs_extent_allocation_extents_freed_total", "Extents that were freed (extent_alloc)."),
-    counter("node_xfs_extent_allocation_blocks_freed_total", "Blocks that were freed (extent_alloc)."),
-    counter("node_xfs_allocation_btree_lookups_total", "Look-ups in the trees of free space (abt)."),
-    counter("node_xfs_allocation_btree_compares_total", "Comparisons in the trees of free space (abt)."),
-    counter(
-        "node_xfs_allocation_btree_records_inserted_total",
-        "Records put into the trees of free space (abt).",
-    ),
-    counter(
-        "node_xfs_allocation_btree_records_deleted_total",
-        "Records taken out of the trees of free space (abt).",
-    ),
-    counter("node_xfs_block_mapping_reads_total", "Block maps read, to find a file's blocks (blk_map)."),
-    counter("node_xfs_block_mapping_writes_total", "Block maps changed by writing (blk_map)."),
-    counter("node_xfs_block_mapping_unmaps_total", "Blocks taken out of block maps (blk_map)."),
-    counter(
-        "node_xfs_block_mapping_extent_list_insertions_total",
-        "Extents put into lists of extents (blk_map).",
-    ),
-    counter(
-        "node_xfs_block_mapping_extent_list_deletions_total",
-        "Extents taken out of lists of extents (blk_map).",
-    ),
-    counter("node_xfs_block_mapping_extent_list_lookups_total", "Look-ups in lists of extents (blk_map)."),
-    counter(
-        "node_xfs_block_mapping_extent_list_compares_total",
-        "Comparisons in lists of extents (blk_map).",
-    ),
-    counter("node_xfs_block_map_btree_lookups_total", "Look-ups in the trees of block maps (bmbt)."),
-    counter("node_xfs_block_map_btree_compares_total", "Comparisons in the trees of block maps (bmbt)."),
-    counter(
-        "node_xfs_block_map_btree_records_inserted_total",
-        "Records put into the trees of block maps (bmbt).",
-    ),
-    counter(
-        "node_xfs_block_map_btree_records_deleted_total",
-        "Records taken out of the trees of block maps (bmbt).",
-    ),
-    counter(
-        "node_xfs_directory_operation_lookup_total",
-        "Names looked up in directories because the kernel's cache did not have them (dir).",
-    ),
-    counter("node_xfs_directory_operation_create_total", "Entries of directories that were made (dir)."),
-    counter("node_xfs_directory_operation_remove_total", "Entries of directories that were removed (dir)."),
-    counter(
-        "node_xfs_directory_operation_getdents_total",
-        "Times that entries of a directory were listed (dir).",
-    ),
-    counter("node_xfs_inode_operation_attempts_total", "Inodes looked for in the cache of inodes (ig)."),
-    counter("node_xfs_inode_operation_found_total", "Inodes that the cache had (ig)."),
-    counter(
-        "node_xfs_inode_operation_recycled_total",
-        "Inodes that the cache had, but only to throw them away (ig).",
-    ),
-    counter("node_xfs_inode_operation_missed_total", "Inodes that the cache did not have (ig)."),
-    counter(
-        "node_xfs_inode_operation_duplicates_total",
-        "Inodes that somebody else had put into the cache meanwhile (ig).",
-    ),
-    counter("node_xfs_inode_operation_reclaims_total", "Inodes that the cache gave up for memory (ig)."),
-    counter("node_xfs_inode_operation_attribute_changes_total", "Changes of an inode's attributes (ig)."),
-    counter("node_xfs_write_calls_total", "Calls to write a file (rw)."),
-    counter("node_xfs_read_calls_total", "Calls to read a file (rw)."),
-    counter("node_xfs_vnode_active_total", "Vnodes that are in use; this number goes down as well (vnodes)."),
-    counter("node_xfs_vnode_allocate_total", "Calls of vn_alloc (vnodes)."),
-    counter("node_xfs_vnode_get_total", "Calls of vn_get (vnodes)."),
-    counter("node_xfs_vnode_hold_total", "Calls of vn_hold (vnodes)."),
-    counter("node_xfs_vnode_release_total", "Calls of vn_rele (vnodes)."),
-    counter("node_xfs_vnode_reclaim_total", "Calls of vn_reclaim (vnodes)."),
-    counter("node_xfs_vnode_remove_total", "Calls of vn_remove (vnodes)."),
+    counter!("ig", "inode_operation_reclaims", "Inodes that the cache gave up for memory"),
+    counter!("ig", "inode_operation_attribute_changes", "Changes of an inode's attributes"),
+    counter!("rw", "write_calls", "Calls to write a file"),
+    counter!("rw", "read_calls", "Calls to read a file"),
+    counter!("vnodes", "vnode_active", "Vnodes that are in use; this number goes down as well"),
+    counter!("vnodes", "vnode_allocate", "Calls of vn_alloc"),
+    counter!("vnodes", "vnode_get", "Calls of vn_get"),
+    counter!("vnodes", "vnode_hold", "Calls of vn_hold"),
+    counter!("vnodes", "vnode_release", "Calls of vn_rele"),
+    counter!("vnodes", "vnode_reclaim", "Calls of vn_reclaim"),
+    counter!("vnodes", "vnode_remove", "Calls of vn_remove"),
 ];
 
 /// The lines that are shown, and how many of each one's numbers are: some have more on later kernels.

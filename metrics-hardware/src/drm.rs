@@ -11,48 +11,30 @@ const INFO: Family = Family::gauge(
 )
 .labels(&["card", "chip", "memory_vendor", "power_performance_level", "unique_id", "vendor"]);
 
-const fn figure(name: &'static str, help: &'static str) -> Family {
-    Family::gauge(name, help).labels(&["card"])
+/// A file, what its family is called, and what it means.
+macro_rules! figure {
+    ($file:literal, $name:literal, $help:literal) => {{
+        const HELP: &str = concat!($help, " (", $file, ").");
+        ($file, Family::gauge(concat!("node_drm_", $name), HELP).labels(&["card"]))
+    }};
 }
 
 const FIGURES: [(&str, Family); 7] = [
-    ("gpu_busy_percent", figure("node_drm_gpu_busy_percent", "How busy a card is (gpu_busy_percent).")),
-    (
-        "mem_info_gtt_total",
-        figure(
-            "node_drm_memory_gtt_size_bytes",
-            "Memory of the machine that a card may use (mem_info_gtt_total).",
-        ),
-    ),
-    (
-        "mem_info_gtt_used",
-        figure(
-            "node_drm_memory_gtt_used_bytes",
-            "Memory of the machine that a card uses (mem_info_gtt_used).",
-        ),
-    ),
-    (
+    figure!("gpu_busy_percent", "gpu_busy_percent", "How busy a card is"),
+    figure!("mem_info_gtt_total", "memory_gtt_size_bytes", "Memory of the machine that a card may use"),
+    figure!("mem_info_gtt_used", "memory_gtt_used_bytes", "Memory of the machine that a card uses"),
+    figure!(
         "mem_info_vis_vram_total",
-        figure(
-            "node_drm_memory_vis_vram_size_bytes",
-            "Memory of a card that the CPU can reach (mem_info_vis_vram_total).",
-        ),
+        "memory_vis_vram_size_bytes",
+        "Memory of a card that the CPU can reach"
     ),
-    (
+    figure!(
         "mem_info_vis_vram_used",
-        figure(
-            "node_drm_memory_vis_vram_used_bytes",
-            "Memory of a card in use that the CPU can reach (mem_info_vis_vram_used).",
-        ),
+        "memory_vis_vram_used_bytes",
+        "Memory of a card in use that the CPU can reach"
     ),
-    (
-        "mem_info_vram_total",
-        figure("node_drm_memory_vram_size_bytes", "Memory of a card (mem_info_vram_total)."),
-    ),
-    (
-        "mem_info_vram_used",
-        figure("node_drm_memory_vram_used_bytes", "Memory of a card in use (mem_info_vram_used)."),
-    ),
+    figure!("mem_info_vram_total", "memory_vram_size_bytes", "Memory of a card"),
+    figure!("mem_info_vram_used", "memory_vram_used_bytes", "Memory of a card in use"),
 ];
 
 pub(crate) const FAMILIES: &[Family] = &{

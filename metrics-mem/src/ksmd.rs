@@ -5,68 +5,43 @@ use std::path::PathBuf;
 use relink_core::{Collector, Error, Family, Paths, Samples};
 use relink_sysfs::{Figure, Figures, Reader, is_there};
 
+/// The kind, the file, what the family is called, and what it means.
+macro_rules! figure {
+    ($kind:ident, $file:literal, $name:literal, $help:literal) => {
+        Figure::new($file, Family::$kind(concat!("node_ksmd_", $name), concat!($help, " (", $file, ").")))
+    };
+}
+
 const FIGURES: &[Figure] = &[
-    Figure::new(
+    figure!(
+        gauge,
         "general_profit",
-        Family::gauge(
-            "node_ksmd_general_profit_bytes",
-            "Memory that merging saves, less what it costs; below 0 if it costs more (general_profit).",
-        ),
+        "general_profit_bytes",
+        "Memory that merging saves, less what it costs; below 0 if it costs more"
     ),
-    Figure::new(
-        "merge_across_nodes",
-        Family::gauge(
-            "node_ksmd_merge_across_nodes",
-            "Whether pages of different nodes are merged (merge_across_nodes).",
-        ),
-    ),
-    Figure::new(
-        "pages_shared",
-        Family::gauge("node_ksmd_pages_shared", "Merged pages that are in use (pages_shared)."),
-    ),
-    Figure::new(
+    figure!(gauge, "merge_across_nodes", "merge_across_nodes", "Whether pages of different nodes are merged"),
+    figure!(gauge, "pages_shared", "pages_shared", "Merged pages that are in use"),
+    figure!(
+        gauge,
         "pages_sharing",
-        Family::gauge(
-            "node_ksmd_pages_sharing",
-            "Places that use a merged page besides the first: pages that are saved (pages_sharing).",
-        ),
+        "pages_sharing",
+        "Places that use a merged page besides the first: pages that are saved"
     ),
-    Figure::new(
-        "pages_to_scan",
-        Family::gauge(
-            "node_ksmd_pages_to_scan",
-            "Pages that are looked at before each pause (pages_to_scan).",
-        ),
-    ),
-    Figure::new(
+    figure!(gauge, "pages_to_scan", "pages_to_scan", "Pages that are looked at before each pause"),
+    figure!(
+        gauge,
         "pages_unshared",
-        Family::gauge(
-            "node_ksmd_pages_unshared",
-            "Pages that are looked at again and again, and are like no other (pages_unshared).",
-        ),
+        "pages_unshared",
+        "Pages that are looked at again and again, and are like no other"
     ),
-    Figure::new(
-        "pages_volatile",
-        Family::gauge(
-            "node_ksmd_pages_volatile",
-            "Pages that change too often to be merged (pages_volatile).",
-        ),
-    ),
-    Figure::new(
-        "run",
-        Family::gauge("node_ksmd_run", "0 if merging is stopped, 1 if it runs, 2 if it is undone (run)."),
-    ),
-    Figure::new(
-        "sleep_millisecs",
-        Family::gauge("node_ksmd_sleep_seconds", "How long each pause is (sleep_millisecs)."),
-    )
-    .over(1e3),
-    Figure::new(
+    figure!(gauge, "pages_volatile", "pages_volatile", "Pages that change too often to be merged"),
+    figure!(gauge, "run", "run", "0 if merging is stopped, 1 if it runs, 2 if it is undone"),
+    figure!(gauge, "sleep_millisecs", "sleep_seconds", "How long each pause is").over(1e3),
+    figure!(
+        counter,
         "full_scans",
-        Family::counter(
-            "node_ksmd_full_scans_total",
-            "Times that all memory which may be merged was looked at (full_scans).",
-        ),
+        "full_scans_total",
+        "Times that all memory which may be merged was looked at"
     ),
 ];
 

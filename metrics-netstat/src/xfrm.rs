@@ -8,152 +8,85 @@ struct Reason {
     family: Family,
 }
 
-const fn reason(field: &'static str, name: &'static str, help: &'static str) -> Reason {
-    Reason { field, family: Family::counter(name, help) }
+/// The field and the name of its family, without what all begin and end with, and what it means.
+macro_rules! reason {
+    ($field:literal, $name:literal, $help:literal) => {{
+        const NAME: &str = concat!("node_xfrm_", $name, "_packets_total");
+        const FIELD: &str = concat!("Xfrm", $field);
+        Reason { field: FIELD, family: Family::counter(NAME, concat!($help, " (Xfrm", $field, ").")) }
+    }};
 }
 
 /// Those that node_exporter shows; later kernels have more.
 const REASONS: [Reason; 28] = [
-    reason(
-        "XfrmAcquireError",
-        "node_xfrm_acquire_error_packets_total",
-        "Packets for whose state keys were still being asked for (XfrmAcquireError).",
+    reason!("AcquireError", "acquire_error", "Packets for whose state keys were still being asked for"),
+    reason!(
+        "FwdHdrError",
+        "fwd_hdr_error",
+        "Packets to be forwarded whose header was bad, or that may not be forwarded"
     ),
-    reason(
-        "XfrmFwdHdrError",
-        "node_xfrm_fwd_hdr_error_packets_total",
-        "Packets to be forwarded whose header was bad, or that may not be forwarded (XfrmFwdHdrError).",
+    reason!("InBufferError", "in_buffer_error", "Packets in for which there was no buffer"),
+    reason!("InError", "in_error", "Packets in with an error that no other family counts"),
+    reason!("InHdrError", "in_hdr_error", "Packets in with a bad header"),
+    reason!("InNoPols", "in_no_pols", "Packets in whose states are right and that no policy covers"),
+    reason!(
+        "InNoStates",
+        "in_no_states",
+        "Packets in without a state: the SPI, the address or the protocol is wrong"
     ),
-    reason(
-        "XfrmInBufferError",
-        "node_xfrm_in_buffer_error_packets_total",
-        "Packets in for which there was no buffer (XfrmInBufferError).",
+    reason!("InPolBlock", "in_pol_block", "Packets in that a policy blocks"),
+    reason!("InPolError", "in_pol_error", "Packets in whose policy is in error"),
+    reason!("InStateExpired", "in_state_expired", "Packets in whose state has expired"),
+    reason!("InStateInvalid", "in_state_invalid", "Packets in whose state is invalid"),
+    reason!(
+        "InStateMismatch",
+        "in_state_mismatch",
+        "Packets in whose state has another option, as for the encapsulation in UDP"
     ),
-    reason(
-        "XfrmInError",
-        "node_xfrm_in_error_packets_total",
-        "Packets in with an error that no other family counts (XfrmInError).",
+    reason!(
+        "InStateModeError",
+        "in_state_mode_error",
+        "Packets in that the mode of the state could not take"
     ),
-    reason(
-        "XfrmInHdrError",
-        "node_xfrm_in_hdr_error_packets_total",
-        "Packets in with a bad header (XfrmInHdrError).",
+    reason!(
+        "InStateProtoError",
+        "in_state_proto_error",
+        "Packets in that the protocol of the state could not take, as with a wrong key"
     ),
-    reason(
-        "XfrmInNoPols",
-        "node_xfrm_in_no_pols_packets_total",
-        "Packets in whose states are right and that no policy covers (XfrmInNoPols).",
+    reason!("InStateSeqError", "in_state_seq_error", "Packets in whose number is out of the window"),
+    reason!("InTmplMismatch", "in_tmpl_mismatch", "Packets in whose states fit no template of the policy"),
+    reason!(
+        "OutBundleCheckError",
+        "out_bundle_check_error",
+        "Packets out whose bundle of states did not pass the check"
     ),
-    reason(
-        "XfrmInNoStates",
-        "node_xfrm_in_no_states_packets_total",
-        "Packets in without a state: the SPI, the address or the protocol is wrong (XfrmInNoStates).",
+    reason!(
+        "OutBundleGenError",
+        "out_bundle_gen_error",
+        "Packets out for which no bundle of states could be made"
     ),
-    reason(
-        "XfrmInPolBlock",
-        "node_xfrm_in_pol_block_packets_total",
-        "Packets in that a policy blocks (XfrmInPolBlock).",
+    reason!("OutError", "out_error", "Packets out with an error that no other family counts"),
+    reason!("OutNoStates", "out_no_states", "Packets out without a state"),
+    reason!("OutPolBlock", "out_pol_block", "Packets out that a policy blocks"),
+    reason!("OutPolDead", "out_pol_dead", "Packets out whose policy is dead"),
+    reason!("OutPolError", "out_pol_error", "Packets out whose policy is in error"),
+    reason!("OutStateExpired", "out_state_expired", "Packets out whose state has expired"),
+    reason!(
+        "OutStateInvalid",
+        "out_state_invalid",
+        "Packets out whose state is invalid, as one that has expired"
     ),
-    reason(
-        "XfrmInPolError",
-        "node_xfrm_in_pol_error_packets_total",
-        "Packets in whose policy is in error (XfrmInPolError).",
+    reason!(
+        "OutStateModeError",
+        "out_state_mode_error",
+        "Packets out that the mode of the state could not take"
     ),
-    reason(
-        "XfrmInStateExpired",
-        "node_xfrm_in_state_expired_packets_total",
-        "Packets in whose state has expired (XfrmInStateExpired).",
+    reason!(
+        "OutStateProtoError",
+        "out_state_proto_error",
+        "Packets out that the protocol of the state could not take"
     ),
-    reason(
-        "XfrmInStateInvalid",
-        "node_xfrm_in_state_invalid_packets_total",
-        "Packets in whose state is invalid (XfrmInStateInvalid).",
-    ),
-    reason(
-        "XfrmInStateMismatch",
-        "node_xfrm_in_state_mismatch_packets_total",
-        "Packets in whose state has another option, as for the encapsulation in UDP (XfrmInStateMismatch).",
-    ),
-    reason(
-        "XfrmInStateModeError",
-        "node_xfrm_in_state_mode_error_packets_total",
-        "Packets in that the mode of the state could not take (XfrmInStateModeError).",
-    ),
-    reason(
-        "XfrmInStateProtoError",
-        "node_xfrm_in_state_proto_error_packets_total",
-        "Packets in that the protocol of the state could not take, as with a wrong key (XfrmInStateProtoError).",
-    ),
-    reason(
-        "XfrmInStateSeqError",
-        "node_xfrm_in_state_seq_error_packets_total",
-        "Packets in whose number is out of the window (XfrmInStateSeqError).",
-    ),
-    reason(
-        "XfrmInTmplMismatch",
-        "node_xfrm_in_tmpl_mismatch_packets_total",
-        "Packets in whose states fit no template of the policy (XfrmInTmplMismatch).",
-    ),
-    reason(
-        "XfrmOutBundleCheckError",
-        "node_xfrm_out_bundle_check_error_packets_total",
-        "Packets out whose bundle of states did not pass the check (XfrmOutBundleCheckError).",
-    ),
-    reason(
-        "XfrmOutBundleGenError",
-        "node_xfrm_out_bundle_gen_error_packets_total",
-        "Packets out for which no bundle of states could be made (XfrmOutBundleGenError).",
-    ),
-    reason(
-        "XfrmOutError",
-        "node_xfrm_out_error_packets_total",
-        "Packets out with an error that no other family counts (XfrmOutError).",
-    ),
-    reason(
-        "XfrmOutNoStates",
-        "node_xfrm_out_no_states_packets_total",
-        "Packets out without a state (XfrmOutNoStates).",
-    ),
-    reason(
-        "XfrmOutPolBlock",
-        "node_xfrm_out_pol_block_packets_total",
-        "Packets out that a policy blocks (XfrmOutPolBlock).",
-    ),
-    reason(
-        "XfrmOutPolDead",
-        "node_xfrm_out_pol_dead_packets_total",
-        "Packets out whose policy is dead (XfrmOutPolDead).",
-    ),
-    reason(
-        "XfrmOutPolError",
-        "node_xfrm_out_pol_error_packets_total",
-        "Packets out whose policy is in error (XfrmOutPolError).",
-    ),
-    reason(
-        "XfrmOutStateExpired",
-        "node_xfrm_out_state_expired_packets_total",
-        "Packets out whose state has expired (XfrmOutStateExpired).",
-    ),
-    reason(
-        "XfrmOutStateInvalid",
-        "node_xfrm_out_state_invalid_packets_total",
-        "Packets out whose state is invalid, as one that has expired (XfrmOutStateInvalid).",
-    ),
-    reason(
-        "XfrmOutStateModeError",
-        "node_xfrm_out_state_mode_error_packets_total",
-        "Packets out that the mode of the state could not take (XfrmOutStateModeError).",
-    ),
-    reason(
-        "XfrmOutStateProtoError",
-        "node_xfrm_out_state_proto_error_packets_total",
-        "Packets out that the protocol of the state could not take (XfrmOutStateProtoError).",
-    ),
-    reason(
-        "XfrmOutStateSeqError",
-        "node_xfrm_out_state_seq_error_packets_total",
-        "Packets out for which the numbers have run out (XfrmOutStateSeqError).",
-    ),
+    reason!("OutStateSeqError", "out_state_seq_error", "Packets out for which the numbers have run out"),
 ];
 
 pub(crate) const FAMILIES: &[Family] = &{

@@ -4,64 +4,39 @@ use relink_core::{Collector, Error, Family, Paths, Samples};
 use relink_pattern::Pattern;
 use relink_sysfs::{Devices, Figure, Figures, Reader};
 
-const fn counter(name: &'static str, help: &'static str) -> Family {
-    Family::counter(name, help).labels(&["device"])
+/// The kind, the file, what the family is called, and what it means.
+macro_rules! figure {
+    ($kind:ident, $file:literal, $name:literal, $help:literal) => {{
+        const HELP: &str = concat!($help, " (", $file, ").");
+        const FAMILY: Family = Family::$kind(concat!("node_tape_", $name), HELP).labels(&["device"]);
+        Figure::new(concat!("stats/", $file), FAMILY)
+    }};
 }
 
 const FIGURES: &[Figure] = &[
-    Figure::new(
-        "stats/in_flight",
-        Family::gauge("node_tape_io_now", "Requests that a tape drive works on (in_flight).")
-            .labels(&["device"]),
-    ),
-    Figure::new(
-        "stats/io_ns",
-        counter(
-            "node_tape_io_time_seconds_total",
-            "Time that requests of all kinds have taken a tape drive, with the movement of the tape (io_ns).",
-        ),
+    figure!(gauge, "in_flight", "io_now", "Requests that a tape drive works on"),
+    figure!(
+        counter,
+        "io_ns",
+        "io_time_seconds_total",
+        "Time that requests of all kinds have taken a tape drive, with the movement of the tape"
     )
     .over(1e9),
-    Figure::new(
-        "stats/other_cnt",
-        counter(
-            "node_tape_io_others_total",
-            "Requests to a tape drive but for reading and writing (other_cnt).",
-        ),
+    figure!(counter, "other_cnt", "io_others_total", "Requests to a tape drive but for reading and writing"),
+    figure!(counter, "read_byte_cnt", "read_bytes_total", "Data read from a tape drive"),
+    figure!(counter, "read_cnt", "reads_completed_total", "Read requests to a tape drive"),
+    figure!(counter, "read_ns", "read_time_seconds_total", "Time that reading has taken a tape drive")
+        .over(1e9),
+    figure!(
+        counter,
+        "resid_cnt",
+        "residual_total",
+        "Times that less was read or written than asked for, as with blocks of another size"
     ),
-    Figure::new(
-        "stats/read_byte_cnt",
-        counter("node_tape_read_bytes_total", "Data read from a tape drive (read_byte_cnt)."),
-    ),
-    Figure::new(
-        "stats/read_cnt",
-        counter("node_tape_reads_completed_total", "Read requests to a tape drive (read_cnt)."),
-    ),
-    Figure::new(
-        "stats/read_ns",
-        counter("node_tape_read_time_seconds_total", "Time that reading has taken a tape drive (read_ns)."),
-    )
-    .over(1e9),
-    Figure::new(
-        "stats/resid_cnt",
-        counter(
-            "node_tape_residual_total",
-            "Times that less was read or written than asked for, as with blocks of another size (resid_cnt).",
-        ),
-    ),
-    Figure::new(
-        "stats/write_byte_cnt",
-        counter("node_tape_written_bytes_total", "Data written to a tape drive (write_byte_cnt)."),
-    ),
-    Figure::new(
-        "stats/write_cnt",
-        counter("node_tape_writes_completed_total", "Write requests to a tape drive (write_cnt)."),
-    ),
-    Figure::new(
-        "stats/write_ns",
-        counter("node_tape_write_time_seconds_total", "Time that writing has taken a tape drive (write_ns)."),
-    )
-    .over(1e9),
+    figure!(counter, "write_byte_cnt", "written_bytes_total", "Data written to a tape drive"),
+    figure!(counter, "write_cnt", "writes_completed_total", "Write requests to a tape drive"),
+    figure!(counter, "write_ns", "write_time_seconds_total", "Time that writing has taken a tape drive")
+        .over(1e9),
 ];
 
 pub(crate) const FAMILIES: &[Family] = &Figure::families::<{ FIGURES.len() }>(&[], FIGURES);

@@ -305,4 +305,15 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn fuzz_units() {
+        let units = list(&[["ssh.service", "/org/freedesktop/systemd1/unit/ssh"], ["a.mount", "/a"]]);
+        relink_fuzz::fuzz("units", &[units.bytes], &["ssh.service\0", "/", "active\0"], |input| {
+            for is_big in [false, true] {
+                let mut out = Samples::new(&[], 0);
+                let _ = List { bytes: input.to_vec(), is_big }.units(&mut out);
+            }
+        });
+    }
 }

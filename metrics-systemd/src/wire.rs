@@ -332,4 +332,20 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn fuzz_dbus() {
+        let seeds = [answer(false), answer(true), error("org.freedesktop.DBus.Error.NoReply")];
+        relink_fuzz::fuzz("dbus", &seeds, &["\x08\x01g\0", "a(ssssssouso)", "v", "(", "a{sv}"], |input| {
+            if Message::length(input).is_ok_and(|length| length.is_some_and(|length| length <= input.len())) {
+                for kind in ["v", "a(ssssssouso)", "s"] {
+                    let Ok(message) = Message::parse(input) else { continue };
+                    let _ = message.is_error(&["org."]);
+                    let _ = message.body(kind).map(|mut body| (body.texts::<2>(), body.number(4)));
+                }
+                let _ = Message::parse(input).and_then(Message::property);
+            }
+            let _ = Message::parse(input);
+        });
+    }
 }

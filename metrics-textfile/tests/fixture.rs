@@ -41,7 +41,7 @@ fn collector(tree: &Tree) -> Box<dyn Collector> {
 
 /// The collector as it is behind the C interface.
 fn as_a_library(tree: &Tree) -> Box<dyn Collector> {
-    let plugin = relink_core::abi::Imported::linked(plugin("textfile")).unwrap();
+    let plugin = relink_testing::Imported::linked(plugin("textfile")).unwrap();
     let table = serde_json::from_str(&options(tree)).unwrap();
     plugin.collectors()[0]
         .make(&relink_core::registry::Options::new("textfile", tree.paths(), table))

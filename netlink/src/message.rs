@@ -206,4 +206,28 @@ mod tests {
     fn a_text_ends_before_the_zeros() {
         assert_eq!([text(b"eth0\0\0"), text(b"e\xff"), text(b"\0")], ["eth0", "e\u{fffd}", ""]);
     }
+
+    #[test]
+    fn fuzz_netlink() {
+        let attributes_of = |pairs: &[(u16, &[u8])]| -> Vec<u8> {
+            pairs.iter().flat_map(|(kind, value)| attribute(*kind, value)).collect()
+        };
+        let body =
+            attributes_of(&[(3, b"eth0\0"), (4, &[1, 5, 0, 0]), (18, &attributes_of(&[(1, b"vlan")]))]);
+        let whole =
+            [message(16, 2, 4, b"early"), message(16, 2, 5, &body), message(DONE, 2, 5, &[0; 4])].concat();
+        let refused = message(ERROR, 0, 5, &(-1i32).to_ne_bytes());
+        relink_fuzz::fuzz("netlink", &[whole, refused], &["eth0\0"], |input| {
+            let mut answer = input;
+            // Each part is shorter than what was left, or this would not end.
+            while let Ok(Some(part)) = QUESTION.next_part(&mut answer, 5) {
+                let Part::One(body) = part else { continue };
+                for (_, value) in attributes(body) {
+                    let _ = (text(value), long(value, 0), number(value, 4), short(value, 1));
+                    push_address(&mut String::new(), value);
+                    let _ = attributes(value).count();
+                }
+            }
+        });
+    }
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use crate::allocator::{Allocated, allocated};
 use crate::spoil::spoilt;
 use crate::{Tree, lines, lint, options, plugin, readme};
-use relink_core::abi::Imported;
 use relink_core::guard::{Failure, guarded};
 use relink_core::registry::{self, CollectorDescriptor};
 use relink_core::{Collector, Error, Family};
 use relink_exposition::Texts;
+use relink_import::Imported;
 
 /// How many series a collection may have here.
 const SERIES: usize = 100_000;
@@ -19,6 +19,8 @@ const WARM_UP: u64 = 100;
 const MEASURED: u64 = 1_000;
 /// Collections over which memory may not grow.
 const MANY: u64 = 10_000;
+/// How many spoilt files are tried at each test.
+const FUZZED: u64 = 60;
 /// A leak of a byte a collection is more than this.
 const GROWTH: i64 = 4096;
 
@@ -75,6 +77,7 @@ pub struct Case {
 ///   one;
 /// - a collection costs no more than said here ([`Cost`]), and over 10,000 of them memory does not grow (counted by
 ///   an allocator of the test's own, in the thread that collects);
+/// - with a file spoilt by chance in one of many ways nothing panics (`fuzz_files`, a test of its own);
 /// - each collector shows the same when it is driven over the C interface of loaded plugins.
 #[macro_export]
 macro_rules! conforms {
@@ -90,6 +93,11 @@ macro_rules! conforms {
             let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
             let cases = [$($crate::conforms!(@case $collector $case)),*];
             $crate::conforms($plugin, &$tree, &cases, readme);
+        }
+
+        #[test]
+        fn fuzz_files() {
+            $crate::fuzz_files($plugin, &$tree, &[$($crate::conforms!(@case $collector $case)),*]);
         }
     };
     (@case $collector:literal nothing) => {
@@ -137,6 +145,33 @@ pub fn conforms(name: &str, tree: &Tree, cases: &[Case], readme: &str) {
         problems.extend(subject.is_the_same_when_loaded());
     }
     assert!(problems.is_empty(), "{name} does not conform:\n- {}", problems.join("\n- "));
+}
+
+/// What [`conforms!`](crate::conforms!) calls besides: each file with all sorts of content, read by a collector that runs and
+/// by one made afresh. Neither panics.
+pub fn fuzz_files(name: &str, tree: &Tree, cases: &[Case]) {
+    let collectors = plugin(name).collectors.iter();
+    let case_of = |name: &str| cases.iter().find(|case| case.collector == name);
+    let subjects: Vec<_> =
+        collectors.filter_map(|one| Some(Subject::new(one, tree, case_of(one.name)?))).collect();
+    let mut running: Vec<_> = subjects.iter().map(|subject| subject.make().expect("a good tree")).collect();
+    let files = files(tree.path());
+    let read = |path: &PathBuf| std::fs::read(tree.path().join(path)).expect("a file of the tree");
+    let contents: Vec<_> = files.iter().map(read).collect();
+    let words = ["\n", " ", "\t", ":", "-", "/", "0x", "kB", "%", "(", ")", "=", "none", "\u{0}", "é"];
+    relink_fuzz::fuzz_with(&format!("files of {name}"), FUZZED, |dice, given| {
+        let at = dice.roll(files.len());
+        let other = &contents[dice.roll(files.len())];
+        let input = dice.spoil(&contents[at], other, &words);
+        given(&[files[at].to_string_lossy().as_bytes(), b": ", &input].concat());
+        let path = tree.path().join(&files[at]);
+        std::fs::write(&path, &input).expect("a file of the tree");
+        for (subject, code) in subjects.iter().zip(&mut running) {
+            let _ = once(subject.about, &mut **code);
+            let _ = subject.make().and_then(|mut code| once(subject.about, &mut *code));
+        }
+        std::fs::write(&path, &contents[at]).expect("a file of the tree");
+    });
 }
 
 struct Subject<'a> {

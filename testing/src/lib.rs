@@ -17,8 +17,9 @@ mod readme;
 mod spoil;
 
 pub use allocator::CountingAllocator;
-pub use conformance::{Case, Cost, conforms};
+pub use conformance::{Case, Cost, conforms, fuzz_files};
 pub use relink_exposition::Texts;
+pub use relink_import::Imported;
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,9 +1,6 @@
 //! Texts that nobody meant, made from sound ones: whatever comes in, there is an answer.
-//!
-//! `RELINK_FUZZ_SECONDS=600 cargo test --release -p relink-verify fuzz -- --nocapture` goes on for ten minutes.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::compare::Differences;
 use crate::on_a_deep_stack;
@@ -11,9 +8,6 @@ use crate::page::Page;
 use crate::promql::LONGEST;
 use crate::questions::Asked;
 use crate::verdict::Verdict;
-
-/// How many texts are tried where no time is set.
-const RUNS: u64 = 1_500;
 
 const PAGE: &str = "\
 # HELP node_load1 Load \\\\ over a minute.
@@ -73,55 +67,6 @@ const WORDS: [&str; 46] = [
     "targets",
 ];
 
-/// Numbers that are the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % sides.max(1) as u64) as usize
-    }
-
-    fn pick<'a>(&mut self, all: &[&'a str]) -> &'a str {
-        all[self.roll(all.len())]
-    }
-
-    /// Some bytes of the text, from here to there.
-    fn range(&mut self, length: usize) -> (usize, usize) {
-        let from = self.roll(length + 1);
-        (from, (from + self.roll(40)).min(length))
-    }
-
-    fn spoil(&mut self, text: &str, other: &str) -> Vec<u8> {
-        let mut bytes = text.as_bytes().to_vec();
-        for _ in 0..=self.roll(6) {
-            let (from, to) = self.range(bytes.len());
-            match self.roll(8) {
-                0 => drop(bytes.drain(from..to)),
-                1 => bytes.truncate(from),
-                2 => bytes.insert(from, self.roll(256) as u8),
-                3 => {
-                    let piece = bytes[from..to].repeat(self.roll(8));
-                    bytes.splice(from..from, piece);
-                }
-                4 => {
-                    let (begin, end) = self.range(other.len());
-                    bytes.splice(from..to, other.as_bytes()[begin..end].iter().copied());
-                }
-                // Deep, or long.
-                5 => {
-                    let times = [2, 50, 2_000, 8_000][self.roll(4)];
-                    bytes.splice(from..from, self.pick(&WORDS).repeat(times).into_bytes());
-                }
-                _ => drop(bytes.splice(from..to, self.pick(&WORDS).bytes())),
-            }
-        }
-        bytes
-    }
-}
-
 /// Reads a spoilt text as each of what it may be, and gives what was read to all that follows.
 fn read(kind: usize, bytes: &[u8], page: &Page) {
     let text = String::from_utf8_lossy(bytes);
@@ -152,35 +97,20 @@ fn verdict(asked: Result<Asked, relink_core::Error>, theirs: &Page, ours: &Page)
 }
 
 #[test]
-fn whatever_comes_in_there_is_an_answer() {
-    let seconds = std::env::var("RELINK_FUZZ_SECONDS").ok();
-    let limit =
-        seconds.map(|text| Duration::from_secs(text.parse().expect("RELINK_FUZZ_SECONDS is a number")));
-    let (runs, slowest) = on_a_deep_stack(move || {
-        let began = Instant::now();
+fn fuzz_verify() {
+    on_a_deep_stack(|| {
         let page = Page::parse("a page", PAGE.as_bytes()).unwrap();
-        let mut slowest = Duration::ZERO;
-        let mut runs = 0;
-        while limit.map_or(runs < RUNS, |limit| began.elapsed() < limit) {
-            runs += 1;
-            let mut dice = Dice(runs.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        relink_fuzz::fuzz_with("verify", relink_fuzz::RUNS, |dice, given| {
             let kind = dice.roll(5);
-            let expression = dice.pick(&EXPRESSIONS);
-            let seed = [PAGE, RULES, DASHBOARD, expression, expression][kind];
-            let other = dice.pick(&[PAGE, RULES, DASHBOARD, expression]);
-            let bytes = dice.spoil(seed, other);
-            let start = Instant::now();
-            let outcome = catch_unwind(AssertUnwindSafe(|| read(kind, &bytes, &page)));
-            assert!(outcome.is_ok(), "run {runs}, kind {kind}: {:?}", String::from_utf8_lossy(&bytes));
-            if start.elapsed() > slowest {
-                slowest = start.elapsed();
-                println!("run {runs}, kind {kind}: {slowest:?} for {} bytes", bytes.len());
-            }
-        }
-        (runs, slowest)
+            let expression = dice.pick(&EXPRESSIONS).unwrap_or_default();
+            let sound = [PAGE, RULES, DASHBOARD, expression, expression][kind];
+            let other = dice.pick(&[PAGE, RULES, DASHBOARD, expression]).unwrap_or_default();
+            let input = dice.spoil(sound.as_bytes(), other.as_bytes(), &WORDS);
+            given(&[&[b'0' + kind as u8], &b": "[..], &input].concat());
+            read(kind, &input, &page);
+        });
     })
     .unwrap();
-    println!("{runs} texts, the slowest {slowest:?}");
 }
 
 #[test]

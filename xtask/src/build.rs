@@ -66,10 +66,25 @@ fn for_a_program(selection: &Selection, out: &mut impl Write) -> Result<()> {
             }),
         ),
         Err(failure) => {
-            say(out, &json!({"reason": "finished", "success": false, "error": failure.message()}))?;
+            let error = format!("{}{}", failure.message(), without_the_unknown(selection)?);
+            say(out, &json!({"reason": "finished", "success": false, "error": error}))?;
             Err(Failure::told())
         }
     }
+}
+
+/// What to type where a plugin of the agent is no more, as after `plugin remove`: it still asks for the set that it has.
+fn without_the_unknown(selection: &Selection) -> Result<String> {
+    let workspace = Workspace::load()?;
+    let known = workspace.known();
+    let wanted = selection.plugins.as_deref().unwrap_or_default();
+    let is_known = |name: &&String| known.iter().any(|(plugin, _)| plugin == name);
+    let left: Vec<&str> = wanted.iter().filter(is_known).map(String::as_str).collect();
+    Ok(if left.is_empty() || left.len() == wanted.len() {
+        String::new()
+    } else {
+        format!("; to go on without it: cargo xtask reload --plugins {}", left.join(","))
+    })
 }
 
 fn say(out: &mut impl Write, message: &Value) -> Result<()> {
@@ -205,6 +220,11 @@ mod tests {
         assert_eq!(failure, Failure::told());
         let last: Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(last["success"], false);
-        assert!(last["error"].as_str().unwrap().starts_with("unknown plugin \"gpu\""), "{last}");
+        let error = last["error"].as_str().unwrap();
+        assert!(error.starts_with("unknown plugin \"gpu\"") && !error.contains("to go on"), "{last}");
+        out.clear();
+        for_a_program(&selection(&["cpu", "gpu", "disk"], Registry::Inventory), &mut out).unwrap_err();
+        let last = String::from_utf8(out).unwrap();
+        assert!(last.contains("; to go on without it: cargo xtask reload --plugins cpu,disk\""), "{last}");
     }
 }

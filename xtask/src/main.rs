@@ -7,6 +7,7 @@ mod build;
 mod cargo;
 mod ci;
 mod failure;
+mod fuzz;
 mod plugin;
 mod reload;
 mod run;
@@ -48,6 +49,7 @@ fn perform(task: Task) -> Result<()> {
         Task::Reload { args } => reload::perform(&args),
         Task::Watch { args } => reload::watch(&args),
         Task::Test { filter } => test::perform(&filter),
+        Task::Fuzz { targets, seconds } => fuzz::perform(&targets, seconds),
         Task::Tidy => tidy::perform(),
         Task::Ci => ci::perform(),
         Task::Bench(sections) => bench::perform(&sections),

@@ -6,9 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
-use relink_core::abi::{self, Imported, ImportedCollector, PluginTable, Receive};
+use relink_core::abi::{self, PluginTable};
 use relink_core::guard::Failure;
 use relink_core::{Context, Error, Paths};
+use relink_import::{Imported, ImportedCollector, Receive, import};
 
 /// The library of a plugin, which stays open for ever.
 pub(crate) struct Library {
@@ -16,7 +17,7 @@ pub(crate) struct Library {
 }
 
 /// An instance of a collector; ended by its drop.
-pub(crate) struct Instance(abi::Instance);
+pub(crate) struct Instance(relink_import::Instance);
 
 /// What came of a call.
 #[derive(Debug, Default, PartialEq)]
@@ -46,7 +47,7 @@ impl Library {
             unsafe { library.get::<unsafe extern "C" fn() -> *const PluginTable>(entry.as_bytes())?() };
         std::mem::forget(library);
         // SAFETY: a plugin keeps to the interface, and its library is never closed.
-        let imported = unsafe { abi::import(table) }.context(path.display())?;
+        let imported = unsafe { import(table) }.context(path.display())?;
         Ok(Library { imported })
     }
 

@@ -7,7 +7,10 @@ use std::ffi::c_void;
 use super::*;
 use crate::guard::{Failure, guarded};
 use crate::registry::{CollectorDescriptor, Descriptor, OptionDescriptor, OptionKind, Options};
-use crate::{Collector, Context, Facts, Family, Kind, Paths, Samples};
+use crate::{Collector, Context, Error, Facts, Family, Kind, Paths, Samples};
+
+/// More labels than any family has. One that declares more can't be loaded.
+pub const MOST_LABELS: usize = 32;
 
 /// A collector's table with what its functions need behind it.
 #[repr(C)]
@@ -69,27 +72,21 @@ fn family(family: &'static Family) -> FamilyTable {
         help: Text::of(family.help()),
         labels: labels.as_ptr(),
         label_count: labels.len(),
-        kind: match family.kind() {
-            Kind::Counter => KIND_COUNTER,
-            Kind::Gauge => KIND_GAUGE,
-            Kind::Unknown => KIND_UNKNOWN,
-        },
+        kind: family.kind() as u32,
     }
 }
 
 fn option(option: &'static OptionDescriptor) -> OptionTable {
-    OptionTable {
-        name: Text::of(option.name),
-        help: Text::of(option.help),
-        kind: match option.kind {
-            OptionKind::Switch => OPTION_SWITCH,
-            OptionKind::Text => OPTION_TEXT,
-            OptionKind::Number => OPTION_NUMBER,
-            OptionKind::Seconds => OPTION_SECONDS,
-            OptionKind::List => OPTION_LIST,
-        },
-    }
+    OptionTable { name: Text::of(option.name), help: Text::of(option.help), kind: option.kind as u32 }
 }
+
+// Both enums count as the interface does.
+const _: () = {
+    assert!(Kind::Counter as u32 == KIND_COUNTER && Kind::Gauge as u32 == KIND_GAUGE);
+    assert!(Kind::Unknown as u32 == KIND_UNKNOWN && OptionKind::Switch as u32 == OPTION_SWITCH);
+    assert!(OptionKind::Text as u32 == OPTION_TEXT && OptionKind::Number as u32 == OPTION_NUMBER);
+    assert!(OptionKind::Seconds as u32 == OPTION_SECONDS && OptionKind::List as u32 == OPTION_LIST);
+};
 
 fn leaked<T>(rows: impl Iterator<Item = T>) -> &'static [T] {
     rows.collect::<Vec<_>>().leak()

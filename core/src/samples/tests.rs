@@ -171,3 +171,16 @@ fn a_flood_is_cut_and_bounded_in_memory() {
     assert_eq!((out.len(), out.dropped()), (100, 1));
     assert!(out.fault().is_none());
 }
+
+#[test]
+fn names_beyond_what_patterns_may_become_are_counted_apart() {
+    const FIELD: Family = Family::gauge("field_{}", "Field {}.");
+    let mut out = Samples::new(&[FIELD], 10);
+    out.push(&FIELD, ["a"], 1.0);
+    out.completed.resize(Samples::NAMES, (0, "a".into()));
+    out.push(&FIELD, ["a"], 1.0);
+    out.push(&FIELD, ["b"], 1.0);
+    assert_eq!((out.len(), out.dropped(), out.unnamed()), (2, 1, 1));
+    out.clear();
+    assert_eq!((out.dropped(), out.unnamed()), (0, 0));
+}

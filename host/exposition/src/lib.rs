@@ -139,4 +139,6 @@ impl Exposition {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

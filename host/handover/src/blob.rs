@@ -325,4 +325,28 @@ mod tests {
             write(&State::default(), &[("history".to_owned(), vec![0; LARGEST])]).unwrap_err().to_string();
         assert!(error.ends_with("expected at most 67108864; hand over less"), "{error}");
     }
+
+    #[test]
+    fn fuzz_handover() {
+        let (state, bytes) = sample();
+        let (empty, grown) = (frame(VERSION, &State::default(), &[]), frame(VERSION + 1, &state, &bytes));
+        let seeds = [encoded(), empty.unwrap(), grown.unwrap()];
+        relink_fuzz::fuzz(
+            "handover",
+            &seeds,
+            &["{", "\"kept\":", "[[", "null", "\u{0}\u{0}\u{0}\u{0}"],
+            |input| {
+                let _ = decode(input);
+                // With a header that is right, so that what stands behind it is read.
+                if input.len() >= HEADER {
+                    let mut input = input.to_vec();
+                    let length = input.len() as u64;
+                    input[20..28].copy_from_slice(&length.to_le_bytes());
+                    let checksum = crc32fast::hash(&input[..28]);
+                    input[28..32].copy_from_slice(&checksum.to_le_bytes());
+                    let _ = decode(&input);
+                }
+            },
+        );
+    }
 }

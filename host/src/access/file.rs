@@ -71,7 +71,10 @@ pub(super) struct Rate {
 impl File {
     /// Reads the file at `path`; paths in it are relative to its folder.
     pub(super) fn read(path: &Path) -> Result<File, Error> {
-        let text = std::fs::read_to_string(path).context(format_args!("reading {}", path.display()))?;
+        let text = std::fs::read_to_string(path).map_err(|why| {
+            let hint = "--web.config.file, RELINK_WEB_CONFIG_FILE or web_config names the file";
+            Error::from(why).context(format_args!("reading {}", path.display())).hint(hint)
+        })?;
         let mut file = Self::parse(&text).map_err(|error| error.context(path.display()))?;
         let base = path.parent().unwrap_or(Path::new(""));
         if let Some(tls) = &mut file.tls_server_config {
@@ -303,5 +306,38 @@ mod tests {
         assert!(!error.is_empty() && !error.contains("$2y$"), "{error}");
         let text = "basic_auth_users:\n  alice: hunter2\n";
         assert!(!self::error(text).contains("hunter2"));
+    }
+
+    #[test]
+    fn fuzz_web_configuration() {
+        let whole = format!(
+            "tls_server_config:\n  cert_file: a.pem\n  key_file: \"b\"\n  client_auth_type: RequireAndVerifyClientCert\n  \
+             min_version: TLS12\n  cipher_suites: [TLS_AES_128_GCM_SHA256]\nhttp_server_config:\n  http2: true\n  headers:\n    \
+             X-Frame-Options: deny\nbasic_auth_users:\n  alice: {HASH}\nrate_limit:\n  interval: 1m30s\n  burst: 10\n"
+        );
+        let anchors = "basic_auth_users: &a\n  <<: *a\nhttp_server_config: {headers: {'Content-Security-Policy': \"x\"}}\n".to_owned();
+        let words = [
+            "- ",
+            ": ",
+            "&a ",
+            "*a",
+            "<<: ",
+            "{",
+            "}",
+            "[",
+            "|\n",
+            ">-\n",
+            "'",
+            "\"",
+            "!!binary ",
+            "\n  ",
+            "#",
+            "?",
+            "~",
+            "\u{0}",
+        ];
+        relink_fuzz::fuzz("web_configuration", &[whole, anchors], &words, |input| {
+            let _ = error(&String::from_utf8_lossy(input));
+        });
     }
 }

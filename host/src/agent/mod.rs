@@ -2,6 +2,7 @@
 
 pub(crate) mod events;
 pub(crate) mod loading;
+mod pacing;
 pub(crate) mod push;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use relink_core::{Error, registry};
 use tokio::sync::watch;
 
 use crate::agent::events::Events;
+use crate::agent::pacing::Pacing;
 use crate::agent::push::Push;
 use crate::expose::table::{self, Style};
 use crate::expose::{Packer, Part, Section, json};
@@ -47,8 +49,11 @@ pub(crate) struct Agent {
     built: Option<Built>,
     history: Mutex<History>,
     libraries: Mutex<Libraries>,
-    /// The last scrape of all collectors.
-    scraped: watch::Sender<Option<Arc<Snapshot>>>,
+    /// When somebody last asked for the recent past, or reloaded.
+    looked: watch::Sender<Option<Instant>>,
+    pacing: Mutex<Pacing>,
+    /// How far apart snapshots were when the last one was taken.
+    paced: Mutex<Duration>,
 }
 
 /// How much of the figures a table shows.
@@ -79,6 +84,9 @@ const BETWEEN_FACTS: Duration = Duration::from_millis(250);
 /// How long facts may tell the usage since they were told last: what lies further back is not what goes on now.
 const USAGE: Duration = Duration::from_secs(10);
 
+/// For so long after somebody looked, snapshots are as close as while somebody does.
+const LOOKED: Duration = Duration::from_secs(600);
+
 /// How many refused requests are logged a minute: it is the record of who tried to change the agent.
 const REFUSALS: u32 = 60;
 
@@ -106,6 +114,13 @@ impl Agent {
         inherited: Inherited,
     ) -> Result<Self, Failed> {
         let Inherited { counters, history, push, chosen, library_generations } = inherited;
+        // Whoever has reloaded wants to see what that changed.
+        let looked = (!history.is_empty()).then(Instant::now);
+        let paced = config.history.idle_interval.max(*config.history.interval);
+        // So that one snapshot follows the other in time also across a re-exec.
+        let last = history.last_time_ms().map(|ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms));
+        let age = last.and_then(|last| SystemTime::now().duration_since(last).ok());
+        let pacing = Pacing::since(age.and_then(|age| Instant::now().checked_sub(age)));
         if let Some(push) = push.clone() {
             counters.set_push(push);
         }
@@ -151,7 +166,9 @@ impl Agent {
             built,
             history: Mutex::new(history),
             libraries: Mutex::new(libraries),
-            scraped: watch::Sender::new(None),
+            looked: watch::Sender::new(looked),
+            pacing: Mutex::new(pacing),
+            paced: Mutex::new(paced),
         })
     }
 
@@ -184,41 +201,64 @@ impl Agent {
         lock(&self.history)
     }
 
-    /// How long until the next snapshot is due, so that one follows the other in time also across a re-exec.
-    pub(crate) fn until_next_tick(&self, interval: Duration) -> Duration {
-        let last = self.history().last_time_ms().map(|ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms));
-        let age = last.and_then(|last| SystemTime::now().duration_since(last).ok());
-        age.and_then(|age| interval.checked_sub(age)).unwrap_or(Duration::ZERO)
+    /// Takes note that somebody looks at the recent past.
+    pub(crate) fn was_looked_at(&self) {
+        self.looked.send_replace(Some(Instant::now()));
     }
 
-    /// Takes note of a scrape of all collectors, which may serve the history as well.
+    /// How far apart snapshots are now: a collection a second costs more than all scrapes, so while nobody looks there are fewer.
+    fn pace(&self) -> Duration {
+        let history = &self.config.history;
+        let lately = self.looked.borrow().is_some_and(|looked| looked.elapsed() < LOOKED);
+        if lately || self.events.are_followed() {
+            *history.interval
+        } else {
+            history.idle_interval.max(*history.interval)
+        }
+    }
+
+    /// Waits until somebody looks.
+    pub(crate) async fn next_look(&self) {
+        // The sender is this agent's own, so it does not fail.
+        let _ = self.looked.subscribe().changed().await;
+    }
+
+    /// How long until the history wants a collection of its own.
+    pub(crate) fn until_next_collection(&self) -> Duration {
+        let pace = self.pace();
+        lock(&self.pacing).wait(Instant::now(), pace)
+    }
+
+    /// Takes note of a scrape of all collectors, which serves the history as well if the next snapshot is nearly due. Here, and
+    /// not in the task that keeps the history: to wake that one costs as much as a small collection.
     pub(crate) fn was_scraped(&self, snapshot: Arc<Snapshot>) {
-        self.scraped.send_replace(Some(snapshot));
-    }
-
-    /// The next scrape of all collectors.
-    pub(crate) async fn next_scrape(&self) -> Arc<Snapshot> {
-        let mut scraped = self.scraped.subscribe();
-        // The sender is this agent's own, so neither fails.
-        let _ = scraped.changed().await;
-        let snapshot = scraped.borrow().clone();
-        match snapshot {
-            Some(snapshot) => snapshot,
-            None => std::future::pending().await,
+        if self.config.history.interval.is_zero() {
+            return;
+        }
+        let pace = self.pace();
+        let serves = lock(&self.pacing).scraped(Instant::now(), pace);
+        if serves {
+            self.record(snapshot);
         }
     }
 
     /// A collection for the history and the event streams.
-    pub(crate) async fn collect_and_record(&self, interval: Duration) {
-        let deadline = Instant::now() + self.config.collect.timeout.min(interval);
+    pub(crate) async fn collect_and_record(&self) {
+        let now = Instant::now();
+        let pace = self.pace();
+        lock(&self.pacing).collected(now, pace);
+        let deadline = now + self.config.collect.timeout.min(*self.config.history.interval);
         self.record(self.scheduler.collect(&self.scheduler.everything(), deadline).await);
     }
 
     /// Puts a snapshot into the history, and tells the event streams.
     pub(crate) fn record(&self, snapshot: Arc<Snapshot>) {
+        let pace = self.pace();
+        // Until somebody looked, it may have been slower.
+        let expected = pace.max(std::mem::replace(&mut *lock(&self.paced), pace));
         let (id, is_kept) = {
             let mut history = self.history();
-            history.push(&snapshot, *self.config.history.interval);
+            history.push(&snapshot, expected);
             (history.last_id(), !history.is_empty())
         };
         // One that is too large for the history's budget can still be streamed.
@@ -246,6 +286,11 @@ impl Agent {
             .into_iter()
             .map(|collector| format!("collector {}: {}", collector.name, collector.error.unwrap_or_default()))
             .collect()
+    }
+
+    /// What does not go as it should, although the agent should get traffic.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        self.push.as_ref().map(|push| push.troubles()).unwrap_or_default()
     }
 
     /// One collection of all collectors with facts, as text in the configured shape. Takes a quarter of a second.

@@ -11,7 +11,7 @@ use std::time::Instant;
 use relink_core::Error;
 use serde::Serialize;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, push};
 use crate::failure::{Failed, runtime};
 use crate::http::caller::Token;
 use crate::own::counters::Counters;
@@ -59,6 +59,7 @@ pub(crate) fn check(
     as_json: bool,
 ) -> Result<ExitCode, Failed> {
     let explained = explain(&cli::environment(), settings)?;
+    push::check(&config.push)?;
     let agent = Agent::new(built, config, Arc::new(Counters::first()))?;
     let sources = collect_each(&agent)?;
     let plugins = agent.scheduler.statuses();

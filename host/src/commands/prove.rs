@@ -6,7 +6,7 @@ use std::time::Instant;
 use relink_core::{Context, Error};
 use relink_handover::Boot;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, push};
 use crate::failure::runtime;
 use crate::http::Site;
 use crate::http::caller::Token;
@@ -32,6 +32,7 @@ pub(crate) fn prove(
     config.choose(&chosen);
     let agent = Agent::new(built, config, Arc::new(Counters::first())).map_err(|failed| failed.error)?;
     let agent = Arc::new(agent);
+    push::check(&agent.config.push)?;
     all_run(&agent, &chosen)?;
     // Nobody asks for it here, but serving would fail over it.
     agent.config.reload.token_file.as_deref().map(Token::read).transpose()?;

@@ -3,13 +3,13 @@
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use relink_core::{Context, Error};
 use rocket::local::asynchronous::Client;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::agent::push::Push;
+use crate::agent::push::{self, Push};
 use crate::agent::{self, Agent, Inherited};
 use crate::commands::arrival::{Arrival, Start};
 use crate::failure::{Failed, runtime};
@@ -40,6 +40,10 @@ pub(crate) fn run(built: Option<Built>, config: Config, start: &mut Start) -> Re
         Some(arrival) => arrival.history(&config, &counters),
         None => History::new(*config.history.seconds, config.history.bytes),
     };
+    if start.arrival.is_none() {
+        // Else the preflight has done so.
+        push::check(&config.push)?;
+    }
     let push = Push::new(&config.push, start.arrival.as_ref().and_then(Arrival::push))?;
     let (chosen, library_generations) = (carry.chosen, carry.library_generations);
     let inherited = Inherited { counters, history, push, chosen, library_generations };
@@ -171,33 +175,23 @@ async fn announce(agent: Arc<Agent>, addresses: Vec<SocketAddr>) {
     }
 }
 
-/// One snapshot at each tick, for the history and for those who listen to `/events`: a collection of its own, unless a
-/// scrape comes when the next snapshot is nearly due. An agent that is scraped as often as it keeps history collects once
-/// and not twice: the tick waits a moment longer for the next scrape than the interval, whichever of the two is a little
-/// late, and also where the scrape came just after the tick.
+/// Snapshots for the history and for those who listen to `/events`, each a collection of its own, unless scrapes come as
+/// often: an agent that is scraped as often as it keeps history collects once and not twice.
 async fn keep_history(agent: Arc<Agent>) {
     if agent.config.history.interval.is_zero() {
         return;
     }
-    let interval = *agent.config.history.interval;
-    let longer = interval + interval / 4;
-    let mut ticks =
-        tokio::time::interval_at((Instant::now() + agent.until_next_tick(interval)).into(), interval);
-    // A tick that came late is followed by the next one in time, not by a burst.
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut scraped = None;
     loop {
+        let wait = agent.until_next_collection();
+        if wait.is_zero() {
+            agent.collect_and_record().await;
+            continue;
+        }
         tokio::select! {
-            _ = ticks.tick() => agent.collect_and_record(interval).await,
-            snapshot = agent.next_scrape() => {
-                let before = scraped.replace(Instant::now());
-                if agent.until_next_tick(interval) < interval / 2 {
-                    agent.record(snapshot);
-                    ticks.reset_after(longer);
-                } else if before.is_some_and(|before| before.elapsed() < longer) {
-                    ticks.reset_after(longer);
-                }
-            }
+            // sleep: until the next snapshot is due.
+            () = tokio::time::sleep(wait) => {}
+            // Snapshots are closer together from then on.
+            () = agent.next_look() => {}
         }
     }
 }

@@ -229,4 +229,21 @@ mod tests {
             assert_eq!(negotiate(None, Some(header)).1, expected, "{header}");
         }
     }
+
+    #[test]
+    fn fuzz_accept() {
+        let seeds = [
+            "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1",
+            "gzip;q=1.0, identity; q=0.5, *;q=0",
+        ];
+        relink_fuzz::fuzz(
+            "accept",
+            &seeds,
+            &[";", ",", "=", "q=", "*", "\"", "\\", " ", "1.0000"],
+            |input| {
+                let text = String::from_utf8_lossy(input);
+                let _ = (negotiate(Some(&text), None), negotiate(None, Some(&text)));
+            },
+        );
+    }
 }

@@ -115,6 +115,7 @@ pub(super) fn events(
             "close one, or raise `limits.max_streams` in relink.toml",
         ));
     };
+    site.agent.was_looked_at();
     // From here on nothing is missed: what is told first is looked up after these began to listen.
     let mut reloads = site.agent.events.reloads();
     let mut plugins = site.agent.scheduler.news().subscribe();

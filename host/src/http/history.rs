@@ -94,6 +94,7 @@ pub(super) fn look_up(agent: &Agent, name: &str, question: &Question) -> Result<
         let hint = "set [history] interval in relink.toml to seconds between two snapshots, such as 1.0";
         return Err(Refusal::new(Status::NotFound, "the history is off", hint));
     }
+    agent.was_looked_at();
     let families = declared(agent);
     let family = families.iter().find(|family| family.name() == name).copied();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -52,8 +52,10 @@ pub(crate) fn check(config: &Config) -> Result<(), Error> {
     if path == METRICS || routes().iter().all(|route| route.uri.path().split('/').nth(1) != Some(first)) {
         return Ok(());
     }
-    let origin = config.origin();
-    Err(Error::new(format!("{origin}: telemetry_path is {path:?}, and /{first} is served by relink itself")))
+    Err(Error::new(format!(
+        "--web.telemetry-path or telemetry_path is {path:?}, expected a path that does not begin with /{first}, \
+         which relink serves itself"
+    )))
 }
 
 /// The routes.

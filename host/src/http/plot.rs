@@ -71,7 +71,7 @@ pub(super) fn picture(file: &str, wanted: Query<Question>, site: &State<Site>) -
         kind: answer.kind(),
         from_ms: answer.now_ms.saturating_sub((span * 1e3) as u64),
         until_ms: answer.now_ms,
-        interval_ms: history.interval.as_millis() as u64,
+        interval_ms: history.interval.max(*history.idle_interval).as_millis() as u64,
         series: answer.series,
     });
     let failed = |error: relink_core::Error| {

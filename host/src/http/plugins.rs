@@ -70,6 +70,8 @@ pub(super) struct OneCollector {
 #[utoipa::path(responses((status = 200, description = "All plugins.", body = List)))]
 #[get("/plugins")]
 pub(super) fn list(site: &State<Site>) -> Json<List> {
+    // The states are those of the last collection: who asks for them wants them new.
+    site.agent.was_looked_at();
     Json(List::of(site))
 }
 

@@ -16,15 +16,16 @@ pub(super) fn healthy() -> &'static str {
 /// Whether the agent should get traffic.
 #[utoipa::path(
     responses(
-        (status = 200, description = "It should.", body = String, content_type = "text/plain"),
+        (status = 200, description = "It should. Further lines say what is kept in memory for want of a disk.", body = String, content_type = "text/plain"),
         (status = 503, description = "No collector works, and why; or no connection is free.", body = ErrorBody),
     )
 )]
 #[get("/-/ready")]
-pub(super) fn ready(site: &State<Site>) -> Result<&'static str, Refusal> {
+pub(super) fn ready(site: &State<Site>) -> Result<String, Refusal> {
     let reasons = site.agent.not_ready();
     if reasons.is_empty() {
-        return Ok("relink is ready.\n");
+        let troubles = site.agent.troubles().into_iter().map(|trouble| trouble + "\n");
+        return Ok(["relink is ready.\n".to_owned()].into_iter().chain(troubles).collect());
     }
     Err(Refusal::new(Status::ServiceUnavailable, reasons.join("; "), "see GET /plugins"))
 }

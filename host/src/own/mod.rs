@@ -28,7 +28,7 @@ const WARNINGS: Family = Family::counter(
 .labels(&["collector"]);
 const DROPPED: Family = Family::counter(
     "relink_collector_dropped_total",
-    "Samples that were left out because a collector had more than [collect] series.",
+    "Samples that were left out because they are beyond a limit, mostly [collect] series.",
 )
 .labels(&["collector"]);
 const BUILD_INFO: Family =
@@ -117,6 +117,10 @@ pub(crate) const FAMILIES: &[Family] = &[
     push::RETRIED,
     push::QUEUE_LENGTH,
     push::QUEUE_BYTES,
+    push::QUEUE_SAMPLES,
+    push::QUEUE_AGE,
+    push::QUEUE_ON_DISK,
+    push::DAMAGED,
     push::LAST_SUCCESS,
     push::LOST,
 ];
@@ -294,8 +298,12 @@ impl Process {
         if self.fixed.is_none() {
             self.fixed = Some(Fixed::read(field(22)?)?);
         }
-        // One of the descriptors is the listing's own.
-        let open_fds = std::fs::read_dir("/proc/self/fd")?.count().saturating_sub(1) as f64;
+        // Linux 6.2 and later tell how many there are in the folder's size, which spares the listing.
+        let open_fds = match std::fs::metadata("/proc/self/fd")?.len() {
+            // One of the descriptors is the listing's own.
+            0 => std::fs::read_dir("/proc/self/fd")?.count().saturating_sub(1) as f64,
+            count => count as f64,
+        };
         let cpu = (field(14)? + field(15)?) / TICKS;
         Ok(Usage { cpu, resident: resident_bytes(field(24)?, page_size()), mapped: field(23)?, open_fds })
     }

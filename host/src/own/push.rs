@@ -6,7 +6,8 @@ pub(crate) const SENT: Family =
     Family::counter("relink_push_samples_sent_total", "Samples that a target has taken.").labels(&["target"]);
 pub(crate) const DROPPED: Family = Family::counter(
     "relink_push_samples_dropped_total",
-    "Samples that a target will not get: queue_full, refused with their request, or rejected out of one.",
+    "Samples that a target will not get: queue_full, too_old, damaged on disk, refused with their request, or rejected out \
+     of one.",
 )
 .labels(&["target", "reason"]);
 pub(crate) const FAILED: Family = Family::counter(
@@ -22,6 +23,24 @@ pub(crate) const QUEUE_LENGTH: Family =
 pub(crate) const QUEUE_BYTES: Family =
     Family::gauge("relink_push_queue_bytes", "Size of the requests that wait for a target.")
         .labels(&["target"]);
+pub(crate) const QUEUE_SAMPLES: Family =
+    Family::gauge("relink_push_queue_samples", "Samples in the requests that wait for a target.")
+        .labels(&["target"]);
+pub(crate) const QUEUE_AGE: Family = Family::gauge(
+    "relink_push_queue_age_seconds",
+    "How long ago the oldest samples that wait for a target were due; 0 when none wait.",
+)
+.labels(&["target"]);
+pub(crate) const QUEUE_ON_DISK: Family = Family::gauge(
+    "relink_push_queue_on_disk",
+    "Whether what waits for a target is kept on disk; 0 where it is in memory only, by choice or for want of a disk.",
+)
+.labels(&["target"]);
+pub(crate) const DAMAGED: Family = Family::counter(
+    "relink_push_queue_damaged_bytes_total",
+    "Bytes of the requests on disk that could not be read.",
+)
+.labels(&["target"]);
 pub(crate) const LAST_SUCCESS: Family = Family::gauge(
     "relink_push_last_success_timestamp_seconds",
     "When a target last took a request, in seconds since 1970; 0 before the first.",

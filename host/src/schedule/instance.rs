@@ -130,12 +130,7 @@ impl Instance {
     pub(crate) fn notes(&self) -> Notes {
         let (warned, dropped) = (self.samples.warned(), self.samples.dropped());
         let mut warnings = self.samples.warnings().to_vec();
-        if dropped > 0 {
-            let limit = self.samples.limit();
-            warnings.push(format!(
-                "{dropped} samples beyond [collect] series = {limit} are left out; emit fewer, or raise it"
-            ));
-        }
+        warnings.extend(left_out(dropped, self.samples.unnamed(), self.samples.limit()));
         Notes { warnings, warned, dropped }
     }
 
@@ -190,6 +185,21 @@ impl Instance {
             });
         }
     }
+}
+
+/// Why so many samples were dropped, of which so many are of families beyond what patterns may become.
+fn left_out(dropped: usize, unnamed: usize, limit: usize) -> impl Iterator<Item = String> {
+    let (most, others) = (Samples::NAMES, dropped - unnamed);
+    let series = (others > 0).then(|| {
+        format!("{others} samples beyond [collect] series = {limit} are left out; emit fewer, or raise it")
+    });
+    let names = (unnamed > 0).then(|| {
+        format!(
+            "{unnamed} samples are left out: the collector takes the names of its families from its source, and {most} \
+             is the most; show fewer of the source's fields"
+        )
+    });
+    series.into_iter().chain(names)
 }
 
 #[cfg(test)]
@@ -263,5 +273,20 @@ mod tests {
         has.store(2, Ordering::Relaxed);
         pause(&mut instance);
         assert_eq!(collect(3, &mut instance), (3, 99), "an error is no rest");
+    }
+
+    #[test]
+    fn each_limit_is_told_by_its_own_name() {
+        let told = |dropped, unnamed| left_out(dropped, unnamed, 10).collect::<Vec<_>>();
+        assert_eq!(told(0, 0), [""; 0]);
+        let series = "2 samples beyond [collect] series = 10 are left out; emit fewer, or raise it";
+        assert_eq!(told(2, 0), [series]);
+        let [first, names] = &told(5, 3)[..] else { panic!("both are told") };
+        assert_eq!(first, series);
+        assert!(
+            names.starts_with("3 samples are left out: ") && names.contains("and 10000 is the most"),
+            "{names}"
+        );
+        assert_eq!(told(3, 3), [names.as_str()]);
     }
 }

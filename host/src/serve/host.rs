@@ -286,4 +286,30 @@ mod tests {
             assert!(["localhost", "localhost."].contains(&name) || text.starts_with('['), "{text:?} passed");
         }
     }
+
+    #[test]
+    fn fuzz_host() {
+        let policy = HostPolicy::new(["metrics.example", "[::1]"]).for_readers("web-1", false);
+        let seeds =
+            ["metrics.example:8000", "[::1]:9100", "127.0.0.1", "web-1.", "user@xn--lcalhost-54a:65535"];
+        let words = [":", "[", "]", ".", "@", "/", "%", "::", "é", " ", "\t", "localhost"];
+        relink_fuzz::fuzz("host", &seeds, &words, |input| {
+            let own = |authority: &str| policy.allows(authority, false).is_ok();
+            let text = String::from_utf8_lossy(input);
+            // What is allowed is an address, or ends in one of the names, whatever stands around it.
+            if own(&text) {
+                let name = text.to_ascii_lowercase();
+                let is_ours = ["metrics.example", "localhost", "]"].iter().any(|ours| name.contains(ours))
+                    || name.starts_with(|first: char| first.is_ascii_digit());
+                assert!(is_ours, "{text:?}");
+            }
+            let mut request = hyper::Request::builder().uri("/");
+            if let Ok(value) = hyper::header::HeaderValue::from_bytes(input) {
+                request = request.header(HOST, value);
+            }
+            if let Ok(request) = request.body(()) {
+                let _ = policy.check(&request.into_parts().0, true);
+            }
+        });
+    }
 }

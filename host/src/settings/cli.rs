@@ -231,4 +231,36 @@ mod tests {
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
     }
+
+    #[test]
+    fn fuzz_command_line() {
+        let seeds = [
+            "relink\nrun\n--listen\n127.0.0.1:0\n--plugins=cpu,disk\n--print\nnone",
+            "node_exporter\n--web.listen-address=:9100\n--no-collector.wifi\n--collector.filesystem.mount-points-exclude=^/(dev|proc)($|/)",
+            "relink\nreload\n--address\nhttp://[::1]:8000\n--force\n-h",
+        ];
+        let words = [
+            "\n",
+            "=",
+            "--",
+            "-",
+            "--no-",
+            "--collector.",
+            "--web.",
+            "--path.procfs=",
+            "--log.level=",
+            "''",
+            "é",
+            "\u{1b}[0m",
+        ];
+        relink_fuzz::fuzz_with("command_line", 100, |dice, given| {
+            use std::os::unix::ffi::OsStringExt;
+            let [sound, other] = [(); 2].map(|()| dice.pick(&seeds).unwrap_or_default());
+            let input = dice.spoil(sound.as_bytes(), other.as_bytes(), &words);
+            given(&input);
+            let lines = input.split(|byte| *byte == b'\n');
+            let args: Vec<_> = lines.map(|arg| OsString::from_vec(arg.to_vec())).collect();
+            let _ = parse(&args, crate::settings::flags::NONE, &[]).map_err(|error| error.to_string());
+        });
+    }
 }

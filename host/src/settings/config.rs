@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Web;
 use crate::settings::cli::Settings;
 use crate::settings::listen::check_hosts;
-use crate::settings::{Collectors, Limits, Listen, Plugins, Seconds, is_opened, plugins};
+use crate::settings::{Collectors, Limits, Listen, Plugins, Seconds, is_opened, plain, plugins};
 use crate::telemetry::Log;
 
 /// The whole configuration. Each key of `relink.toml` has its default here.
@@ -77,6 +77,8 @@ pub(crate) struct Collect {
 pub(crate) struct History {
     /// Seconds between two snapshots; 0 keeps none.
     pub(crate) interval: Seconds<1_000, 0, 3_600_000>,
+    /// Seconds between two snapshots while nobody looks at them; no fewer than `interval`.
+    pub(crate) idle_interval: Seconds<20_000, 0, 3_600_000>,
     /// How many seconds back they go.
     pub(crate) seconds: Seconds<600_000>,
     /// How many bytes they may take.
@@ -157,7 +159,12 @@ impl Default for Collect {
 
 impl Default for History {
     fn default() -> Self {
-        History { interval: Seconds::default(), seconds: Seconds::default(), bytes: 2 << 20 }
+        History {
+            interval: Seconds::default(),
+            idle_interval: Seconds::default(),
+            seconds: Seconds::default(),
+            bytes: 2 << 20,
+        }
     }
 }
 
@@ -201,9 +208,12 @@ impl Config {
     }
 
     fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).context(format_args!("reading {}", path.display()))?;
-        let mut config: Config = toml::from_str(&text)
-            .map_err(|error| Error::new(format!("{}: {}", path.display(), error.to_string().trim_end())))?;
+        let text = std::fs::read_to_string(path).map_err(|why| {
+            Error::from(why)
+                .context(format_args!("reading {}", path.display()))
+                .hint("--config or RELINK_CONFIG names the file; `relink config` prints one, with comments")
+        })?;
+        let mut config: Config = toml::from_str(&text).map_err(|error| plain::words(path, &error))?;
         config.file = Some((path.to_owned(), text));
         Ok(config)
     }
@@ -254,7 +264,8 @@ impl Config {
             if !table.is_table() {
                 return Err(Error::new(format!(
                     "{origin}: [collectors.{name}] is {table}, expected a table"
-                )));
+                ))
+                .hint(format!("write enabled = true, or false, below [collectors.{name}]")));
             }
         }
         let collectors: Vec<_> = linked.iter().flat_map(|plugin| plugin.collectors).collect();
@@ -441,5 +452,38 @@ mod tests {
         }
         assert!(load("listen = \"0.0.0.0:8000\"\nallow_remote = true").is_ok());
         assert!(load("listen = [\"127.0.0.2:1\", \"[::1]:1\", \"[::ffff:127.0.0.1]:2\"]").is_ok());
+    }
+
+    #[test]
+    fn fuzz_configuration() {
+        let seeds = [
+            "print = \"json\"\nlisten = [\"127.0.0.1:0\", \"unix:/run/a\"]\nhosts = [\"a.example\"]\n[plugins]\nenabled = [\"cpu\"]\ndir = \"p\"\n",
+            "[collect]\ntimeout = 5.0\nseries = 1000\n[history]\ninterval = 1\nbytes = 4096\n[limits]\nmax_head = 512\n[reload]\nbuilder = [\"a\"]\n",
+            "[collectors.filesystem]\nenabled = true\nmount_timeout = 5\n[push]\ninterval = 15.0\n[[push.target]]\nurl = \"http://127.0.0.1:1/api/v1/write\"\n",
+        ];
+        let words = [
+            "[",
+            "]",
+            "[[",
+            "=",
+            "\"",
+            "\"\"\"",
+            "{",
+            "}",
+            "\n",
+            ".",
+            ",",
+            "1979-05-27",
+            "inf",
+            "true",
+            "collectors",
+            "push",
+            "é",
+        ];
+        relink_fuzz::fuzz("configuration", &seeds, &words, |input| {
+            let Ok(mut config) = toml::from_str::<Config>(&String::from_utf8_lossy(input)) else { return };
+            let _ = config.overlay(&Settings::default()).and_then(|()| config.check(&["cpu", "disk"], &[]));
+            let _ = config.guarded();
+        });
     }
 }

@@ -12,6 +12,7 @@ mod explain;
 pub mod flags;
 mod limits;
 mod listen;
+mod plain;
 mod plugins;
 pub(crate) mod push;
 mod route;

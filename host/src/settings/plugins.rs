@@ -125,7 +125,8 @@ impl Config {
             None => names::did_you_mean(name, known.iter().copied()),
         };
         let who = self.who_chose();
-        Err(Error::new(format!("{who} names {name:?}, which is not a plugin of this agent"))
+        let what = if name.is_empty() { "an empty word" } else { "not a plugin of this agent" };
+        Err(Error::new(format!("{who} names {name:?}, which is {what}"))
             .hint(format!("{close}known are: {}", known.join(", "))))
     }
 

@@ -6,6 +6,7 @@ pub(crate) use files::{certificates, secret};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use relink_core::{Context, Error};
 use serde::ser::SerializeMap;
@@ -14,8 +15,11 @@ use ureq::http::{HeaderName, HeaderValue, Uri};
 
 use super::Seconds;
 
-/// All queues together may not take more: they go over in the hand-over, and copying them is part of the pause.
+/// All queues in memory together may not take more: they go over in the hand-over, and copying them is part of the pause.
 const LARGEST_QUEUES: usize = 32 << 20;
+
+/// With less, one large request would fill it.
+const SMALLEST_DISK: u64 = 1 << 20;
 
 /// `[push]`: every collection goes to each of the targets.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -23,8 +27,19 @@ const LARGEST_QUEUES: usize = 32 << 20;
 pub(crate) struct Settings {
     /// Seconds from one collection to the next.
     pub(crate) interval: Seconds<15_000, 100, 3_600_000>,
-    /// How many bytes of undelivered requests are kept for each target.
+    /// Where undelivered requests are kept on disk, a folder for each target; an empty text keeps them in memory only.
+    /// When absent, below the folder that systemd gives the unit for its state, if it does.
+    dir: Option<PathBuf>,
+    /// How many bytes they may take on disk, for each target.
+    pub(crate) disk_bytes: u64,
+    /// How many bytes of undelivered requests are kept in memory for each target: all, or those that can't be on disk.
     pub(crate) queue_bytes: usize,
+    /// Seconds after which an undelivered request is dropped.
+    pub(crate) queue_age: Seconds<604_800_000, 1_000, 31_536_000_000>,
+    /// Seconds of collections that a power cut may cost, beside the last one; 0 has each on disk for sure.
+    pub(crate) sync_interval: Seconds<0, 0, 3_600_000>,
+    /// How many times faster than they were made collections go out when many wait.
+    pub(crate) catch_up: u32,
     /// Seconds that the last delivery may take when the agent ends.
     pub(crate) flush_timeout: Seconds<2_000, 0, 3_600_000>,
     /// Labels of all series, as a scraper would add them; `job` and `instance` have defaults.
@@ -101,7 +116,12 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             interval: Seconds::default(),
+            dir: None,
+            disk_bytes: 256 << 20,
             queue_bytes: 4 << 20,
+            queue_age: Seconds::default(),
+            sync_interval: Seconds::default(),
+            catch_up: 100,
             flush_timeout: Seconds::default(),
             labels: BTreeMap::new(),
             targets: Vec::new(),
@@ -118,6 +138,23 @@ impl Settings {
         labels
     }
 
+    /// Where undelivered requests are kept on disk, if they are.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        match &self.dir {
+            Some(dir) => Some(dir.clone()).filter(|dir| !dir.as_os_str().is_empty()),
+            None => {
+                let state = std::env::var_os("STATE_DIRECTORY").filter(|state| !state.is_empty())?;
+                // Of several folders, the first.
+                std::env::split_paths(&state).next().map(|folder| folder.join("push"))
+            }
+        }
+    }
+
+    /// How long to wait between two requests when many wait.
+    pub(crate) fn pace(&self) -> Duration {
+        *self.interval / self.catch_up.max(1)
+    }
+
     /// Whether all of it can be used.
     pub(crate) fn check(&self, origin: &str) -> Result<(), Error> {
         let problem = |what: String| Error::new(format!("{origin}: [push] {what}"));
@@ -125,6 +162,16 @@ impl Settings {
             let (bytes, targets) = (self.queue_bytes, self.targets.len());
             return Err(problem(format!(
                 "queue_bytes is {bytes} for each of {targets} targets, expected {LARGEST_QUEUES} at most together"
+            )));
+        }
+        if self.disk_bytes < SMALLEST_DISK {
+            let bytes = self.disk_bytes;
+            return Err(problem(format!("disk_bytes is {bytes}, expected {SMALLEST_DISK} or more")));
+        }
+        if self.catch_up < 2 {
+            let times = self.catch_up;
+            return Err(problem(format!(
+                "catch_up is {times}, expected 2 or more: with less, no queue becomes shorter"
             )));
         }
         for (name, value) in &self.labels {
@@ -243,6 +290,13 @@ mod tests {
     }
 
     #[test]
+    fn the_folder_is_what_is_set_and_an_empty_one_is_none() {
+        assert_eq!(check("dir = \"/var/lib/q\"").unwrap().folder(), Some("/var/lib/q".into()));
+        assert_eq!(check("dir = \"\"").unwrap().folder(), None);
+        assert_eq!(check("interval = 15.0").unwrap().pace(), Duration::from_millis(150));
+    }
+
+    #[test]
     fn what_can_not_be_used_is_named() {
         let target = |more: &str| {
             format!("[[target]]\nkind = \"otlp\"\nurl = \"http://localhost:4318/v1/metrics\"\n{more}")
@@ -251,6 +305,9 @@ mod tests {
             ("intervall = 1".to_owned(), "unknown field `intervall`"),
             ("interval = 0".to_owned(), "expected seconds from 0.1 to 3600"),
             ("queue_bytes = 99999999\n".to_owned() + &target(""), "queue_bytes is 99999999"),
+            ("disk_bytes = 1000".to_owned(), "disk_bytes is 1000, expected 1048576 or more"),
+            ("catch_up = 1".to_owned(), "catch_up is 1, expected 2 or more"),
+            ("queue_age = 0".to_owned(), "expected seconds from 1 to 31536000"),
             ("[labels]\n\"a-b\" = \"c\"".to_owned(), "labels: a-b"),
             ("[labels]\njob = \"\"".to_owned(), "a label can't be empty"),
             ("[labels]\n__name__ = \"a\"".to_owned(), "Prometheus' own"),

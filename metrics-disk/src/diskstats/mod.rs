@@ -42,72 +42,60 @@ impl Settings {
 const SECTOR: f64 = 512.0;
 const MILLISECOND: f64 = 1e-3;
 
-const fn counter(name: &'static str, help: &'static str) -> Family {
-    Family::counter(name, help).labels(&["device"])
+/// A family, and what one count of it is worth.
+const fn counter(name: &'static str, help: &'static str, worth: f64) -> (Family, f64) {
+    (Family::counter(name, help).labels(&["device"]), worth)
 }
 
 /// The columns of `/proc/diskstats` after the device's name, each with what one count of it is worth.
 const COLUMNS: [(Family, f64); 17] = [
-    (counter("node_disk_reads_completed_total", "Reads that a disk completed."), 1.0),
-    (
-        counter(
-            "node_disk_reads_merged_total",
-            "Reads that were merged with a neighbour before the disk saw them.",
-        ),
+    counter("node_disk_reads_completed_total", "Reads that a disk completed.", 1.0),
+    counter(
+        "node_disk_reads_merged_total",
+        "Reads that were merged with a neighbour before the disk saw them.",
         1.0,
     ),
-    (counter("node_disk_read_bytes_total", "Bytes read from a disk."), SECTOR),
-    (
-        counter("node_disk_read_time_seconds_total", "Time that reads took, added up over all reads."),
+    counter("node_disk_read_bytes_total", "Bytes read from a disk.", SECTOR),
+    counter(
+        "node_disk_read_time_seconds_total",
+        "Time that reads took, added up over all reads.",
         MILLISECOND,
     ),
-    (counter("node_disk_writes_completed_total", "Writes that a disk completed."), 1.0),
-    (
-        counter(
-            "node_disk_writes_merged_total",
-            "Writes that were merged with a neighbour before the disk saw them.",
-        ),
+    counter("node_disk_writes_completed_total", "Writes that a disk completed.", 1.0),
+    counter(
+        "node_disk_writes_merged_total",
+        "Writes that were merged with a neighbour before the disk saw them.",
         1.0,
     ),
-    (counter("node_disk_written_bytes_total", "Bytes written to a disk."), SECTOR),
-    (
-        counter("node_disk_write_time_seconds_total", "Time that writes took, added up over all writes."),
+    counter("node_disk_written_bytes_total", "Bytes written to a disk.", SECTOR),
+    counter(
+        "node_disk_write_time_seconds_total",
+        "Time that writes took, added up over all writes.",
         MILLISECOND,
     ),
     (Family::gauge("node_disk_io_now", "Requests that a disk is working on.").labels(&["device"]), 1.0),
-    (
-        counter("node_disk_io_time_seconds_total", "Time in which a disk had at least one request."),
+    counter("node_disk_io_time_seconds_total", "Time in which a disk had at least one request.", MILLISECOND),
+    counter(
+        "node_disk_io_time_weighted_seconds_total",
+        "Time that all requests spent on a disk or waiting for it, added up.",
         MILLISECOND,
     ),
-    (
-        counter(
-            "node_disk_io_time_weighted_seconds_total",
-            "Time that all requests spent on a disk or waiting for it, added up.",
-        ),
-        MILLISECOND,
-    ),
-    (counter("node_disk_discards_completed_total", "Discards that a disk completed."), 1.0),
-    (
-        counter(
-            "node_disk_discards_merged_total",
-            "Discards that were merged with a neighbour before the disk saw them.",
-        ),
+    counter("node_disk_discards_completed_total", "Discards that a disk completed.", 1.0),
+    counter(
+        "node_disk_discards_merged_total",
+        "Discards that were merged with a neighbour before the disk saw them.",
         1.0,
     ),
-    (counter("node_disk_discarded_sectors_total", "Sectors of 512 bytes that were discarded."), 1.0),
-    (
-        counter(
-            "node_disk_discard_time_seconds_total",
-            "Time that discards took, added up over all discards.",
-        ),
+    counter("node_disk_discarded_sectors_total", "Sectors of 512 bytes that were discarded.", 1.0),
+    counter(
+        "node_disk_discard_time_seconds_total",
+        "Time that discards took, added up over all discards.",
         MILLISECOND,
     ),
-    (counter("node_disk_flush_requests_total", "Flushes that a disk completed."), 1.0),
-    (
-        counter(
-            "node_disk_flush_requests_time_seconds_total",
-            "Time that flushes took, added up over all flushes.",
-        ),
+    counter("node_disk_flush_requests_total", "Flushes that a disk completed.", 1.0),
+    counter(
+        "node_disk_flush_requests_time_seconds_total",
+        "Time that flushes took, added up over all flushes.",
         MILLISECOND,
     ),
 ];

@@ -7,163 +7,137 @@ use crate::counts::Count;
 /// The kernel counts data in words of 4 bytes.
 const WORD: u64 = 4;
 
+/// A file, what its family is called, and what it means.
+macro_rules! count {
+    ($file:expr, $name:literal, $help:literal) => {{
+        const NAME: &str = concat!("node_infiniband_", $name, "_total");
+        const HELP: &str = concat!($help, " (", $file, ").");
+        Count::new($file, Family::counter(NAME, HELP).labels(&["device", "port"]))
+    }};
+}
+pub(super) use count;
+
+macro_rules! words {
+    ($file:literal, $name:literal, $help:literal) => {{
+        const NAME: &str = concat!("node_infiniband_", $name, "_total");
+        const HELP: &str = concat!($help, " (", $file, ", words).");
+        Count::new($file, Family::counter(NAME, HELP).labels(&["device", "port"])).times(WORD)
+    }};
+}
+
 pub(super) const COUNTS: &[Count] = &[
-    count(
-        "counters_ext/port_rcv_data_64",
-        "node_infiniband_legacy_data_received_bytes_total",
-        "Bytes that the port received (counters_ext/port_rcv_data_64, words).",
-    )
-    .times(WORD),
-    count(
-        "counters_ext/port_xmit_data_64",
-        "node_infiniband_legacy_data_transmitted_bytes_total",
-        "Bytes that the port sent (counters_ext/port_xmit_data_64, words).",
-    )
-    .times(WORD),
-    count(
+    words!("counters_ext/port_rcv_data_64", "legacy_data_received_bytes", "Bytes that the port received"),
+    words!("counters_ext/port_xmit_data_64", "legacy_data_transmitted_bytes", "Bytes that the port sent"),
+    count!(
         "counters_ext/port_multicast_rcv_packets",
-        "node_infiniband_legacy_multicast_packets_received_total",
-        "Multicast packets that the port received (counters_ext/port_multicast_rcv_packets).",
+        "legacy_multicast_packets_received",
+        "Multicast packets that the port received"
     ),
-    count(
+    count!(
         "counters_ext/port_multicast_xmit_packets",
-        "node_infiniband_legacy_multicast_packets_transmitted_total",
-        "Multicast packets that the port sent (counters_ext/port_multicast_xmit_packets).",
+        "legacy_multicast_packets_transmitted",
+        "Multicast packets that the port sent"
     ),
-    count(
-        "counters_ext/port_rcv_packets_64",
-        "node_infiniband_legacy_packets_received_total",
-        "Packets that the port received (counters_ext/port_rcv_packets_64).",
-    ),
-    count(
-        "counters_ext/port_xmit_packets_64",
-        "node_infiniband_legacy_packets_transmitted_total",
-        "Packets that the port sent (counters_ext/port_xmit_packets_64).",
-    ),
-    count(
+    count!("counters_ext/port_rcv_packets_64", "legacy_packets_received", "Packets that the port received"),
+    count!("counters_ext/port_xmit_packets_64", "legacy_packets_transmitted", "Packets that the port sent"),
+    count!(
         "counters_ext/port_unicast_rcv_packets",
-        "node_infiniband_legacy_unicast_packets_received_total",
-        "Unicast packets that the port received (counters_ext/port_unicast_rcv_packets).",
+        "legacy_unicast_packets_received",
+        "Unicast packets that the port received"
     ),
-    count(
+    count!(
         "counters_ext/port_unicast_xmit_packets",
-        "node_infiniband_legacy_unicast_packets_transmitted_total",
-        "Unicast packets that the port sent (counters_ext/port_unicast_xmit_packets).",
+        "legacy_unicast_packets_transmitted",
+        "Unicast packets that the port sent"
     ),
-    count(
-        "counters/link_downed",
-        "node_infiniband_link_downed_total",
-        "Times that the link could not recover and went down (counters/link_downed).",
-    ),
-    count(
+    count!("counters/link_downed", "link_downed", "Times that the link could not recover and went down"),
+    count!(
         "counters/link_error_recovery",
-        "node_infiniband_link_error_recovery_total",
-        "Times that the link recovered from an error (counters/link_error_recovery).",
+        "link_error_recovery",
+        "Times that the link recovered from an error"
     ),
-    count(
+    count!(
         "counters/multicast_rcv_packets",
-        "node_infiniband_multicast_packets_received_total",
-        "Multicast packets that the port received, those with errors included (counters/multicast_rcv_packets).",
+        "multicast_packets_received",
+        "Multicast packets that the port received, those with errors included"
     ),
-    count(
+    count!(
         "counters/multicast_xmit_packets",
-        "node_infiniband_multicast_packets_transmitted_total",
-        "Multicast packets that the port sent, those with errors included (counters/multicast_xmit_packets).",
+        "multicast_packets_transmitted",
+        "Multicast packets that the port sent, those with errors included"
     ),
-    count(
+    count!(
         "counters/port_rcv_constraint_errors",
-        "node_infiniband_port_constraint_errors_received_total",
-        "Packets that were not taken because of a rule of the switch (counters/port_rcv_constraint_errors).",
+        "port_constraint_errors_received",
+        "Packets that were not taken because of a rule of the switch"
     ),
-    count(
+    count!(
         "counters/port_xmit_constraint_errors",
-        "node_infiniband_port_constraint_errors_transmitted_total",
-        "Packets that were not sent because of a rule of the switch (counters/port_xmit_constraint_errors).",
+        "port_constraint_errors_transmitted",
+        "Packets that were not sent because of a rule of the switch"
     ),
-    count(
-        "counters/port_rcv_data",
-        "node_infiniband_port_data_received_bytes_total",
-        "Bytes that the port received (counters/port_rcv_data, words).",
-    )
-    .times(WORD),
-    count(
-        "counters/port_xmit_data",
-        "node_infiniband_port_data_transmitted_bytes_total",
-        "Bytes that the port sent (counters/port_xmit_data, words).",
-    )
-    .times(WORD),
-    count(
+    words!("counters/port_rcv_data", "port_data_received_bytes", "Bytes that the port received"),
+    words!("counters/port_xmit_data", "port_data_transmitted_bytes", "Bytes that the port sent"),
+    count!(
         "counters/port_rcv_discards",
-        "node_infiniband_port_discards_received_total",
-        "Packets that came and were dropped because the port was down or busy (counters/port_rcv_discards).",
+        "port_discards_received",
+        "Packets that came and were dropped because the port was down or busy"
     ),
-    count(
+    count!(
         "counters/port_xmit_discards",
-        "node_infiniband_port_discards_transmitted_total",
-        "Packets that were dropped in place of being sent because the port was down or busy (counters/port_xmit_discards).",
+        "port_discards_transmitted",
+        "Packets that were dropped in place of being sent because the port was down or busy"
     ),
-    count(
-        "counters/port_rcv_errors",
-        "node_infiniband_port_errors_received_total",
-        "Packets that came with an error (counters/port_rcv_errors).",
-    ),
-    count(
+    count!("counters/port_rcv_errors", "port_errors_received", "Packets that came with an error"),
+    count!(
         "counters/port_rcv_packets",
-        "node_infiniband_port_packets_received_total",
-        "Packets that the port received, those with errors included (counters/port_rcv_packets).",
+        "port_packets_received",
+        "Packets that the port received, those with errors included"
     ),
-    count(
+    count!(
         "counters/port_xmit_packets",
-        "node_infiniband_port_packets_transmitted_total",
-        "Packets that the port sent, those with errors included (counters/port_xmit_packets).",
+        "port_packets_transmitted",
+        "Packets that the port sent, those with errors included"
     ),
-    count(
+    count!(
         "counters/port_xmit_wait",
-        "node_infiniband_port_transmit_wait_total",
-        "Ticks in which the port had something to send and could not (counters/port_xmit_wait).",
+        "port_transmit_wait",
+        "Ticks in which the port had something to send and could not"
     ),
-    count(
+    count!(
         "counters/unicast_rcv_packets",
-        "node_infiniband_unicast_packets_received_total",
-        "Unicast packets that the port received, those with errors included (counters/unicast_rcv_packets).",
+        "unicast_packets_received",
+        "Unicast packets that the port received, those with errors included"
     ),
-    count(
+    count!(
         "counters/unicast_xmit_packets",
-        "node_infiniband_unicast_packets_transmitted_total",
-        "Unicast packets that the port sent, those with errors included (counters/unicast_xmit_packets).",
+        "unicast_packets_transmitted",
+        "Unicast packets that the port sent, those with errors included"
     ),
-    count(
+    count!(
         "counters/excessive_buffer_overrun_errors",
-        "node_infiniband_excessive_buffer_overrun_errors_total",
-        "Times that a buffer overran several times in a row (counters/excessive_buffer_overrun_errors).",
+        "excessive_buffer_overrun_errors",
+        "Times that a buffer overran several times in a row"
     ),
-    count(
+    count!(
         "counters/local_link_integrity_errors",
-        "node_infiniband_local_link_integrity_errors_total",
-        "Times that there were more errors of the line than are allowed (counters/local_link_integrity_errors).",
+        "local_link_integrity_errors",
+        "Times that there were more errors of the line than are allowed"
     ),
-    count(
+    count!(
         "counters/port_rcv_remote_physical_errors",
-        "node_infiniband_port_receive_remote_physical_errors_total",
-        "Packets that came marked as bad by another port (counters/port_rcv_remote_physical_errors).",
+        "port_receive_remote_physical_errors",
+        "Packets that came marked as bad by another port"
     ),
-    count(
+    count!(
         "counters/port_rcv_switch_relay_errors",
-        "node_infiniband_port_receive_switch_relay_errors_total",
-        "Packets that the switch could not hand on (counters/port_rcv_switch_relay_errors).",
+        "port_receive_switch_relay_errors",
+        "Packets that the switch could not hand on"
     ),
-    count(
-        "counters/symbol_error",
-        "node_infiniband_symbol_error_total",
-        "Small errors of the line (counters/symbol_error).",
-    ),
-    count(
+    count!("counters/symbol_error", "symbol_error", "Small errors of the line"),
+    count!(
         "counters/VL15_dropped",
-        "node_infiniband_vl15_dropped_total",
-        "Packets of management (VL15) that came and were dropped (counters/VL15_dropped).",
+        "vl15_dropped",
+        "Packets of management (VL15) that came and were dropped"
     ),
 ];
-
-pub(super) const fn count(file: &'static str, name: &'static str, help: &'static str) -> Count {
-    Count::new(file, Family::counter(name, help).labels(&["device", "port"]))
-}

@@ -46,81 +46,64 @@ const POWER: Family = Family::gauge(
 /// A file, its family, what node_exporter shows where there is none, and how it is read.
 type Figure = (&'static str, Family, f64, fn(&str) -> Result<f64, Error>);
 
+macro_rules! figure {
+    ($file:literal, $name:literal, $help:literal, $none:literal, $read:ident) => {{
+        const NAME: &str = concat!("node_pcidevice_", $name);
+        ($file, figure(NAME, concat!($help, " (", $file, ").")), $none, $read)
+    }};
+}
+
 const FIGURES: [Figure; 9] = [
-    (
+    figure!(
         "max_link_speed",
-        figure(
-            "node_pcidevice_max_link_transfers_per_second",
-            "Transfers per second that a link can do at most, -1 if it is none of PCIe (max_link_speed).",
-        ),
+        "max_link_transfers_per_second",
+        "Transfers per second that a link can do at most, -1 if it is none of PCIe",
         -1.0,
-        speed,
+        speed
     ),
-    (
+    figure!(
         "max_link_width",
-        figure(
-            "node_pcidevice_max_link_width",
-            "Lanes that a link can have at most, -1 if it is none of PCIe (max_link_width).",
-        ),
+        "max_link_width",
+        "Lanes that a link can have at most, -1 if it is none of PCIe",
         -1.0,
-        count,
+        count
     ),
-    (
+    figure!(
         "current_link_speed",
-        figure(
-            "node_pcidevice_current_link_transfers_per_second",
-            "Transfers per second that a link is set to, -1 if it is none of PCIe (current_link_speed).",
-        ),
+        "current_link_transfers_per_second",
+        "Transfers per second that a link is set to, -1 if it is none of PCIe",
         -1.0,
-        speed,
+        speed
     ),
-    (
+    figure!(
         "current_link_width",
-        figure(
-            "node_pcidevice_current_link_width",
-            "Lanes that a link uses, -1 if it is none of PCIe (current_link_width).",
-        ),
+        "current_link_width",
+        "Lanes that a link uses, -1 if it is none of PCIe",
         -1.0,
-        count,
+        count
     ),
-    (
+    figure!(
         "d3cold_allowed",
-        figure(
-            "node_pcidevice_d3cold_allowed",
-            "1 if a device may be without any power, else 0 (d3cold_allowed).",
-        ),
+        "d3cold_allowed",
+        "1 if a device may be without any power, else 0",
         0.0,
-        switch,
+        switch
     ),
-    (
+    figure!(
         "sriov_drivers_autoprobe",
-        figure(
-            "node_pcidevice_sriov_drivers_autoprobe",
-            "1 if virtual functions get a driver by themselves, else 0 (sriov_drivers_autoprobe).",
-        ),
+        "sriov_drivers_autoprobe",
+        "1 if virtual functions get a driver by themselves, else 0",
         0.0,
-        switch,
+        switch
     ),
-    (
-        "sriov_numvfs",
-        figure("node_pcidevice_sriov_numvfs", "Virtual functions that a device shows now (sriov_numvfs)."),
-        0.0,
-        count,
-    ),
-    (
-        "sriov_totalvfs",
-        figure("node_pcidevice_sriov_totalvfs", "Virtual functions that a device can have (sriov_totalvfs)."),
-        0.0,
-        count,
-    ),
-    (
+    figure!("sriov_numvfs", "sriov_numvfs", "Virtual functions that a device shows now", 0.0, count),
+    figure!("sriov_totalvfs", "sriov_totalvfs", "Virtual functions that a device can have", 0.0, count),
+    figure!(
         "sriov_vf_total_msix",
-        figure(
-            "node_pcidevice_sriov_vf_total_msix",
-            "Interrupts that a device has for its virtual functions (sriov_vf_total_msix).",
-        ),
+        "sriov_vf_total_msix",
+        "Interrupts that a device has for its virtual functions",
         0.0,
-        count,
+        count
     ),
 ];
 

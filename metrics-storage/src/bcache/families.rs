@@ -19,12 +19,31 @@ pub(super) struct Report {
     pub(super) units: &'static [&'static str],
 }
 
-const fn measure(file: &'static str, family: Family) -> Measure {
-    Measure { file, family, factor: 1.0, shows_zero: true }
+/// Which labels it has, the file, what the family is called, and what it means.
+macro_rules! measure {
+    ($of:ident, $file:literal, $name:literal, $help:literal) => {
+        Measure {
+            file: $file,
+            family: $of(concat!("node_bcache_", $name), concat!($help, " (", $file, ").")),
+            factor: 1.0,
+            shows_zero: true,
+        }
+    };
+}
+
+/// The same of a line of a report.
+macro_rules! field {
+    ($of:ident, $file:literal, $key:literal, $name:literal, $help:literal) => {
+        ($key, $of(concat!("node_bcache_", $name), concat!($help, " (", $file, ", ", $key, ").")))
+    };
 }
 
 const fn gauge(name: &'static str, help: &'static str) -> Family {
     Family::gauge(name, help).labels(&["uuid"])
+}
+
+const fn total(name: &'static str, help: &'static str) -> Family {
+    Family::counter(name, help).labels(&["uuid"])
 }
 
 const fn backing(name: &'static str, help: &'static str) -> Family {
@@ -44,118 +63,78 @@ const fn cache_total(name: &'static str, help: &'static str) -> Family {
 }
 
 pub(super) const SET: &[Measure] = &[
-    measure(
-        "average_key_size",
-        gauge("node_bcache_average_key_size_sectors", "Mean data of a key of the btree (average_key_size)."),
-    ),
-    measure(
-        "btree_cache_size",
-        gauge("node_bcache_btree_cache_size_bytes", "Memory that caches the btree (btree_cache_size)."),
-    ),
-    measure(
+    measure!(gauge, "average_key_size", "average_key_size_sectors", "Mean data of a key of the btree"),
+    measure!(gauge, "btree_cache_size", "btree_cache_size_bytes", "Memory that caches the btree"),
+    measure!(
+        gauge,
         "cache_available_percent",
-        gauge(
-            "node_bcache_cache_available_percent",
-            "Share of the cache that holds no dirty data (cache_available_percent).",
-        ),
+        "cache_available_percent",
+        "Share of the cache that holds no dirty data"
     ),
-    measure("congested", gauge("node_bcache_congested", "How congested the cache is (congested).")),
-    measure(
-        "root_usage_percent",
-        gauge(
-            "node_bcache_root_usage_percent",
-            "Share of the btree's root that is in use (root_usage_percent).",
-        ),
-    ),
-    measure("tree_depth", gauge("node_bcache_tree_depth", "Depth of the btree (tree_depth).")),
-    measure(
+    measure!(gauge, "congested", "congested", "How congested the cache is"),
+    measure!(gauge, "root_usage_percent", "root_usage_percent", "Share of the btree's root that is in use"),
+    measure!(gauge, "tree_depth", "tree_depth", "Depth of the btree"),
+    measure!(
+        gauge,
         "internal/active_journal_entries",
-        gauge(
-            "node_bcache_active_journal_entries",
-            "Entries of the journal that are newer than the index (internal/active_journal_entries).",
-        ),
+        "active_journal_entries",
+        "Entries of the journal that are newer than the index"
     ),
-    measure(
-        "internal/btree_nodes",
-        gauge("node_bcache_btree_nodes", "Nodes of the btree (internal/btree_nodes)."),
-    ),
+    measure!(gauge, "internal/btree_nodes", "btree_nodes", "Nodes of the btree"),
     // node_exporter takes the file's microseconds for nanoseconds, and so do the dashboards.
     Measure {
         factor: 1e-9,
-        ..measure(
+        ..measure!(
+            gauge,
             "internal/btree_read_average_duration_us",
-            gauge(
-                "node_bcache_btree_read_average_duration_seconds",
-                "Mean time of a read of the btree, a thousandth of it (internal/btree_read_average_duration_us).",
-            ),
+            "btree_read_average_duration_seconds",
+            "Mean time of a read of the btree, a thousandth of it"
         )
     },
-    measure(
+    measure!(
+        total,
         "internal/cache_read_races",
-        Family::counter(
-            "node_bcache_cache_read_races_total",
-            "Reads during which the bucket was given to other data (internal/cache_read_races).",
-        )
-        .labels(&["uuid"]),
+        "cache_read_races_total",
+        "Reads during which the bucket was given to other data"
     ),
 ];
 
 pub(super) const BACKING: &[Measure] = &[
-    measure(
-        "dirty_data",
-        backing("node_bcache_dirty_data_bytes", "Dirty data of a backing device in the cache (dirty_data)."),
-    ),
-    measure(
-        "stats_total/bypassed",
-        backing_total(
-            "node_bcache_bypassed_bytes_total",
-            "Data that went past the cache (stats_total/bypassed).",
-        ),
-    ),
-    measure(
-        "stats_total/cache_hits",
-        backing_total(
-            "node_bcache_cache_hits_total",
-            "Requests that the cache answered (stats_total/cache_hits).",
-        ),
-    ),
-    measure(
+    measure!(backing, "dirty_data", "dirty_data_bytes", "Dirty data of a backing device in the cache"),
+    measure!(backing_total, "stats_total/bypassed", "bypassed_bytes_total", "Data that went past the cache"),
+    measure!(backing_total, "stats_total/cache_hits", "cache_hits_total", "Requests that the cache answered"),
+    measure!(
+        backing_total,
         "stats_total/cache_misses",
-        backing_total(
-            "node_bcache_cache_misses_total",
-            "Requests that the cache could not answer (stats_total/cache_misses).",
-        ),
+        "cache_misses_total",
+        "Requests that the cache could not answer"
     ),
-    measure(
+    measure!(
+        backing_total,
         "stats_total/cache_bypass_hits",
-        backing_total(
-            "node_bcache_cache_bypass_hits_total",
-            "Requests meant to go past the cache whose data it had (stats_total/cache_bypass_hits).",
-        ),
+        "cache_bypass_hits_total",
+        "Requests meant to go past the cache whose data it had"
     ),
-    measure(
+    measure!(
+        backing_total,
         "stats_total/cache_bypass_misses",
-        backing_total(
-            "node_bcache_cache_bypass_misses_total",
-            "Requests meant to go past the cache whose data it did not have (stats_total/cache_bypass_misses).",
-        ),
+        "cache_bypass_misses_total",
+        "Requests meant to go past the cache whose data it did not have"
     ),
-    measure(
+    measure!(
+        backing_total,
         "stats_total/cache_miss_collisions",
-        backing_total(
-            "node_bcache_cache_miss_collisions_total",
-            "Times that data was in the cache already when a miss brought it (stats_total/cache_miss_collisions).",
-        ),
+        "cache_miss_collisions_total",
+        "Times that data was in the cache already when a miss brought it"
     ),
     // Newer kernels read nothing ahead, and node_exporter leaves a 0 out.
     Measure {
         shows_zero: false,
-        ..measure(
+        ..measure!(
+            backing_total,
             "stats_total/cache_readaheads",
-            backing_total(
-                "node_bcache_cache_readaheads_total",
-                "Times of reading ahead (stats_total/cache_readaheads).",
-            ),
+            "cache_readaheads_total",
+            "Times of reading ahead"
         )
     },
 ];
@@ -163,76 +142,60 @@ pub(super) const BACKING: &[Measure] = &[
 pub(super) const WRITEBACK: Report = Report {
     file: "writeback_rate_debug",
     fields: &[
-        (
+        field!(
+            backing,
+            "writeback_rate_debug",
             "target",
-            backing(
-                "node_bcache_dirty_target_bytes",
-                "Dirty data that a backing device is to have (writeback_rate_debug, target).",
-            ),
+            "dirty_target_bytes",
+            "Dirty data that a backing device is to have"
         ),
-        (
-            "rate",
-            backing(
-                "node_bcache_writeback_rate",
-                "Bytes written back a second (writeback_rate_debug, rate).",
-            ),
-        ),
-        (
+        field!(backing, "writeback_rate_debug", "rate", "writeback_rate", "Bytes written back a second"),
+        field!(
+            backing,
+            "writeback_rate_debug",
             "proportional",
-            backing(
-                "node_bcache_writeback_rate_proportional_term",
-                "The rate's proportional part (writeback_rate_debug, proportional).",
-            ),
+            "writeback_rate_proportional_term",
+            "The rate's proportional part"
         ),
-        (
+        field!(
+            backing,
+            "writeback_rate_debug",
             "integral",
-            backing(
-                "node_bcache_writeback_rate_integral_term",
-                "The rate's integral part (writeback_rate_debug, integral).",
-            ),
+            "writeback_rate_integral_term",
+            "The rate's integral part"
         ),
-        (
-            "change",
-            backing("node_bcache_writeback_change", "The rate's last change (writeback_rate_debug, change)."),
-        ),
+        field!(backing, "writeback_rate_debug", "change", "writeback_change", "The rate's last change"),
     ],
     units: &["/sec"],
 };
 
 pub(super) const CACHE: &[Measure] = &[
-    measure(
-        "io_errors",
-        cache("node_bcache_io_errors", "Errors of a cache device, of which old ones count less (io_errors)."),
-    ),
-    measure(
+    measure!(cache, "io_errors", "io_errors", "Errors of a cache device, of which old ones count less"),
+    measure!(
+        cache_total,
         "metadata_written",
-        cache_total(
-            "node_bcache_metadata_written_bytes_total",
-            "Data written to a cache device but for what it caches (metadata_written).",
-        ),
+        "metadata_written_bytes_total",
+        "Data written to a cache device but for what it caches"
     ),
-    measure(
-        "written",
-        cache_total("node_bcache_written_bytes_total", "Data written to a cache device (written)."),
-    ),
+    measure!(cache_total, "written", "written_bytes_total", "Data written to a cache device"),
 ];
 
 pub(super) const PRIORITY: Report = Report {
     file: "priority_stats",
     fields: &[
-        (
+        field!(
+            cache,
+            "priority_stats",
             "Unused",
-            cache(
-                "node_bcache_priority_stats_unused_percent",
-                "Share of a cache device that holds nothing (priority_stats, Unused).",
-            ),
+            "priority_stats_unused_percent",
+            "Share of a cache device that holds nothing"
         ),
-        (
+        field!(
+            cache,
+            "priority_stats",
             "Metadata",
-            cache(
-                "node_bcache_priority_stats_metadata_percent",
-                "Share of a cache device that holds metadata (priority_stats, Metadata).",
-            ),
+            "priority_stats_metadata_percent",
+            "Share of a cache device that holds metadata"
         ),
     ],
     units: &["%"],

@@ -34,7 +34,7 @@ pub(crate) fn perform(name: &str, force: bool) -> Result<()> {
     // Takes the package out of Cargo.lock, as the next build would. Unlike `cargo metadata` this needs no crate that
     // is not downloaded, and so far only those of this platform may be.
     shell::run(&mut cargo::command(&["update", "--workspace", "--offline", "--quiet"]))?;
-    println!("{package} is removed");
+    println!("{package} is removed; an agent that runs it loses it with: cargo xtask reload");
     Ok(())
 }
 

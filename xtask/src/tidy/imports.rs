@@ -1,13 +1,16 @@
 //! Which member of the workspace may depend on which: `metrics-* → relink-core ← relink-host ← relink → metrics-*`,
-//! and `relink-verify → relink-core`. Host, verify and the tests of plugins read texts with `relink-exposition`. The tests of a plugin use `relink-testing` besides.
+//! and `relink-verify → relink-core`. Host, verify and the tests of plugins read texts with `relink-exposition`; host and tests call
+//! what came over the C interface with `relink-import`. The tests of a plugin use `relink-testing` besides.
 
 use crate::build::AGENT;
 use crate::workspace::{PLUGIN_PREFIX, Package, Workspace};
 
 const CORE: &str = "relink-core";
 const HOST: &str = "relink-host";
+const FUZZ: &str = "relink-fuzz";
 const EXPOSITION: &str = "relink-exposition";
 const HANDOVER: &str = "relink-handover";
+const IMPORT: &str = "relink-import";
 const NETLINK: &str = "relink-netlink";
 const PATTERN: &str = "relink-pattern";
 const SYSFS: &str = "relink-sysfs";
@@ -37,11 +40,17 @@ fn of_package(workspace: &Workspace, package: &Package) -> Vec<String> {
 
 fn may_depend(from: &str, to: &str, kind: &str) -> bool {
     let dev = kind == "dev";
+    // What feeds tests knows nothing of what is tested.
+    if to == FUZZ {
+        return dev || from == TESTING;
+    }
     match from {
-        HOST => [CORE, EXPOSITION, HANDOVER].contains(&to) || (dev && to == TESTKIT),
+        CORE => dev && to == IMPORT,
+        HOST => [CORE, EXPOSITION, HANDOVER, IMPORT].contains(&to) || (dev && to == TESTKIT),
         AGENT => to == HOST || to.starts_with(PLUGIN_PREFIX) || (dev && to == TESTKIT),
-        VERIFY | TESTING => to == CORE || to == EXPOSITION,
-        NETLINK | PATTERN | SYSFS | EXPOSITION => to == CORE,
+        VERIFY => to == CORE || to == EXPOSITION,
+        TESTING => [CORE, EXPOSITION, IMPORT].contains(&to),
+        NETLINK | PATTERN | SYSFS | EXPOSITION | IMPORT => to == CORE,
         plugin if plugin.starts_with(PLUGIN_PREFIX) => {
             [CORE, NETLINK, PATTERN, SYSFS].contains(&to) || (dev && to == TESTING)
         }
@@ -51,12 +60,14 @@ fn may_depend(from: &str, to: &str, kind: &str) -> bool {
 
 fn rule(from: &str) -> &'static str {
     match from {
-        CORE => "the contract stands alone",
+        CORE => "the contract stands alone; its tests of the C interface call it by relink-import",
+        FUZZ => "it spoils bytes, whatever they mean",
         EXPOSITION => "it reads and judges texts beside declared families, and knows nothing of an agent",
         HANDOVER => "how a process becomes another image concerns no plugin, no HTTP and no setting",
         HOST => "the engine knows the contract, and no plugin by name",
         AGENT => "the executable links the engine and the plugins, nothing else",
         VERIFY => "it reads pages as the host does, and needs nothing of an agent",
+        IMPORT => "it calls what the contract exports, and knows nothing of an agent",
         NETLINK => "asking the kernel needs the contract's errors, and nothing else",
         PATTERN => "an option that is a regular expression needs the contract's errors, and nothing else",
         SYSFS => "small files need the contract's samples, and nothing else",
@@ -98,6 +109,13 @@ mod tests {
             ("relink-host", "relink-handover", "normal", true),
             ("relink-host", "relink-exposition", "normal", true),
             ("relink-exposition", "relink-core", "normal", true),
+            ("relink-host", "relink-import", "normal", true),
+            ("relink-testing", "relink-import", "normal", true),
+            ("relink-import", "relink-core", "normal", true),
+            ("relink-import", "relink-host", "normal", false),
+            ("relink-core", "relink-import", "dev", true),
+            ("relink-core", "relink-import", "normal", false),
+            ("metrics-cpu", "relink-import", "dev", false),
             ("relink-exposition", "relink-host", "normal", false),
             ("relink-testing", "relink-exposition", "normal", true),
             ("metrics-cpu", "relink-exposition", "dev", false),

@@ -54,7 +54,7 @@ fn problems(workspace: &Workspace, files: &[File]) -> Vec<String> {
 }
 
 /// The text files of the workspace, without what is built and what is hidden.
-fn files(root: &Path) -> Result<Vec<File>> {
+pub(crate) fn files(root: &Path) -> Result<Vec<File>> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {

@@ -61,6 +61,11 @@ impl Events {
         self.newest.send_replace(Newest { id, snapshot: not_kept });
     }
 
+    /// Whether anybody listens for snapshots.
+    pub(crate) fn are_followed(&self) -> bool {
+        self.newest.receiver_count() > 0
+    }
+
     /// A reload has got on, or is over.
     pub(crate) fn reload(&self, journal: &Journal) {
         if self.reloads.receiver_count() > 0 {

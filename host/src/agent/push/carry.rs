@@ -5,14 +5,17 @@
 //! more, with the same times and values, are the same samples.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
 
-use super::lane::{Lane, LaneState, Tally};
+use super::lane::{Lane, LaneState, SpoolState, Tally};
 use super::queue::Batch;
 use super::series::Series;
+use super::spool::{Depth, Reached};
 use crate::settings::push::Kind;
 
 /// The format. To be raised when a field's meaning changes; a new field needs no new number.
@@ -57,6 +60,53 @@ struct CarriedLane {
     /// How long the target has to be left alone after `written`, in milliseconds.
     #[prost(uint64, tag = "5")]
     wait: u64,
+    /// Where the rest of the queue is on disk, if it is: only this, and nothing of what waits there.
+    #[prost(message, optional, tag = "6")]
+    spool: Option<CarriedSpool>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct CarriedSpool {
+    #[prost(bytes = "vec", tag = "1")]
+    folder: Vec<u8>,
+    /// The record up to which all is done, and the samples up to there: the mark on disk may be older.
+    #[prost(uint64, tag = "2")]
+    number: u64,
+    #[prost(uint64, tag = "3")]
+    samples_done: u64,
+    /// What waits there, for `/metrics` until the next image has looked.
+    #[prost(uint64, tag = "4")]
+    requests: u64,
+    #[prost(uint64, tag = "5")]
+    samples: u64,
+    #[prost(uint64, tag = "6")]
+    bytes: u64,
+    #[prost(uint64, optional, tag = "7")]
+    oldest: Option<u64>,
+}
+
+impl CarriedSpool {
+    fn of(state: SpoolState) -> Self {
+        let SpoolState { folder, reached, depth, oldest } = state;
+        CarriedSpool {
+            folder: folder.into_os_string().into_vec(),
+            number: reached.number,
+            samples_done: reached.samples,
+            requests: depth.requests,
+            samples: depth.samples,
+            bytes: depth.bytes,
+            oldest,
+        }
+    }
+
+    fn state(self) -> SpoolState {
+        SpoolState {
+            folder: OsString::from_vec(self.folder).into(),
+            reached: Reached { number: self.number, samples: self.samples_done },
+            depth: Depth { requests: self.requests, samples: self.samples, bytes: self.bytes },
+            oldest: self.oldest,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -66,6 +116,9 @@ struct CarriedBatch {
     body: u32,
     #[prost(uint32, tag = "2")]
     samples: u32,
+    /// When they were due, in milliseconds since 1970; 0 from an image that did not say.
+    #[prost(uint64, tag = "3")]
+    time: u64,
 }
 
 impl CarriedPush {
@@ -81,12 +134,13 @@ impl CarriedPush {
                 self.bodies.push(batch.body.clone());
                 self.bodies.len() as u32 - 1
             });
-            CarriedBatch { body, samples: batch.samples }
+            CarriedBatch { body, samples: batch.samples, time: batch.time }
         });
         let queue = queue.collect();
         let wait = u64::try_from(now.wait.as_millis()).unwrap_or(0);
         let (name, otlp) = (lane.name.clone(), lane.kind == Kind::Otlp);
-        self.lanes.push(CarriedLane { name, otlp, tally: Some(now.tally), queue, wait });
+        let spool = now.spool.map(CarriedSpool::of);
+        self.lanes.push(CarriedLane { name, otlp, tally: Some(now.tally), queue, wait, spool });
     }
 
     /// What another image has written.
@@ -106,20 +160,22 @@ impl CarriedPush {
     /// Takes out what belongs to a target.
     pub(super) fn take(&mut self, name: &str, kind: Kind) -> Option<LaneState> {
         let is_it = |lane: &CarriedLane| lane.name == name && lane.otlp == (kind == Kind::Otlp);
-        let lane = self.lanes.swap_remove(self.lanes.iter().position(is_it)?);
+        let mut lane = self.lanes.swap_remove(self.lanes.iter().position(is_it)?);
         let batch = |queued: &CarriedBatch| Batch {
             body: self.bodies[queued.body as usize].clone(),
             samples: queued.samples,
+            time: queued.time,
         };
         let passed = super::unix_ms().saturating_sub(self.written);
         Some(LaneState {
             tally: lane.tally.unwrap_or_default(),
             batches: lane.queue.iter().map(batch).collect(),
             wait: Duration::from_millis(lane.wait.saturating_sub(passed)),
+            spool: lane.spool.take().map(CarriedSpool::state),
         })
     }
 
-    /// The targets that nobody has taken: their names and how many requests they waited for.
+    /// The targets that nobody has taken: their names, and how many requests wait for them in memory.
     pub(super) fn left(&self) -> impl Iterator<Item = (&str, usize)> {
         self.lanes.iter().map(|lane| (lane.name.as_str(), lane.queue.len()))
     }
@@ -136,12 +192,12 @@ mod tests {
         let text =
             format!("[[target]]\nname = \"{name}\"\nkind = \"{kind}\"\nurl = \"http://127.0.0.1:1/\"\n");
         let settings: Settings = toml::from_str(&text).unwrap();
-        Lane::new(&settings.targets[0], 1 << 20).unwrap()
+        Lane::new(&settings.targets[0], &settings).unwrap()
     }
 
     fn sample() -> (CarriedPush, Vec<Batch>) {
         let batches: Vec<_> = (0..3_u8)
-            .map(|number| Batch { body: vec![number; 1000].into(), samples: u32::from(number) + 1 })
+            .map(|number| Batch { body: vec![number; 1000].into(), samples: u32::from(number) + 1, time: 7 })
             .collect();
         let series = Series { name: "m".into(), counts: true, labels: Vec::new() };
         let mut carried = CarriedPush::new(5, vec![series]);
@@ -173,13 +229,19 @@ mod tests {
         let lane = lane("otlp", "c");
         let tally = Tally { sent: 7, failures: 2, ..Tally::default() };
         let wait = Duration::from_secs(100);
-        lane.take_over(LaneState { tally, batches: sample().1, wait });
+        let folder = "/nowhere/\u{e4}".into();
+        let reached = Reached { number: 5, samples: 50 };
+        let depth = Depth { requests: 2, samples: 20, bytes: 200 };
+        let spool = Some(SpoolState { folder, reached, depth, oldest: Some(9) });
+        lane.take_over(LaneState { tally, batches: sample().1, wait, spool: spool.clone() });
         let mut carried = CarriedPush::new(0, Vec::new());
         carried.add(&lane, &mut HashMap::new());
+        carried.lanes[0].spool = spool.clone().map(CarriedSpool::of);
         let taken = CarriedPush::read(&carried.encode_to_vec()).unwrap().take("c", Kind::Otlp).unwrap();
-        assert_eq!((taken.tally, taken.batches.len()), (tally, 3));
+        assert_eq!((taken.tally, taken.batches.len(), taken.spool), (tally, 3, spool));
         assert!(taken.wait > Duration::from_secs(90) && taken.wait <= wait, "{:?}", taken.wait);
-        assert_eq!(lane.figures(), (tally, 3, 3000));
+        let figures = lane.figures();
+        assert_eq!((figures.tally, figures.depth), (tally, Depth { requests: 3, samples: 6, bytes: 3000 }));
     }
 
     #[test]
@@ -209,7 +271,7 @@ mod tests {
     fn measure_carry() {
         let lane = lane("remote_write", "a");
         for number in 0..400_u32 {
-            lane.push(Batch { body: vec![number as u8; 10_000].into(), samples: 500 });
+            lane.push(Batch { body: vec![number as u8; 10_000].into(), samples: 500, time: 7 });
         }
         let start = Instant::now();
         let mut carried = CarriedPush::new(5, Vec::new());

@@ -10,6 +10,7 @@
 
 mod carry;
 mod client;
+mod disk;
 mod due;
 mod lane;
 mod otlp;
@@ -17,6 +18,7 @@ mod queue;
 mod remote_write;
 mod report;
 mod series;
+mod spool;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -82,7 +84,7 @@ impl Push {
         };
         let mut lanes = Vec::new();
         for target in &settings.targets {
-            let lane = Lane::new(target, settings.queue_bytes)?;
+            let lane = Lane::new(target, settings)?;
             if let Some(inherited) = carried.take(&lane.name, lane.kind) {
                 lane.take_over(inherited);
             }
@@ -116,8 +118,26 @@ impl Push {
         for lane in &self.lanes {
             lane.start()?;
         }
+        self.tell_of_folders();
         tokio::spawn(Arc::clone(self).keep_collecting(Arc::clone(agent)));
         Ok(())
+    }
+
+    /// Says where queues are kept, and which of those that are there belong to no target.
+    fn tell_of_folders(&self) {
+        let known: Vec<_> = self.lanes.iter().filter_map(|lane| lane.folder.clone()).collect();
+        let Some(dir) = known.first().and_then(|folder| folder.parent()) else {
+            tracing::info!("push: what is not delivered is kept in memory only; [push] dir keeps it on disk");
+            return;
+        };
+        tracing::info!("push: what is not delivered is kept in {}", dir.display());
+        for folder in spool::others(dir, &known) {
+            tracing::warn!(
+                "push: the requests in {} are for no target of the configuration, and stay there; if nobody wants them: \
+                 rm -r {0}",
+                folder.display()
+            );
+        }
     }
 
     async fn keep_collecting(self: Arc<Self>, agent: Arc<Agent>) {
@@ -146,7 +166,10 @@ impl Push {
             tokio::task::spawn_blocking(move || push.encode(&series::metrics(&snapshot, seconds, gone), due));
         match encoded.await {
             // Not an await in here: a reload hands over all of a collection or nothing, and then makes it itself.
-            Ok(encoded) => self.enqueue(encoded, due, live),
+            Ok(encoded) => {
+                self.enqueue(encoded, due, live);
+                self.flush();
+            }
             Err(error) => {
                 tracing::error!("a collection could not be encoded for the push: {error}");
                 self.lock().last = due;
@@ -166,6 +189,14 @@ impl Push {
     fn queue(&self, encoded: &Encoded) {
         for lane in &self.lanes {
             encoded.of(lane.kind).iter().for_each(|batch| lane.push(batch.clone()));
+        }
+    }
+
+    /// Writes what is new to disk. No collection waits for that.
+    fn flush(&self) {
+        for lane in self.lanes.iter().filter(|lane| lane.disk.is_some()) {
+            let lane = Arc::clone(lane);
+            tokio::task::spawn_blocking(move || lane.flush());
         }
     }
 
@@ -220,18 +251,33 @@ impl Push {
             self.queue(&self.encode(&ends, unix_ms().max(state.last + 1)));
         }
         self.lanes.iter().for_each(|lane| lane.hurry());
+        let written = self.lanes.iter().map(|lane| {
+            let lane = Arc::clone(lane);
+            tokio::task::spawn_blocking(move || {
+                lane.flush();
+                lane.sync();
+            })
+        });
+        let written: Vec<_> = written.collect();
         let delivered = async {
+            for lane in written {
+                let _ = lane.await;
+            }
             for lane in &self.lanes {
                 lane.is_empty().await;
             }
         };
         let _ = tokio::time::timeout(self.flush_timeout, delivered).await;
-        for lane in &self.lanes {
-            let (_, left, _) = lane.figures();
-            if left > 0 {
-                tracing::warn!("push to {}: {left} requests were not delivered before the end", lane.name);
-            }
-        }
+        self.lanes.iter().for_each(|lane| lane.tell_what_is_left());
+    }
+
+    /// What does not go as it should, although all is collected.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        let of = |lane: &Arc<Lane>| {
+            let why = lane.trouble()?;
+            Some(format!("push to {}: what is not delivered is kept in memory only: {why}", lane.name))
+        };
+        self.lanes.iter().filter_map(of).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -253,6 +299,13 @@ impl Encoded {
             Kind::Otlp => &self.otlp,
         }
     }
+}
+
+/// Whether this version can read what these settings find on disk.
+pub(crate) fn check(settings: &Settings) -> Result<(), Error> {
+    let Some(dir) = settings.folder() else { return Ok(()) };
+    let folders = settings.targets.iter().map(|target| spool::path(&dir, target.kind, &target.name()));
+    folders.into_iter().try_for_each(|folder| spool::check(&folder))
 }
 
 /// While it lives, nothing is sent.
@@ -299,7 +352,7 @@ mod tests {
     }
 
     fn lengths(push: &Push) -> Vec<usize> {
-        push.lanes.iter().map(|lane| lane.figures().1).collect()
+        push.lanes.iter().map(|lane| lane.figures().depth.requests as usize).collect()
     }
 
     #[test]
@@ -340,9 +393,9 @@ mod tests {
         push.finish().await;
         assert_eq!(lengths(&push), [0], "nothing was live");
         let push = Push::new(&settings, None).unwrap().unwrap();
-        collect(&push, 2, 5000);
+        collect(&push, 2, unix_ms() - 2000);
         push.finish().await;
-        collect(&push, 2, 6000);
+        collect(&push, 2, unix_ms());
         let batches = push.lanes[0].current().batches;
         assert_eq!(batches.iter().map(|batch| batch.samples).collect::<Vec<_>>(), [6, 6]);
     }

@@ -161,7 +161,7 @@ pub(super) fn batches(
         let started = started.min(time);
         for points in metric.points.chunks(MAX_SAMPLES) {
             if samples + points.len() > MAX_SAMPLES {
-                batches.push(batch(&resource, std::mem::take(&mut open), samples));
+                batches.push(batch(&resource, std::mem::take(&mut open), samples, time));
                 samples = 0;
             }
             samples += points.len();
@@ -169,7 +169,7 @@ pub(super) fn batches(
         }
     }
     if samples > 0 {
-        batches.push(batch(&resource, open, samples));
+        batches.push(batch(&resource, open, samples, time));
     }
     batches
 }
@@ -181,7 +181,7 @@ pub(super) fn rejected(answer: &[u8]) -> Option<(u64, String)> {
     (rejected > 0 || !partial.error_message.is_empty()).then_some((rejected, partial.error_message))
 }
 
-fn batch(resource: &Resource, metrics: Vec<OtlpMetric>, samples: usize) -> Batch {
+fn batch(resource: &Resource, metrics: Vec<OtlpMetric>, samples: usize, time: u64) -> Batch {
     let scope = Scope {
         name: Bytes::from_static(b"relink"),
         version: Bytes::from_static(env!("CARGO_PKG_VERSION").as_bytes()),
@@ -192,7 +192,7 @@ fn batch(resource: &Resource, metrics: Vec<OtlpMetric>, samples: usize) -> Batch
     let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::new(2));
     encoder.write_all(&plain).expect("writing into memory");
     let body = encoder.finish().expect("writing into memory").into();
-    Batch { body, samples: samples as u32 }
+    Batch { body, samples: samples as u32, time }
 }
 
 fn resource(common: &BTreeMap<String, String>, host: &str) -> Vec<KeyValue> {

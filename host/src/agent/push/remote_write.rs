@@ -65,7 +65,8 @@ pub(super) fn batches(metrics: &[Metric], common: &BTreeMap<String, String>, tim
             return batches;
         }
         let samples = timeseries.len() as u32;
-        batches.push(Batch { body: compressed(&WriteRequest { timeseries }.encode_to_vec()), samples });
+        let body = compressed(&WriteRequest { timeseries }.encode_to_vec());
+        batches.push(Batch { body, samples, time });
     }
 }
 

@@ -14,8 +14,11 @@ const ANY_ENTRY: &str = "relink_plugin_v";
 pub(super) fn entry(staged: &Staged) -> Result<String, Error> {
     let image = staged.image().fd.try_clone_to_owned().context("reading the private copy")?;
     // Reads the tables and not the code, which is most of it.
-    let bytes = ReadCache::new(File::from(image));
-    let file = object::File::parse(&bytes).map_err(|error| {
+    entry_of(&ReadCache::new(File::from(image)))
+}
+
+fn entry_of<'data>(bytes: impl ReadRef<'data>) -> Result<String, Error> {
+    let file = object::File::parse(bytes).map_err(|error| {
         Error::new(format!("is not a library: {error}")).hint("rebuild it: cargo xtask plugin build NAME")
     })?;
     if file.kind() != ObjectKind::Dynamic {
@@ -55,7 +58,7 @@ fn check_stamp<'data>(file: &object::File<'data, impl ReadRef<'data>>) -> Result
     let number = |at: usize| stamp.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_ne_bytes);
     match (stamp.get(..8), number(8), number(12)) {
         (Some(magic), Some(major), Some(minor)) if magic == abi::MAGIC => {
-            abi::accepts(major, minor, usize::MAX)
+            relink_import::accepts(major, minor, usize::MAX)
         }
         _ => Err(missing()),
     }
@@ -72,5 +75,48 @@ fn own_architecture() -> Architecture {
         "s390x" => Architecture::S390x,
         "loongarch64" => Architecture::LoongArch64,
         _ => Architecture::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// A library as a C compiler makes it, with the stamp and one entry; nothing where there is no compiler.
+    fn library() -> Option<Vec<u8>> {
+        let dir = tempfile::tempdir().unwrap();
+        let (source, library) = (dir.path().join("a.c"), dir.path().join("a.so"));
+        let stamp: Vec<_> = [&abi::MAGIC[..], &abi::MAJOR.to_ne_bytes(), &abi::MINOR.to_ne_bytes()].concat();
+        let stamp: Vec<_> = stamp.iter().map(u8::to_string).collect();
+        let code = format!(
+            "__attribute__((section(\"{}\"), used)) const unsigned char stamp[] = {{{}}};\nvoid *{}a(void) {{ return 0; }}\n",
+            abi::STAMP_SECTION,
+            stamp.join(","),
+            abi::ENTRY_PREFIX
+        );
+        std::fs::write(&source, code).unwrap();
+        let built =
+            Command::new("cc").args(["-shared", "-s", "-o"]).args([&library, &source]).status().ok()?;
+        assert!(built.success());
+        Some(std::fs::read(&library).unwrap())
+    }
+
+    #[test]
+    fn fuzz_library() {
+        let Some(library) = library() else {
+            return relink_testkit::skip("spoilt libraries", "there is no C compiler");
+        };
+        assert!(entry_of(&library[..]).unwrap().ends_with('a'));
+        let words = [abi::STAMP_SECTION, abi::ENTRY_PREFIX, ".dynsym\0", "\u{7f}ELF"];
+        relink_fuzz::fuzz(
+            "library",
+            &[&library[..], b"\x7fELF\x02\x01\x01", b"\xcf\xfa\xed\xfe", b"MZ"],
+            &words,
+            |input| {
+                let _ = entry_of(input);
+            },
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Loading a library. What it exports is called by core alone, which made the interface.
+//! Loading a library. What it exports is called by `relink-import` alone.
 
 #![allow(unsafe_code)]
 
@@ -8,8 +8,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
-use relink_core::abi::{self, Imported, PluginTable};
+use relink_core::abi::PluginTable;
 use relink_core::{Context, Error};
+use relink_import::{Imported, import};
 
 use crate::plugins::set::{Factory, Plugin};
 use crate::plugins::status::Placement;
@@ -39,7 +40,7 @@ impl Library {
         // Never unloaded: see above.
         std::mem::forget(handle);
         // SAFETY: the interface says that the table stays valid for ever, and the library is never unloaded.
-        let imported = unsafe { abi::import(table) }.context(loading())?;
+        let imported = unsafe { import(table) }.context(loading())?;
         Ok(Library(imported))
     }
 

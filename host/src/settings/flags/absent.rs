@@ -41,18 +41,21 @@ impl Given {
     }
 
     /// A flag of a collector that has no such option.
-    pub(super) fn no_option(&self, collector: &CollectorDescriptor, flag: &str) -> Error {
-        let flags = collector.options.iter().map(|option| {
-            let no = if option.kind == OptionKind::Switch { "[no-]" } else { "" };
-            format!("--{no}collector.{}.{}", collector.name, option.name.replace('_', "-"))
+    pub(super) fn no_option(&self, collector: &CollectorDescriptor, option: &str, flag: &str) -> Error {
+        let name = collector.name;
+        let keys: Vec<_> = collector.options.iter().map(|known| known.name.replace('_', "-")).collect();
+        // What all flags of the collector begin with would make each look like the other.
+        let close = names::close(option, keys.iter().map(String::as_str));
+        let close: Vec<_> = close.iter().map(|key| format!("--collector.{name}.{key}")).collect();
+        let close = names::question(&close);
+        let flags = collector.options.iter().zip(&keys).map(|(known, key)| {
+            let no = if known.kind == OptionKind::Switch { "[no-]" } else { "" };
+            format!("--{no}collector.{name}.{key}")
         });
-        let own: Vec<_> = flags.collect();
-        Error::new(format!("--{flag} is not a flag that relink knows")).hint(format!(
-            "{}those of collector {}: {}",
-            names::did_you_mean(&format!("--{flag}"), own.iter().map(String::as_str)),
-            collector.name,
-            if own.is_empty() { "none".to_owned() } else { own.join(", ") }
-        ))
+        let flags: Vec<_> = flags.collect();
+        let known = if flags.is_empty() { "none".to_owned() } else { flags.join(", ") };
+        Error::new(format!("--{flag} is not a flag that relink knows"))
+            .hint(format!("{close}those of collector {name}: {known}"))
     }
 
     /// The collectors that were asked for and that nothing here stands for.

@@ -185,7 +185,7 @@ impl Given {
                 let value = flag.value(known.kind, next)?;
                 self.set(&name, collector, &key, value)
             }
-            None => Err(self.no_option(linked, flag.name)),
+            None => Err(self.no_option(linked, option, flag.name)),
         }
     }
 
@@ -437,7 +437,15 @@ pub(super) mod tests {
             ("--collector.tape.drive", &["needs a value"]),
             ("--collector.tape --no-collector.tape", &["are both given"]),
             ("--no-version=1", &["takes no value"]),
-            ("--collector.space.exclud=1", &["--collector.space.exclud", "--collector.space.exclude"]),
+            (
+                "--collector.space.exclud=1",
+                &[
+                    "--collector.space.exclud is not",
+                    "did you mean --collector.space.exclude? those of",
+                    "--collector.space.exclude",
+                ],
+            ),
+            ("--collector.space.quota=1", &["; those of collector space: --collector.space.exclude"]),
             ("--no-collector.space.exclude", &["--no-collector.space.exclude is not a flag"]),
             ("--collector.traffic.x=1", &["those of collector traffic: none"]),
             ("--collector.traffic.deep", &["--collector.traffic.deep", "there is nothing deep"]),

@@ -1,15 +1,26 @@
-//! The agent's side: a plugin behind its table, as a collector like any other. The mirror of `export`.
+//! The agent's side of the C interface: a plugin behind its table, as a collector like any other. The mirror of what
+//! `register!` exports.
 
 #![allow(unsafe_code)]
+
+mod accepts;
 
 use std::borrow::Cow;
 use std::ffi::c_void;
 use std::ptr;
 
-use super::*;
-use crate::guard::{Broken, Failure};
-use crate::registry::{CollectorDescriptor, Descriptor, OptionDescriptor, OptionKind, Options};
-use crate::{Collector, Facts, Family, Kind, Paths, Samples, utf8};
+use relink_core::abi::{
+    BROKEN, CollectorTable, FAILED, FamilyTable, KIND_COUNTER, KIND_GAUGE, KIND_UNKNOWN, MAGIC, MOST_LABELS,
+    OFF_BY_DEFAULT, OK, OPTION_LIST, OPTION_NUMBER, OPTION_SECONDS, OPTION_SWITCH, OPTION_TEXT, OptionTable,
+    PluginTable, Settings, Sink, Text, export,
+};
+use relink_core::guard::{Broken, Failure};
+use relink_core::registry::{CollectorDescriptor, Descriptor, OptionDescriptor, OptionKind, Options};
+use relink_core::{Collector, Error, Facts, Family, Kind, Paths, Samples, utf8};
+
+pub use accepts::accepts;
+
+use accepts::{FIRST_COLLECTOR, FIRST_FAMILY, FIRST_OPTION, accepts_rows};
 
 /// More rows than any table has; a larger number is no number.
 const MOST_ROWS: usize = 10_000;
@@ -343,7 +354,7 @@ struct Call<'a> {
     reason: String,
 }
 
-/// Enters a library with a sink, and tells the outcome in the words of [`guarded`](crate::guard::guarded).
+/// Enters a library with a sink, and tells the outcome in the words of [`guarded`](relink_core::guard::guarded).
 fn call(into: &mut dyn Receive, enter: impl FnOnce(&Sink) -> i32) -> Result<(), Failure> {
     let series = into.series();
     let mut call = Call { into, error: None, reason: String::new() };

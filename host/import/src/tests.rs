@@ -1,5 +1,5 @@
 use super::*;
-use crate::guard::guarded;
+use relink_core::guard::guarded;
 
 const FAMILIES: &[Family] = &[Family::gauge("rude_mark", "Always 1.")];
 
