@@ -57,10 +57,19 @@ pub(crate) struct Journal {
     #[serde(with = "outcome_or_running")]
     #[schema(value_type = String, pattern = "^(running|unchanged|committed|rolled_back|refused|failed)$")]
     pub(crate) outcome: Option<Outcome>,
+    /// The generation that served when it began.
+    #[serde(default)]
+    pub(crate) before: u64,
     /// The generation that serves now.
     pub(crate) generation: u64,
     /// When it began, in seconds since 1970.
     pub(crate) started: f64,
+    /// Who asked for it.
+    #[serde(default)]
+    pub(crate) by: String,
+    /// What was asked for.
+    #[serde(default)]
+    pub(crate) asked: Asked,
     /// Milliseconds from the end of the last request before to the first after; nothing where none was held up.
     #[schema(required)]
     pub(crate) pause_ms: Option<f64>,
@@ -68,6 +77,9 @@ pub(crate) struct Journal {
     pub(crate) steps: Vec<Entry>,
     /// What it did to the plugins.
     pub(crate) plugins: PluginChanges,
+    /// What it did to the collectors.
+    #[serde(default)]
+    pub(crate) collectors: CollectorChanges,
     /// What it did to the families.
     pub(crate) families: FamilyChanges,
     /// Why it did not end well: for a failed build the compiler's words.
@@ -80,6 +92,21 @@ impl Journal {
     pub(crate) fn ms_of(&self, step: Step) -> f64 {
         self.steps.iter().find(|entry| entry.step == step).map_or(0.0, |entry| entry.ms)
     }
+}
+
+/// What a reload is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub(crate) struct Asked {
+    /// Another set of plugins, from now on.
+    #[schema(required)]
+    pub(crate) plugins: Option<Vec<String>>,
+    /// Collectors to run from now on.
+    pub(crate) on: Vec<String>,
+    /// Collectors not to run from now on.
+    pub(crate) off: Vec<String>,
+    /// To re-execute even if nothing has changed.
+    pub(crate) force: bool,
 }
 
 /// One step of a reload.
@@ -156,6 +183,15 @@ pub(crate) struct RefusedPlugin {
     pub(crate) reason: String,
 }
 
+/// Which collectors run that did not, and the other way round.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct CollectorChanges {
+    /// Did not run before.
+    pub(crate) added: Vec<String>,
+    /// No longer run.
+    pub(crate) removed: Vec<String>,
+}
+
 /// Which families appear, vanish, or change type or labels.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct FamilyChanges {
@@ -187,8 +223,8 @@ mod outcome_or_running {
     }
 }
 
-/// How many reloads are remembered.
-const REMEMBERED: usize = 50;
+/// How many reloads are remembered: of some 2 KB each, in what is handed over as well.
+const REMEMBERED: usize = 200;
 
 /// The reloads of this process that are remembered, the newest last. One that runs is kept when it ends, or is handed over.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -196,16 +232,20 @@ pub(crate) struct Journals(Vec<Journal>);
 
 impl Journals {
     /// The journal of a reload that begins, with its first step. The id is its number in this process.
-    pub(crate) fn begin(&self, generation: u64, step: Step) -> Journal {
+    pub(crate) fn begin(&self, generation: u64, by: &str, asked: Asked, step: Step) -> Journal {
         let number = self.0.last().and_then(|last| last.id.parse::<u64>().ok()).unwrap_or(0) + 1;
         Journal {
             id: number.to_string(),
             outcome: None,
+            before: generation,
             generation,
             started: unix_seconds(),
+            by: by.to_owned(),
+            asked,
             pause_ms: None,
             steps: vec![Entry::new(step)],
             plugins: PluginChanges::default(),
+            collectors: CollectorChanges::default(),
             families: FamilyChanges::default(),
             error: None,
         }
@@ -255,15 +295,15 @@ mod tests {
     #[test]
     fn journals_are_numbered_bounded_and_survive_json() {
         let mut journals = Journals::default();
-        for _ in 0..60 {
-            journals.keep(journals.begin(1, Step::Build));
+        for _ in 0..210 {
+            journals.keep(journals.begin(1, "root", Asked::default(), Step::Build));
         }
-        journals.get_mut("60").unwrap().outcome = Some(Outcome::RolledBack);
+        journals.get_mut("210").unwrap().outcome = Some(Outcome::RolledBack);
         let json = serde_json::to_string(&journals).unwrap();
         let back: Journals = serde_json::from_str(&json).unwrap();
         assert_eq!(back.newest_first().len(), REMEMBERED);
-        assert_eq!(back.get("60").unwrap().outcome, Some(Outcome::RolledBack));
-        assert_eq!(back.get("59").unwrap().outcome, None);
+        assert_eq!(back.get("210").unwrap().outcome, Some(Outcome::RolledBack));
+        assert_eq!(back.get("209").unwrap().outcome, None);
         assert!(back.get("10").is_none());
         assert!(json.contains(r#""outcome":"running""#) && json.contains(r#""step":"build""#), "{json}");
     }

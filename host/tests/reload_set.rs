@@ -49,6 +49,65 @@ fn a_reload_chooses_among_what_is_linked_and_later_ones_keep_to_it() {
 }
 
 #[test]
+fn collectors_are_switched_on_and_off_and_later_reloads_keep_to_it() {
+    let setup = Setup::new("[plugins]\nenabled = [\"counter\", \"slow\"]\n");
+    let agent = setup.start();
+    let started = agent.get("/reloads").json()["started"].clone();
+    assert!(started.as_f64().unwrap() > 1.6e9, "{started}");
+
+    // One of a plugin that nobody has chosen comes without the choice being another.
+    let journal = commits(&agent, "?on=extra&off=slow");
+    assert_eq!(journal["collectors"], json!({"added": ["extra"], "removed": ["slow"]}));
+    assert_eq!(journal["asked"], json!({"plugins": null, "on": ["extra"], "off": ["slow"], "force": false}));
+    assert_eq!((&journal["before"], &journal["generation"]), (&json!(1), &json!(2)));
+    assert!(["root", "the agent's own user"].contains(&journal["by"].as_str().unwrap()), "{journal}");
+    assert_eq!(running(&agent), ["counter", "extra"]);
+    let off = agent.plugin("slow");
+    assert_eq!(off["state"], "off", "{off}");
+    let how = "switched off by reload 1; relink reload --on slow switches it on in place";
+    assert_eq!(off["collectors"][0]["error"], how, "who has decided, and the way back");
+
+    commits(&agent, "?force=true");
+    assert_eq!(running(&agent), ["counter", "extra"], "the choice holds for the reloads after it");
+    assert_eq!(reload(&agent, "?on=extra&off=slow")["outcome"], "unchanged");
+    // A rolled back one does not.
+    commits(&agent, "?on=faulty");
+    setup.fault("after abort");
+    assert_eq!(reload(&agent, "?on=slow")["outcome"], "rolled_back");
+    setup.fault("");
+    assert_eq!(running(&agent), ["counter", "extra", "faulty"]);
+    // Whoever names plugins wants these, all of them, and no others.
+    commits(&agent, "?plugins=extra,slow");
+    assert_eq!(running(&agent), ["extra", "slow"]);
+    let all = agent.get("/reloads").json();
+    assert_eq!(all["started"], started, "it is the same process");
+    assert_eq!(all["reloads"].as_array().unwrap().len(), 6);
+
+    for (query, word, hint) in [
+        ("?on=ghost", "on names \"ghost\", which is no collector", "known are: counter, extra, faulty, slow"),
+        ("?off=slo", "off names \"slo\"", "did you mean slow?"),
+        ("?on=", "on names \"\"", "known are"),
+        ("?on=slow&off=extra,slow", "\"slow\" is to be on and off", "say which"),
+        ("?with=slow", "unknown parameter \"with\"", "on=a,b, off=a,b"),
+    ] {
+        let answer = agent.put(&format!("/plugins/reload{query}"));
+        assert_eq!(answer.status, 400, "{query}: {}", answer.text());
+        assert!(answer.json()["error"].as_str().unwrap().contains(word), "{query}: {}", answer.text());
+        assert!(answer.json()["hint"].as_str().unwrap().contains(hint), "{query}: {}", answer.text());
+    }
+}
+
+#[test]
+fn a_collector_that_is_switched_on_is_built() {
+    let setup = Setup::with_builder("[plugins]\nenabled = [\"counter\"]\n");
+    let agent = setup.start();
+    commits(&agent, "?on=extra");
+    commits(&agent, "?off=extra");
+    assert_eq!(setup.read("built").unwrap(), "--plugins counter,extra\n--plugins counter\n");
+    assert_eq!(running(&agent), ["counter"]);
+}
+
+#[test]
 fn a_set_that_can_not_be_is_refused_and_nothing_changes() {
     let setup = Setup::new("");
     let agent = setup.start();

@@ -27,7 +27,7 @@ use crate::plugins::set::{Collector, Plugin};
 use crate::plugins::status::{Placement, State};
 use crate::schedule::queue::Selection;
 use crate::schedule::scheduler::Scheduler;
-use crate::settings::{Config, Print};
+use crate::settings::{Choice, Config, Print};
 use crate::store::history::History;
 use crate::store::snapshot::Snapshot;
 use crate::telemetry::{self, Quota};
@@ -40,8 +40,8 @@ pub(crate) struct Agent {
     pub(crate) events: Events,
     /// What is pushed, if anything is.
     pub(crate) push: Option<Arc<Push>>,
-    /// The plugins that a reload chose, in place of the configuration's.
-    pub(crate) chosen: Option<Vec<String>>,
+    /// What reloads chose, in place of the configuration.
+    pub(crate) chosen: Choice,
     /// For bodies of `/metrics`.
     pub(crate) packer: Packer,
     /// For the log of refused requests.
@@ -71,8 +71,8 @@ pub(crate) struct Inherited {
     pub(crate) history: History,
     /// What is pushed, with what the image before had not delivered.
     pub(crate) push: Option<Arc<Push>>,
-    /// The plugins that a reload chose.
-    pub(crate) chosen: Option<Vec<String>>,
+    /// What reloads chose.
+    pub(crate) chosen: Choice,
     /// How often each library was loaded.
     pub(crate) library_generations: Generations,
 }
@@ -101,7 +101,7 @@ impl Agent {
                 counters,
                 history,
                 push: None,
-                chosen: None,
+                chosen: Choice::default(),
                 library_generations: Generations::new(),
             },
         )
@@ -124,7 +124,7 @@ impl Agent {
         if let Some(push) = push.clone() {
             counters.set_push(push);
         }
-        config.plugins.choose(chosen.clone());
+        config.choose(&chosen);
         let set = linked::plugins(built, &config, counters.generation())?;
         let wrong = |collector: &str, error: Error| {
             error.context(format_args!("{}: collector {collector}", config.origin_of_options(collector)))

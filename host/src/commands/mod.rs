@@ -18,6 +18,7 @@ use relink_core::registry::Descriptor;
 
 use crate::agent::{Agent, Table};
 use crate::failure::{Failed, runtime};
+use crate::journal::Asked;
 use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
 use crate::plugins::status::{State, Status};
@@ -103,8 +104,11 @@ pub(crate) fn ask(
         Command::Status { whom, json } => {
             Remote::new(whom, settings, built).map(|remote| status::status(&remote, *json))
         }
-        Command::Reload { whom, force, json } => Remote::new(whom, settings, built)
-            .map(|remote| reload::reload(&remote, plugins.unwrap_or_default(), *force, *json)),
+        Command::Reload { whom, force, on, off, json } => {
+            let plugins = plugins.filter(|plugins| !plugins.is_empty()).map(<[_]>::to_vec);
+            let asked = Asked { plugins, on: on.clone(), off: off.clone(), force: *force };
+            Remote::new(whom, settings, built).map(|remote| reload::reload(&remote, &asked, *json))
+        }
         _ => return None,
     };
     Some(outcome.map_err(Failed::settings).and_then(|outcome| outcome.map_err(Failed::from)))

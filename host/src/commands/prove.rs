@@ -14,7 +14,7 @@ use crate::names;
 use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
 use crate::reload::preflight::Report;
-use crate::settings::{Config, environment};
+use crate::settings::{Choice, Config, environment};
 
 /// What `RELINK_PREFLIGHT` asks for, if it is set.
 pub(crate) fn asked_for() -> Option<String> {
@@ -25,15 +25,15 @@ pub(crate) fn asked_for() -> Option<String> {
 pub(crate) fn prove(
     built: Option<Built>,
     mut config: Config,
-    enabled: &str,
+    chosen: &str,
     boot: &'static Boot,
 ) -> Result<String, Error> {
-    let enabled: Option<Vec<String>> = serde_json::from_str(enabled).context("reading RELINK_PREFLIGHT")?;
-    config.plugins.choose(enabled.clone());
+    let chosen: Choice = serde_json::from_str(chosen).context("reading RELINK_PREFLIGHT")?;
+    config.choose(&chosen);
     let agent = Agent::new(built, config, Arc::new(Counters::first())).map_err(|failed| failed.error)?;
     let agent = Arc::new(agent);
     push::check(&agent.config.push)?;
-    all_run(&agent, &enabled.unwrap_or_default())?;
+    all_run(&agent, &chosen)?;
     // Nobody asks for it here, but serving would fail over it.
     agent.config.reload.token_file.as_deref().map(Token::read).transpose()?;
     runtime()?.block_on(async {
@@ -50,10 +50,20 @@ pub(crate) fn prove(
     })
 }
 
-/// Whether each plugin that a caller chose runs in this image; left out, it would vanish without a word.
-fn all_run(agent: &Agent, chosen: &[String]) -> Result<(), Error> {
+/// Whether each plugin and collector that a caller chose runs in this image; left out, it would vanish without a word.
+fn all_run(agent: &Agent, chosen: &Choice) -> Result<(), Error> {
     let statuses = agent.scheduler.statuses();
-    for name in chosen {
+    for name in chosen.on() {
+        let mut collectors = statuses.iter().flat_map(|status| &status.collectors);
+        let collector = collectors.find(|collector| collector.name == name);
+        if collector.is_none_or(|collector| !collector.state.runs()) {
+            let why = collector.and_then(|collector| collector.error.clone());
+            let why = why.unwrap_or_else(|| "this executable has no such collector".to_owned());
+            let hint = format!("relink reload --off {name} does without it");
+            return Err(Error::new(format!("collector {name} does not run: {why}")).hint(hint));
+        }
+    }
+    for name in chosen.plugins.iter().flatten() {
         match statuses.iter().find(|status| status.name == *name) {
             None => {
                 let known: Vec<_> = statuses.iter().map(|status| status.name.as_str()).collect();

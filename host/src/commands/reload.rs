@@ -9,7 +9,7 @@ use relink_core::Error;
 use serde_json::Value;
 
 use super::remote::{Answer, Remote, harmless};
-use crate::journal::{Entry, Journal, Outcome};
+use crate::journal::{Asked, Entry, Journal, Outcome};
 use crate::telemetry::{colour, say, tell, width};
 
 /// How often the agent is asked for its steps while the answer is on its way.
@@ -18,13 +18,8 @@ const GLANCE: Duration = Duration::from_millis(100);
 const PROMISED: Duration = Duration::from_secs(60);
 
 /// The exit code is 0 when what was asked for is live. The last line stands on stdout, what went on on stderr.
-pub(super) fn reload(
-    remote: &Remote,
-    plugins: &[String],
-    force: bool,
-    as_json: bool,
-) -> Result<ExitCode, Error> {
-    let path = path(plugins, force);
+pub(super) fn reload(remote: &Remote, asked: &Asked, as_json: bool) -> Result<ExitCode, Error> {
+    let path = path(asked);
     let (sender, answer) = mpsc::channel();
     let journal = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -48,10 +43,15 @@ pub(super) fn reload(
     Ok(if Account(&journal).is_live() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn path(plugins: &[String], force: bool) -> String {
-    let escaped: Vec<_> = plugins.iter().map(|name| escaped(name)).collect();
-    let plugins = (!plugins.is_empty()).then(|| format!("plugins={}", escaped.join(",")));
-    let query: Vec<_> = plugins.into_iter().chain(force.then(|| "force=true".to_owned())).collect();
+fn path(asked: &Asked) -> String {
+    let Asked { plugins, on, off, force } = asked;
+    let list = |(name, names): (&str, &[String])| {
+        let escaped: Vec<_> = names.iter().map(|name| escaped(name)).collect();
+        (!names.is_empty()).then(|| format!("{name}={}", escaped.join(",")))
+    };
+    let lists = [("plugins", plugins.as_deref().unwrap_or_default()), ("on", on), ("off", off)];
+    let query: Vec<_> =
+        lists.into_iter().filter_map(list).chain(force.then(|| "force=true".to_owned())).collect();
     let question = if query.is_empty() { "" } else { "?" };
     format!("/plugins/reload{question}{}", query.join("&"))
 }
@@ -197,11 +197,16 @@ impl Account<'_> {
         }
     }
 
-    /// `+disk`, `-mem`, `cpu replaced`.
+    /// `+disk`, `-mem`, `cpu replaced`; the collectors where some were switched, which may be all of a plugin.
     fn changes(&self) -> impl Iterator<Item = String> {
-        let plugins = &self.0.plugins;
-        let added = plugins.added.iter().map(|name| format!("+{name}"));
-        let removed = plugins.removed.iter().map(|name| format!("-{name}"));
+        let Journal { plugins, collectors, asked, .. } = self.0;
+        let (added, removed) = if asked.on.is_empty() && asked.off.is_empty() {
+            (&plugins.added, &plugins.removed)
+        } else {
+            (&collectors.added, &collectors.removed)
+        };
+        let added = added.iter().map(|name| format!("+{name}"));
+        let removed = removed.iter().map(|name| format!("-{name}"));
         added.chain(removed).chain(plugins.replaced.iter().map(|name| format!("{name} replaced")))
     }
 }
@@ -233,6 +238,12 @@ mod tests {
             summary(json!({"plugins": plugins, "pause_ms": 5.26})),
             "generation 7 → 8, +disk, -mem, cpu replaced, 2.1 s, longest pause 5.3 ms"
         );
+        let asked = json!({"on": ["wifi"], "off": ["cpu"]});
+        let collectors = json!({"added": ["wifi"], "removed": ["cpu"]});
+        assert_eq!(
+            summary(json!({"asked": asked, "collectors": collectors})),
+            "generation 7 → 8, +wifi, -cpu, 2.1 s"
+        );
         assert_eq!(summary(json!({"outcome": "unchanged"})), "generation 8 unchanged, 2.1 s");
         assert_eq!(
             summary(json!({"outcome": "rolled_back", "pause_ms": 3000})),
@@ -243,7 +254,12 @@ mod tests {
 
     #[test]
     fn a_strange_name_reaches_the_agent_as_it_is() {
-        assert_eq!(path(&[], false), "/plugins/reload");
-        assert_eq!(path(&["cpu".into(), "a&b".into()], true), "/plugins/reload?plugins=cpu,a%26b&force=true");
+        assert_eq!(path(&Asked::default()), "/plugins/reload");
+        let plugins = Some(vec!["cpu".into(), "a&b".into()]);
+        let asked = Asked { plugins, force: true, ..Asked::default() };
+        assert_eq!(path(&asked), "/plugins/reload?plugins=cpu,a%26b&force=true");
+        let asked =
+            Asked { on: vec!["wifi".into()], off: vec!["cpu".into(), "os".into()], ..Asked::default() };
+        assert_eq!(path(&asked), "/plugins/reload?on=wifi&off=cpu,os");
     }
 }

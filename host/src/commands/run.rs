@@ -15,9 +15,10 @@ use crate::commands::arrival::{Arrival, Start};
 use crate::failure::{Failed, runtime};
 use crate::http::Site;
 use crate::http::caller::Token;
+use crate::journal::Asked;
 use crate::own::counters::Counters;
 use crate::plugins::linked::Built;
-use crate::reload::transaction::{self, Reloader, Request};
+use crate::reload::transaction::{self, Reloader};
 use crate::serve::{self, HostPolicy, Quiesce, Server};
 use crate::settings::Config;
 use crate::store::history::History;
@@ -234,7 +235,7 @@ impl Signals {
                     if boot.terminal().is_gone() {
                         return HUNG_UP;
                     }
-                    if let Err(busy) = reloader.start(Request::default()) {
+                    if let Err(busy) = reloader.start("SIGHUP", Asked::default()) {
                         tracing::info!("SIGHUP: reload {} runs already, at step {}", busy.id, busy.step);
                     }
                 }

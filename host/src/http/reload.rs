@@ -1,6 +1,6 @@
 //! `PUT /plugins/reload`, `GET /reloads`, `GET /reloads/<id>`.
 
-use rocket::http::{Header, Status};
+use rocket::http::{Header, Status as HttpStatus};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, State, get, put};
 use serde::Serialize;
@@ -10,39 +10,75 @@ use super::Site;
 use super::answer::{ErrorBody, Json, Refusal};
 use super::caller::{Caller, Permission};
 use super::query::{self, FromQuery, Query};
-use crate::journal::Journal;
+use crate::journal::{Asked, Journal};
+use crate::names;
+use crate::plugins::status::Status;
 use crate::reload::build::is_plugin_name;
-use crate::reload::transaction;
+use crate::reload::choice;
 use crate::serve::dispatch::OWED;
 
-impl FromQuery for transaction::Request {
+impl FromQuery for Asked {
     fn from_query(request: &Request<'_>) -> Result<Self, Refusal> {
-        let bad = |error: String, hint: &str| Err(Refusal::new(Status::BadRequest, error, hint));
-        let known = ["plugins", "force"];
+        let bad = |error: String, hint: &str| Err(Refusal::new(HttpStatus::BadRequest, error, hint));
+        let known = ["plugins", "on", "off", "force"];
         if let Some(other) = query::names(request).into_iter().find(|name| !known.contains(&name.as_str())) {
-            return bad(format!("unknown parameter {other:?}"), "known are plugins=a,b and force=true");
+            let hint = "known are plugins=a,b, on=a,b, off=a,b and force=true";
+            return bad(format!("unknown parameter {other:?}"), hint);
         }
         let force = match query::values(request, "force").last().map(String::as_str) {
             None | Some("false") => false,
             Some("true") => true,
             Some(other) => return bad(format!("force is {other:?}"), "it is true or false"),
         };
-        let lists = query::values(request, "plugins");
-        if lists.is_empty() {
-            return Ok(transaction::Request { plugins: None, force });
+        let (on, off) =
+            (names_of(request, "on").unwrap_or_default(), names_of(request, "off").unwrap_or_default());
+        if let Some(both) = on.iter().find(|name| off.contains(name)) {
+            return bad(format!("{both:?} is to be on and off"), "say which");
         }
-        let mut plugins: Vec<String> =
-            lists.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
-        plugins.sort_unstable();
-        plugins.dedup();
-        match plugins.iter().find(|name| !is_plugin_name(name)) {
+        let plugins = names_of(request, "plugins");
+        match plugins.iter().flatten().find(|name| !is_plugin_name(name)) {
             Some(name) => bad(
                 format!("{name:?} is not a plugin's name"),
                 "say plugins=cpu,disk; GET /plugins lists them",
             ),
-            None => Ok(transaction::Request { plugins: Some(plugins), force }),
+            None => Ok(Asked { plugins, on, off, force }),
         }
     }
+}
+
+/// The names of a parameter, with commas between them, sorted; nothing where it is not given.
+fn names_of(request: &Request<'_>, name: &str) -> Option<Vec<String>> {
+    let lists = query::values(request, name);
+    let mut names: Vec<_> = lists.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
+    names.sort_unstable();
+    names.dedup();
+    (!lists.is_empty()).then_some(names)
+}
+
+/// Whether each collector that is to be switched is one of this agent.
+fn check_switches(asked: &Asked, plugins: &[Status]) -> Result<(), Refusal> {
+    for (parameter, names) in [("on", &asked.on), ("off", &asked.off)] {
+        let Some(name) = names.iter().find(|name| choice::owner(plugins, name).is_none()) else { continue };
+        let collectors = |plugin: &Status| {
+            let names: Vec<_> = plugin.collectors.iter().map(|one| one.name.clone()).collect();
+            names.join(", ")
+        };
+        let hint = match plugins.iter().find(|plugin| plugin.name == *name) {
+            Some(plugin) if plugin.collectors.is_empty() => {
+                format!("{name} is a plugin that is not here yet: plugins= chooses plugins")
+            }
+            Some(plugin) => format!("{name} is a plugin, whose collectors are {}", collectors(plugin)),
+            None => {
+                let known = plugins.iter().flat_map(|plugin| &plugin.collectors).map(|one| one.name.as_str());
+                let known: Vec<_> = known.collect();
+                let close = names::did_you_mean(name, known.iter().copied());
+                format!("{close}known are: {}", known.join(", "))
+            }
+        };
+        let error = format!("{parameter} names {name:?}, which is no collector of this agent");
+        return Err(Refusal::new(HttpStatus::BadRequest, error, hint));
+    }
+    Ok(())
 }
 
 /// The answer comes later, from the image that serves then.
@@ -62,6 +98,8 @@ impl<'r> Responder<'r, 'static> for Owed {
 #[utoipa::path(
     params(
         ("plugins" = Option<String>, Query, description = "From now on these plugins, and no others: names with commas between them."),
+        ("on" = Option<String>, Query, description = "From now on these collectors as well: names with commas between them. They are kept to by later reloads, until `off` names them, or `plugins` a set without their plugin."),
+        ("off" = Option<String>, Query, description = "From now on without these collectors."),
         ("force" = Option<bool>, Query, description = "Re-execute also if nothing has changed: a restart in place."),
     ),
     responses(
@@ -80,18 +118,19 @@ impl<'r> Responder<'r, 'static> for Owed {
 #[put("/plugins/reload")]
 pub(super) fn reload(
     permission: Permission,
-    wanted: Query<transaction::Request>,
+    wanted: Query<Asked>,
     site: &State<Site>,
 ) -> Result<Owed, Refusal> {
     let Caller { peer, who } = permission.0?;
-    let request = wanted.0?;
-    match site.reloader.start(request) {
+    let asked = wanted.0?;
+    check_switches(&asked, &site.agent.scheduler.statuses())?;
+    match site.reloader.start(who, asked) {
         Ok(id) => {
             tracing::info!(reload = id, peer, who, "PUT /plugins/reload is allowed");
             Ok(Owed(id))
         }
         Err(busy) => Err(Refusal::new(
-            Status::Conflict,
+            HttpStatus::Conflict,
             format!("reload {} runs already, at step {}", busy.id, busy.step),
             format!("GET /reloads/{} shows how it goes", busy.id),
         )),
@@ -111,6 +150,8 @@ enum FailedOrFull {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Reloads)]
 pub(super) struct List {
+    /// When this process began, in seconds since 1970. Reloads go on in it; a start is another process.
+    started: f64,
     /// The newest first; it may still run.
     reloads: Vec<Journal>,
 }
@@ -119,7 +160,7 @@ pub(super) struct List {
 #[utoipa::path(responses((status = 200, description = "The reloads.", body = List)))]
 #[get("/reloads")]
 pub(super) fn list(site: &State<Site>) -> Json<List> {
-    Json(List { reloads: site.reloader.journals() })
+    Json(List { started: site.agent.counters.counted().started, reloads: site.reloader.journals() })
 }
 
 /// One reload, also while it runs.
@@ -132,7 +173,8 @@ pub(super) fn list(site: &State<Site>) -> Json<List> {
 )]
 #[get("/reloads/<id>")]
 pub(super) fn one(id: &str, site: &State<Site>) -> Result<Json<Journal>, Refusal> {
-    let unknown =
-        || Refusal::new(Status::NotFound, format!("there is no reload {id:?}"), "GET /reloads lists them");
+    let unknown = || {
+        Refusal::new(HttpStatus::NotFound, format!("there is no reload {id:?}"), "GET /reloads lists them")
+    };
     site.reloader.journal(id).map(Json).ok_or_else(unknown)
 }

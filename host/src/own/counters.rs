@@ -15,6 +15,8 @@ pub(crate) struct Counters {
     generation: AtomicU64,
     /// Since when it serves: seconds since 1970 as bits of an `f64`.
     since: AtomicU64,
+    /// When the process began, in the same form.
+    started: AtomicU64,
     reloads: [AtomicU64; Outcome::ALL.len()],
     /// Seconds since 1970 as bits of an `f64`; 0 before the first success.
     last_success: AtomicU64,
@@ -35,6 +37,8 @@ pub(crate) struct Counted {
     pub(crate) generation: u64,
     /// Since when this generation serves, in seconds since 1970; 0 for one that begins.
     pub(crate) since: f64,
+    /// When the process began, in seconds since 1970; 0 for one that begins.
+    pub(crate) started: f64,
     pub(crate) reloads: Vec<u64>,
     pub(crate) last_success: f64,
     pub(crate) history_lost: u64,
@@ -48,6 +52,8 @@ impl Counters {
         counters.generation.store(counted.generation.max(1), Relaxed);
         let since = if counted.since > 0.0 { counted.since } else { unix_seconds() };
         counters.since.store(since.to_bits(), Relaxed);
+        let started = if counted.started > 0.0 { counted.started } else { unix_seconds() };
+        counters.started.store(started.to_bits(), Relaxed);
         for (counter, value) in counters.reloads.iter().zip(&counted.reloads) {
             counter.store(*value, Relaxed);
         }
@@ -66,6 +72,7 @@ impl Counters {
         Counted {
             generation: self.generation(),
             since: f64::from_bits(self.since.load(Relaxed)),
+            started: f64::from_bits(self.started.load(Relaxed)),
             reloads: self.reloads.iter().map(|counter| counter.load(Relaxed)).collect(),
             last_success: f64::from_bits(self.last_success.load(Relaxed)),
             history_lost: self.history_lost.load(Relaxed),

@@ -87,7 +87,8 @@ impl Plugin {
             && about.collectors.iter().all(|collector| config.why_off(about.name, collector).is_some());
         for (at, collector) in about.collectors.iter().enumerate() {
             let &CollectorDescriptor { name, help, families, .. } = collector;
-            match config.why_off(about.name, collector).filter(|_| !(is_wanted && collector.on)) {
+            let is_wanted = is_wanted && collector.on && !config.is_switched_by_reload(name);
+            match config.why_off(about.name, collector).filter(|_| !is_wanted) {
                 Some(why) => off.push(Off { name, help, families, why }),
                 None => {
                     let options = config.options_of(collector)?;

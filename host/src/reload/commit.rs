@@ -9,11 +9,12 @@ use super::run::Run;
 use super::transaction::{Candidate, Stop};
 use crate::journal::{Outcome, Step};
 use crate::serve::{Carried, Server};
+use crate::settings::Choice;
 use relink_handover::Handover;
 
 impl Run<'_> {
     /// Quiesce, hand over, exec. Returns only if that failed, after everything is served on.
-    pub(super) async fn take_the_leap(&self, candidate: Candidate, chosen: Option<Vec<String>>) -> Stop {
+    pub(super) async fn take_the_leap(&self, candidate: Candidate, chosen: Choice) -> Stop {
         let Some(server) = self.reloader.server.get() else {
             return Stop::with(Outcome::Failed, Error::new("the agent does not serve yet"));
         };
@@ -59,7 +60,7 @@ impl Run<'_> {
         server: &'a Server,
         paused: SystemTime,
         candidate: &Candidate,
-        chosen: Option<Vec<String>>,
+        chosen: Choice,
     ) -> Result<Handover<'a>, Error> {
         let Run { reloader, account } = *self;
         let (agent, web) = (&reloader.agent, reloader.agent.config.web.as_ref());

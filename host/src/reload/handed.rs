@@ -12,6 +12,7 @@ use crate::journal::Journals;
 use crate::own::counters::Counted;
 use crate::plugins::dylib::Generations;
 use crate::serve::{Carried, Owed};
+use crate::settings::Choice;
 
 /// The [`State`], as JSON.
 pub(crate) const STATE: &str = "state";
@@ -41,8 +42,8 @@ pub(crate) struct State {
 pub(crate) struct Carry {
     pub(crate) journals: Journals,
     pub(crate) counted: Counted,
-    /// The plugins that a reload chose.
-    pub(crate) chosen: Option<Vec<String>>,
+    /// What reloads chose.
+    pub(crate) chosen: Choice,
     /// How often each library was loaded.
     pub(crate) library_generations: Generations,
     /// The passwords that were right, so that no client waits for a hash again.
@@ -50,7 +51,7 @@ pub(crate) struct Carry {
     /// The hash of the image that is handed over to.
     pub(crate) hash: String,
     /// The same two of the image that hands over, for when it comes back.
-    pub(super) before: (Option<Vec<String>>, String),
+    pub(super) before: (Choice, String),
 }
 
 impl Carry {

@@ -8,10 +8,11 @@ use super::preflight::Report;
 use super::run::Run;
 use super::transaction::Stop;
 use crate::journal::{Outcome, Step};
+use crate::settings::Choice;
 
 impl Run<'_> {
     /// The executable is the same: only libraries may have changed.
-    pub(super) async fn replace_libraries(&self, chosen: Option<Vec<String>>) -> Result<Outcome, Stop> {
+    pub(super) async fn replace_libraries(&self, chosen: Choice) -> Result<Outcome, Stop> {
         let linked_and_loaded = self.reloader.agent.running_plugins();
         if self.reloader.agent.config.plugins.dir.is_empty() {
             self.note(|journal| journal.plugins.unchanged = linked_and_loaded);
@@ -27,8 +28,10 @@ impl Run<'_> {
         let touched = |name: &String| changes.added.contains(name) || changes.replaced.contains(name);
         changes.unchanged =
             self.reloader.agent.running_plugins().into_iter().filter(|name| !touched(name)).collect();
-        let (_, families) = before.changes_to(&Report::of(&self.reloader.agent));
-        self.note(|journal| (journal.plugins, journal.families) = (changes, families));
+        let all = before.changes_to(&Report::of(&self.reloader.agent));
+        self.note(|journal| {
+            (journal.plugins, journal.collectors, journal.families) = (changes, all.collectors, all.families);
+        });
         if is_new {
             self.reloader.agent.counters.committed();
             self.reloader.agent.scheduler.news().send_replace(());
@@ -45,7 +48,7 @@ impl Run<'_> {
 
     /// Re-exec is the garbage collector: past the budget, this image is replaced by itself. The libraries serve
     /// already, so what goes wrong here is only noted, and tried again after the next reload.
-    async fn shed_retired(&self, chosen: Option<Vec<String>>) {
+    async fn shed_retired(&self, chosen: Choice) {
         let (retired, budget) =
             (self.reloader.agent.counters.retired_bytes(), self.reloader.agent.config.reload.retired_budget);
         if retired <= budget {

@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 mod child;
+pub(crate) mod choice;
 mod commit;
 pub(crate) mod handed;
 mod libraries;

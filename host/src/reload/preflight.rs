@@ -1,6 +1,6 @@
 //! The preflight: the new artifact proves itself in a child process, before anything changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -14,9 +14,9 @@ use tokio::sync::watch;
 
 use super::child;
 use crate::agent::Agent;
-use crate::journal::{FamilyChanges, PluginChanges};
+use crate::journal::{CollectorChanges, FamilyChanges, PluginChanges};
 use crate::plugins::status::State;
-use crate::settings::environment;
+use crate::settings::{Choice, environment};
 use relink_handover::Origin;
 
 /// What an image says of itself: the preflight's answer on stdout, and what the running image compares it with.
@@ -47,6 +47,13 @@ pub(crate) struct ReportedPlugin {
     pub(crate) collectors: BTreeMap<String, Option<String>>,
     /// Type and label names, by family.
     pub(crate) families: BTreeMap<String, String>,
+}
+
+/// What changes from one image, or set of libraries, to the next.
+pub(crate) struct Changes {
+    pub(crate) plugins: PluginChanges,
+    pub(crate) collectors: CollectorChanges,
+    pub(crate) families: FamilyChanges,
 }
 
 impl ReportedPlugin {
@@ -91,7 +98,7 @@ impl Report {
     }
 
     /// What changes from `self` to `next`. A plugin whose sources are not known counts as replaced.
-    pub(crate) fn changes_to(&self, next: &Report) -> (PluginChanges, FamilyChanges) {
+    pub(crate) fn changes_to(&self, next: &Report) -> Changes {
         let mut plugins = PluginChanges::default();
         for (name, new) in &next.plugins {
             match self.plugins.get(name) {
@@ -115,7 +122,16 @@ impl Report {
         families
             .removed
             .extend(old.keys().filter(|name| !new.contains_key(*name)).map(|name| (*name).to_owned()));
-        (plugins, families)
+        let (old, new) = (self.collectors(), next.collectors());
+        let not_in = |these: &BTreeSet<&str>, those: &BTreeSet<&str>| {
+            those.difference(these).map(|name| (*name).to_owned()).collect()
+        };
+        let collectors = CollectorChanges { added: not_in(&old, &new), removed: not_in(&new, &old) };
+        Changes { plugins, collectors, families }
+    }
+
+    fn collectors(&self) -> BTreeSet<&str> {
+        self.plugins.values().flat_map(|plugin| plugin.collectors.keys().map(String::as_str)).collect()
     }
 
     fn families(&self) -> BTreeMap<&str, &str> {
@@ -188,7 +204,7 @@ pub(crate) async fn preflight(
     image: BorrowedFd<'_>,
     argv: &[OsString],
     origin: Origin<'_>,
-    enabled: Option<&[String]>,
+    chosen: &Choice,
     now: &Report,
     limit: Duration,
     stop: watch::Receiver<bool>,
@@ -199,7 +215,7 @@ pub(crate) async fn preflight(
     // Also under its name, on which defaults may depend.
     command.arg0(argv.first().map_or("relink".as_ref(), OsString::as_os_str)).args(argv.iter().skip(1));
     origin.apply(command.as_std_mut(), |_| false);
-    command.env(environment::PREFLIGHT, serde_json::to_string(&enabled)?);
+    command.env(environment::PREFLIGHT, serde_json::to_string(chosen)?);
     let mut lines = Vec::new();
     let ended =
         child::run(command, "the preflight of the new image", limit, stop, |line| lines.push(line)).await?;
@@ -252,11 +268,12 @@ mod tests {
         if let Some(b) = new.plugins.get_mut("b") {
             b.families = BTreeMap::from([("b_info".into(), "counter {}".into())]);
         }
-        let (plugins, families) = old.changes_to(&new);
+        let Changes { plugins, collectors, families } = old.changes_to(&new);
         assert_eq!(plugins.added, ["e"]);
         assert_eq!(plugins.replaced, ["b", "c"]);
         assert_eq!(plugins.removed, ["d"]);
         assert_eq!(plugins.unchanged, ["a"]);
+        assert_eq!((collectors.added, collectors.removed), (vec!["e".to_owned()], vec!["d".to_owned()]));
         assert_eq!(families.added, ["e_info"]);
         assert_eq!(families.removed, ["d_info"]);
         assert_eq!(families.changed, ["b_info"]);

@@ -14,22 +14,15 @@ use relink_core::{Context, Error};
 use tokio::sync::watch;
 
 use super::build::{self, Artifact};
+use super::choice;
 use super::preflight::{self, Report, Verdict};
 use super::run::{Account, Run};
 use crate::agent::Agent;
-use crate::journal::{Journal, Journals, Outcome, RefusedPlugin, Step};
+use crate::journal::{Asked, Journal, Journals, Outcome, RefusedPlugin, Step};
 use crate::serve::Server;
+use crate::settings::Choice;
 use crate::systemd;
 use relink_handover::{Boot, Executable, Image, Staged, stage};
-
-/// What a caller may ask for.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Request {
-    /// Another set of plugins, from now on.
-    pub(crate) plugins: Option<Vec<String>>,
-    /// Re-exec even if nothing has changed.
-    pub(crate) force: bool,
-}
 
 /// Another reload runs; this is its step.
 #[derive(Debug)]
@@ -109,24 +102,32 @@ impl Reloader {
     }
 
     /// Begins a reload and returns its id. Its answer goes to the connections that are owed it.
-    pub(crate) fn start(self: &Arc<Self>, request: Request) -> Result<String, Busy> {
+    pub(crate) fn start(self: &Arc<Self>, by: &str, asked: Asked) -> Result<String, Busy> {
         let account = {
             let mut state = self.lock();
             if let Some(running) = &state.running {
                 return Err(Busy { id: running.id.clone(), step: running.at() });
             }
             // With its first step, so that whoever is told that a reload runs is told its step.
-            let journal = state.ended.begin(self.agent.counters.generation(), Step::Build);
+            let journal = state.ended.begin(self.agent.counters.generation(), by, asked.clone(), Step::Build);
             Arc::clone(state.running.insert(Arc::new(Account::new(journal))))
         };
         let id = account.id.clone();
-        tracing::info!(reload = id, plugins = ?request.plugins, force = request.force, "reload begins");
+        tracing::info!(
+            reload = id,
+            by,
+            plugins = ?asked.plugins,
+            on = ?asked.on,
+            off = ?asked.off,
+            force = asked.force,
+            "reload begins"
+        );
         let reloader = Arc::clone(self);
         tokio::spawn(async move {
             systemd::reloading();
             let run = Run { reloader: &reloader, account: &account };
             // On success this process is another image by now.
-            let stop = match run.attempt(&request).await {
+            let stop = match run.attempt(&asked).await {
                 Ok(outcome) => Stop { outcome, error: None, refused: Vec::new() },
                 Err(stop) => stop,
             };
@@ -162,9 +163,10 @@ impl Reloader {
 
 impl Run<'_> {
     /// Returns how it ended in this image; after a commit by exec this process is another image.
-    async fn attempt(&self, request: &Request) -> Result<Outcome, Stop> {
-        let chosen = request.plugins.clone().or_else(|| self.reloader.agent.chosen.clone());
-        let restart = request.force
+    async fn attempt(&self, asked: &Asked) -> Result<Outcome, Stop> {
+        let agent = &self.reloader.agent;
+        let chosen = choice::next(&agent.chosen, asked, &agent.scheduler.statuses(), &self.account.id);
+        let restart = asked.force
             || chosen != self.reloader.agent.chosen
             || self.reloader.agent.config.changed_on_disk();
         let refused = |error| Stop::with(Outcome::Refused, error);
@@ -174,7 +176,7 @@ impl Run<'_> {
             let early = Arc::clone(self.reloader);
             tokio::spawn(async move { early.own_hash().await });
         }
-        let artifact = self.built(chosen.as_deref()).await.map_err(refused)?;
+        let artifact = self.built(&chosen).await.map_err(refused)?;
         let said = match &artifact {
             Some(Artifact { fresh: true, .. }) => "nothing to compile",
             Some(_) => "built",
@@ -198,11 +200,7 @@ impl Run<'_> {
     }
 
     /// Another image, or this one anew: it proves itself and takes over.
-    async fn replace_image(
-        &self,
-        candidate: Candidate,
-        chosen: Option<Vec<String>>,
-    ) -> Result<Outcome, Stop> {
+    async fn replace_image(&self, candidate: Candidate, chosen: Choice) -> Result<Outcome, Stop> {
         self.step(Step::Preflight);
         let now = Report::of(&self.reloader.agent);
         let argv: Vec<_> = std::env::args_os().collect();
@@ -210,7 +208,7 @@ impl Run<'_> {
             candidate.image.as_fd(),
             &argv,
             self.reloader.boot.origin(),
-            chosen.as_deref(),
+            &chosen,
             &now,
             *self.reloader.agent.config.reload.preflight_timeout,
             self.reloader.stop.subscribe(),
@@ -226,15 +224,17 @@ impl Run<'_> {
                 return Err(Stop { outcome: Outcome::Refused, error, refused: plugins });
             }
         };
-        let (plugins, families) = now.changes_to(&report);
-        self.note(|journal| (journal.plugins, journal.families) = (plugins, families));
+        let preflight::Changes { plugins, collectors, families } = now.changes_to(&report);
+        self.note(|journal| {
+            (journal.plugins, journal.collectors, journal.families) = (plugins, collectors, families);
+        });
         self.detail(format!("{} plugins proven", report.plugins.len()));
         Err(self.take_the_leap(candidate, chosen).await)
     }
 
     /// The artifact of the builder, or the executable on disk if it is another; nothing when the running image is
     /// the newest there is.
-    async fn built(&self, chosen: Option<&[String]>) -> Result<Option<Artifact>, Error> {
+    async fn built(&self, chosen: &Choice) -> Result<Option<Artifact>, Error> {
         let config = &self.reloader.agent.config;
         let Some(builder) = &config.reload.builder else {
             let on_disk = self.reloader.boot.executable();
@@ -246,12 +246,14 @@ impl Run<'_> {
             let path = on_disk.filter(|_| changed == Some(true)).map(Executable::path);
             return Ok(path.map(|executable| Artifact { executable, fresh: false }));
         };
-        let plugins = chosen.or(config.plugins.enabled.as_deref());
+        let enabled = chosen.plugins.as_deref().or(config.plugins.enabled.as_deref());
+        let plugins = enabled
+            .map(|enabled| choice::to_build(enabled, chosen, &self.reloader.agent.scheduler.statuses()));
         let limit = *config.reload.build_timeout;
         let progress = |words: String| self.detail(words);
         build::build(
             builder,
-            plugins,
+            plugins.as_deref(),
             self.reloader.boot.origin(),
             limit,
             self.reloader.stop.subscribe(),

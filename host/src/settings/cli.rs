@@ -53,11 +53,17 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Have an agent put new code live, or with --plugins another set of them; exit code 0 when it is
+    /// Have an agent put new code live, or with --plugins another set of them, or switch collectors; exit code 0 when it is
     Reload {
         /// Re-execute also if nothing has changed: a restart in place
         #[arg(long)]
         force: bool,
+        /// From now on these collectors as well
+        #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+        on: Vec<String>,
+        /// From now on without these collectors
+        #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+        off: Vec<String>,
         #[command(flatten)]
         whom: Whom,
         /// The journal as JSON

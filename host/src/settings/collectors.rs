@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use super::Config;
+use super::choice::Switch;
 use crate::{duration, names};
 
 /// `[collectors.NAME]`: a table for each collector, with `enabled` and its options.
@@ -18,6 +19,9 @@ pub(crate) struct Collectors {
     /// Those that flags switch on or off, each with the flag.
     #[serde(skip)]
     pub(super) switched: BTreeMap<String, (bool, String)>,
+    /// Those that a reload has switched on or off.
+    #[serde(skip)]
+    pub(super) chosen: BTreeMap<String, Switch>,
     /// Whether a flag has nothing run but what another switches on.
     #[serde(skip)]
     pub(super) defaults_off: bool,
@@ -54,11 +58,15 @@ impl Collectors {
 }
 
 impl Config {
-    /// Why a collector of a plugin does not run, naming who decided; `None` if it runs. A reload's choice of plugins counts
-    /// most, then the collector's flags, then the choice of plugins, and its own table.
+    /// Why a collector of a plugin does not run, naming who decided; `None` if it runs. A reload that switched it counts
+    /// most, then a reload's choice of plugins, then the collector's flags, then the choice of plugins, and its own table.
     pub(crate) fn why_off(&self, plugin: &str, collector: &CollectorDescriptor) -> Option<Error> {
         let name = collector.name;
         let off = |who: &str| Some(Error::new(format!("switched off by {who}")));
+        if let Some(Switch { on, reload }) = self.collectors.chosen.get(name) {
+            let hint = format!("relink reload --on {name} switches it on in place");
+            return if *on { None } else { off(&format!("reload {reload}")).map(|why| why.hint(hint)) };
+        }
         let (by_reload, is_chosen) = (self.plugins.is_chosen_by_reload(), self.plugins.enables(plugin));
         if by_reload && !is_chosen {
             return off(&self.who_chose());
@@ -77,9 +85,15 @@ impl Config {
             Some(false) => off(&format!("[collectors.{name}] {ENABLED} in {}", self.origin())),
             None if collector.on => None,
             None => Some(Error::new("off by default").hint(format!(
-                "--collector.{name}, or {ENABLED} = true in [collectors.{name}], switches it on"
+                "relink reload --on {name} switches it on in place; --collector.{name}, or {ENABLED} = true in \
+                 [collectors.{name}], for good"
             ))),
         }
+    }
+
+    /// Whether a reload has switched a collector on or off by its name.
+    pub(crate) fn is_switched_by_reload(&self, collector: &str) -> bool {
+        self.collectors.chosen.contains_key(collector)
     }
 
     /// The options of a collector; an error names what it does not have.
@@ -184,6 +198,7 @@ pub(super) fn typed(kind: OptionKind, value: &Value) -> Result<Value, &'static s
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Choice;
     use relink_core::registry::OptionDescriptor;
 
     const DISKSTATS: CollectorDescriptor = CollectorDescriptor {
@@ -229,10 +244,23 @@ mod tests {
         config.collectors.switch("diskstats", false);
         assert_eq!(why_off(&config, &NVME), "");
         assert_eq!(why_off(&config, &DISKSTATS), "switched off by --no-collector.diskstats");
-        config.plugins.choose(Some(vec!["cpu".to_owned()]));
+        config.plugins.choose(vec!["cpu".to_owned()]);
         assert_eq!(why_off(&config, &NVME), "switched off by a reload");
-        config.plugins.choose(Some(vec!["disk".to_owned()]));
+        config.plugins.choose(vec!["disk".to_owned()]);
         assert_eq!((why_off(&config, &NVME), config.plugins.enables("cpu")), (String::new(), false));
+        let switch = |on, reload: &str| Switch { on, reload: reload.to_owned() };
+        config.choose(&Choice {
+            plugins: Some(vec!["cpu".to_owned()]),
+            collectors: [
+                ("nvme".to_owned(), switch(false, "3")),
+                ("diskstats".to_owned(), switch(true, "4")),
+            ]
+            .into(),
+        });
+        assert_eq!(
+            (why_off(&config, &NVME).as_str(), why_off(&config, &DISKSTATS).as_str()),
+            ("switched off by reload 3", "")
+        );
     }
 
     #[test]

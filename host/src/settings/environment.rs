@@ -8,7 +8,7 @@ use relink_handover::{ENV_HANDOVER, ENV_ROLLED_BACK};
 
 use super::cli::Cli;
 
-/// Tells an image to prove itself and end, in place of serving: the plugins to enable, as a JSON list or `null`.
+/// Tells an image to prove itself and end, in place of serving: what reloads chose, a `Choice` as JSON.
 pub(crate) const PREFLIGHT: &str = "RELINK_PREFLIGHT";
 
 /// Refuses variables of the environment that look like relink's and are not: a misspelt one would otherwise be ignored

@@ -1,6 +1,7 @@
 //! What can be set: the configuration file, the environment, the command line, and another agent's flags.
 
 pub(crate) mod asked;
+mod choice;
 pub(crate) mod cli;
 mod collectors;
 mod config;
@@ -17,6 +18,7 @@ pub(crate) mod push;
 mod route;
 mod seconds;
 
+pub(crate) use choice::{Choice, Switch};
 pub(crate) use collectors::Collectors;
 pub(crate) use config::{Config, METRICS, Print};
 pub(crate) use default::DEFAULT_TOML;

@@ -8,6 +8,7 @@ use relink_core::registry::{self, Descriptor};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
+use super::choice::Choice;
 use super::config::DEFAULT_FILE;
 use crate::names;
 
@@ -61,10 +62,8 @@ const BY_RELOAD: &str = "a reload";
 
 impl Plugins {
     /// A set that a reload chose replaces the one of file and flags.
-    pub(crate) fn choose(&mut self, chosen: Option<Vec<String>>) {
-        if let Some(chosen) = chosen {
-            self.decide(chosen, BY_RELOAD);
-        }
+    pub(super) fn choose(&mut self, chosen: Vec<String>) {
+        self.decide(chosen, BY_RELOAD);
     }
 
     /// Has these plugins run and no others, as `who` wants it in place of the file.
@@ -91,6 +90,14 @@ impl Plugins {
 }
 
 impl Config {
+    /// Has what reloads chose in force, in place of file and flags.
+    pub(crate) fn choose(&mut self, choice: &Choice) {
+        if let Some(plugins) = choice.plugins.clone() {
+            self.plugins.choose(plugins);
+        }
+        self.collectors.chosen.extend(choice.collectors.clone());
+    }
+
     /// The name of the configuration file, for messages.
     pub(crate) fn origin(&self) -> String {
         self.file.as_ref().map_or(Path::new(DEFAULT_FILE), |(path, _)| path).display().to_string()
