@@ -186,12 +186,18 @@ impl Own {
         let began = Instant::now();
         let out = &mut self.samples;
         out.clear();
+        // Family by family, so that each sample's is the one before.
         for reading in readings {
-            let collector = [reading.collector];
-            out.push(&COLLECTOR_DURATION, collector, reading.duration.as_secs_f64());
-            out.push(&COLLECTOR_SUCCESS, collector, f64::from(u8::from(reading.result.is_ok())));
-            out.push(&WARNINGS, collector, reading.left_out.warned as f64);
-            out.push(&DROPPED, collector, reading.left_out.dropped as f64);
+            out.push(&COLLECTOR_DURATION, [reading.collector], reading.duration.as_secs_f64());
+        }
+        for reading in readings {
+            out.push(&COLLECTOR_SUCCESS, [reading.collector], f64::from(u8::from(reading.result.is_ok())));
+        }
+        for reading in readings {
+            out.push(&WARNINGS, [reading.collector], reading.left_out.warned as f64);
+        }
+        for reading in readings {
+            out.push(&DROPPED, [reading.collector], reading.left_out.dropped as f64);
         }
         for collector in lacking {
             out.push(&COLLECTOR_DURATION, [collector.as_str()], 0.0);
