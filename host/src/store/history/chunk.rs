@@ -265,22 +265,17 @@ impl<'a> Source<'a> {
     }
 
     fn column(&self, place: usize, bins: &mut Bins) {
-        match (&self.block.values, self.columns.get(place)) {
-            (Stored::Plain(rows), _) => {
-                bins.clear();
-                bins.last.extend(rows.iter().map(|row| row[place]));
-            }
-            (Stored::Packed(packed), Some(None)) => {
-                bins.clear();
-                bins.last.resize(self.rows.len(), packed.still[place]);
-            }
-            (_, Some(Some(column))) => {
-                if pack::unpack(column, self.rows.len(), bins).is_none() {
+        bins.clear();
+        match (&self.block.values, self.columns.get(place).copied().flatten()) {
+            (Stored::Plain(rows), _) => bins.last.extend(rows.iter().map(|row| row[place])),
+            (Stored::Packed(packed), None) => bins.last.resize(self.rows.len(), packed.still[place]),
+            (Stored::Packed(_), Some(column)) => {
+                let unpacked = pack::unpack(column, self.rows.len(), bins);
+                if unpacked.is_none() {
                     bins.clear();
                     bins.last.resize(self.rows.len(), f64::NAN);
                 }
             }
-            _ => {}
         }
     }
 }

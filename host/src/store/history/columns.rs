@@ -1,6 +1,6 @@
 //! The past as columns: the times once, and of each series what it had at them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use relink_core::Kind;
@@ -115,6 +115,9 @@ impl Columns {
     }
 }
 
+/// What makes a series: its family and its labels.
+type Key = (Arc<str>, Vec<(String, String)>);
+
 impl History {
     /// The past of some families in columns. Rows are as fine as the history still has them where that is coarser than
     /// what was asked for.
@@ -122,7 +125,7 @@ impl History {
         let mut rows = Rows::new(ask.step_ms);
         let mut step_ms = 0;
         let mut found: Vec<(ColumnSeries, Filling)> = Vec::new();
-        let mut known: HashMap<(Arc<str>, Vec<(String, String)>), usize> = HashMap::new();
+        let mut known: HashMap<Key, usize> = HashMap::new();
         for (step, chunk) in self.all_chunks() {
             let into = rows.take(chunk, |time| ask.wants(time));
             if into.iter().any(Option::is_some) {
@@ -176,7 +179,7 @@ impl History {
     /// How many rows and how many series [`History::columns`] would give.
     pub(crate) fn extent(&self, ask: &Ask<'_>) -> (usize, usize) {
         let mut rows = Rows::new(ask.step_ms);
-        let mut series: HashMap<_, ()> = HashMap::new();
+        let mut series: HashSet<Key> = HashSet::new();
         let mut seen = Vec::new();
         for (_, chunk) in self.all_chunks() {
             if rows.take(chunk, |time| ask.wants(time)).iter().all(Option::is_none) {
@@ -191,7 +194,7 @@ impl History {
                 series.extend(
                     places
                         .into_iter()
-                        .map(|place| ((block.table.family_text(place), block.table.labels(place)), ())),
+                        .map(|place| (block.table.family_text(place), block.table.labels(place))),
                 );
             }
         }
