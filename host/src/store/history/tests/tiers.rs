@@ -274,5 +274,8 @@ fn families_of_texts_have_a_past() {
         ]
     );
     assert_eq!(columns.times.len(), 70);
-    assert_eq!(history.after(69)[0].families().map(|family| family.samples().count()).sum::<usize>(), 6);
+    assert_eq!(
+        history.after(69)[0].rows().map(|(table, values)| (table.len(), values.len())).collect::<Vec<_>>(),
+        [(6, 6)]
+    );
 }
