@@ -103,6 +103,11 @@ impl Receiver {
         self.shared.received.lock().unwrap().clone()
     }
 
+    /// Forgets them.
+    pub fn forget(&self) {
+        self.shared.received.lock().unwrap().clear();
+    }
+
     /// The samples of all remote-write requests that it took, as a store would have them.
     pub fn stored(&self) -> Stored {
         let mut stored = Stored::default();
