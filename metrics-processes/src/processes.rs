@@ -87,11 +87,10 @@ impl Processes {
             pids += 1;
             threads = threads.saturating_add(stat.threads);
             states.add(stat.state);
-            // The only thread of a process is in the state of the process.
-            if stat.threads == 1 {
-                thread_states.add(stat.state);
-            } else {
-                self.add_threads(procfs.as_fd(), pid, &mut thread_states, out);
+            // The first thread of a process has its number, and is in the state of the process.
+            thread_states.add(stat.state);
+            if stat.threads > 1 {
+                self.add_others(procfs.as_fd(), pid, &mut thread_states, out);
             }
         };
         numbers(&procfs, each_process).context(self.procfs.display())?;
@@ -108,11 +107,14 @@ impl Processes {
         Ok(())
     }
 
-    /// The threads of a process, which may have ended meanwhile.
-    fn add_threads(&mut self, procfs: BorrowedFd<'_>, pid: u32, states: &mut Counts, out: &mut Samples) {
+    /// The other threads of a process, which may have ended meanwhile.
+    fn add_others(&mut self, procfs: BorrowedFd<'_>, pid: u32, states: &mut Counts, out: &mut Samples) {
         let folder = open(procfs, self.named(pid, "/task"), OFlags::DIRECTORY);
         let Ok(folder) = folder else { return };
         let each_thread = |tid: u32| {
+            if tid == pid {
+                return;
+            }
             if let Some(stat) = self.read(folder.as_fd(), Some(pid), tid, out) {
                 states.add(stat.state);
             }
