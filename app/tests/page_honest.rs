@@ -73,7 +73,7 @@ fn a_killed_agent_is_asked_ever_more_seldom_and_its_restart_has_a_mark() {
     scene.agent = Agent::from(command);
     let page = &mut scene.page;
     page.wait("it is live again", LIVE);
-    page.wait("the start has a mark", "/agent started/.test(document.querySelector('.mark')?.title)");
+    page.wait("the start has a mark", "/agent was started/.test(document.querySelector('.mark')?.title)");
     page.wait("and there is a hole before it", HOLE);
     scene.is_clean(&["ERR_CONNECTION", "ERR_INCOMPLETE_CHUNKED", "ERR_EMPTY_RESPONSE"]);
 }

@@ -71,7 +71,11 @@ fn what_is_full_busy_and_hot_is_on_the_first_screen() {
     );
     assert_eq!(page.eval("document.querySelector('.chip').hash"), json!("#filesystems"));
     // Names that are markup, or run from right to left, are texts like others.
-    page.wait("markup is text", "document.querySelector('#table-interfaces')?.textContent.includes('<b>x')");
+    page.eval("document.querySelector('#interfaces').scrollIntoView(), 1");
+    page.wait("interfaces are listed", "document.querySelector('#table-interfaces tbody th')");
+    page.eval("document.querySelector('#table-interfaces .more').click()");
+    page.wait("markup is text", "document.querySelector('#table-interfaces').textContent.includes('<b>x')");
+    assert!(page.eval("document.querySelector('main b > x, main th b')").is_null());
     for (width, theme) in SIZES {
         page.looks(width, 900, theme);
         page.eval("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");

@@ -93,7 +93,7 @@ export class Chart {
 
 	// The highest value in view.
 	highest({ first, end }) {
-		const { lines, stack, spec } = this, all = stack ? stack.map(({ sum }) => sum) : [...lines.shown, ...(lines.only === null ? lines.others : [])].map(({ values, series }) => series?.high ?? values);
+		const { lines, stack, spec } = this, all = stack ? stack.map(({ sum }) => sum) : [...lines.shown, ...(lines.only === null ? lines.others : [])].flatMap(({ values, series }) => [values, ...(series?.high ? [series.high] : [])]);
 		let most = spec.unit.least;
 		for (const values of all) for (let place = first; place < end; place++) if (values[place] > most) most = values[place];
 		return most;
@@ -133,17 +133,16 @@ export class Chart {
 		g.lineWidth = 1;
 	}
 
-	// The place that is read: the cursor's, else the newest with a value in view.
-	place() {
-		if (view.cursor !== null) return store.nearest(view.cursor);
-		return Math.min(store.last, view.from === null && view.paused === null ? store.last : store.find(span()[1] + 1e-6) - 1);
+	// The newest place in view.
+	newest() {
+		return view.from === null && view.paused === null ? store.last : Math.min(store.last, store.find(span()[1] + 1e-6) - 1);
 	}
 
 	// What the cursor changes: nothing else is drawn again for it.
 	point() {
 		const { frame, lines, spec } = this;
 		if (!frame || !this.visible) return;
-		const place = this.place(), time = store.times[place], g = sheet(this.over, ...this.size);
+		const place = view.cursor === null ? this.newest() : store.nearest(view.cursor), time = store.times[place], g = sheet(this.over, ...this.size);
 		const within = view.cursor !== null && time >= frame.from && time <= frame.to;
 		if (within) {
 			const dots = this.heated ? [] : this.stack ? this.stack.map(({ slot, sum }) => [sum[place], colours[SLOTS[slot]] ?? colours.muted])
@@ -157,10 +156,10 @@ export class Chart {
 	// Headline and legend; where they are not of now they say of when.
 	words(place, time, within) {
 		const { lines, spec } = this, { text } = spec.unit, value = (name) => lines.value(name, place);
-		const gone = lines.shown.length > 0 && lines.shown.every(({ values }) => Number.isNaN(values[place]) && !(values[place - 1] >= 0));
-		this.element.classList.toggle('gone', gone && view.cursor === null);
-		say(this.now, `${within ? `at ${clock(time)}: ` : view.ahead ? `as of ${clock(time)}: ` : ''}${gone ? '–' : spec.headline(value, [...lines.all.keys()])}`);
-		say(this.note, gone && view.cursor === null ? `no longer collected since ${clock(this.lastly())}` : '');
+		const last = this.newest(), gone = lines.shown.length > 0 && lines.shown.every(({ values }) => Number.isNaN(values[last]) && Number.isNaN(values[last - 1] ?? NaN));
+		this.element.classList.toggle('gone', gone);
+		say(this.now, `${within ? `at ${clock(time)}: ` : view.ahead ? `as of ${clock(time)}: ` : ''}${gone && !within ? '–' : spec.headline(value, [...lines.all.keys()])}`);
+		say(this.note, gone ? `no longer collected since ${clock(this.lastly())}` : '');
 		const listed = [...lines.shown], more = lines.only === null ? lines.others.length : lines.all.size - 1;
 		const key = listed.map(({ name, slot }) => `${slot}${name}`).join('\n') + more;
 		if (this.key !== key) {
@@ -268,6 +267,7 @@ export class Chart {
 	}
 
 	press(event, point, leave) {
+		if (!this.frame) return;
 		const first = store.find(this.frame.from), last = Math.min(store.last, store.find(this.frame.to + 1e-6) - 1);
 		const at = view.cursor === null ? last : store.nearest(view.cursor);
 		const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: first, End: last }[event.key];

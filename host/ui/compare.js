@@ -4,6 +4,8 @@ import { clock, el, units } from './format.js';
 import { familyChart } from './catalogue.js';
 
 const SIDE = 60, LISTED = 40;
+// What says when or how often a reload was, and not what it did.
+const MOMENT = /_timestamp_seconds$|^relink_generation$|^node_time_seconds$/;
 // So much of a question's address the agent takes.
 const LONGEST = 6000;
 
@@ -19,11 +21,11 @@ function batches(names) {
 	return made;
 }
 
-// Mean, 95th percentile and spread of some values.
+// Mean, median, 95th percentile and spread of some values.
 function figures(values) {
 	if (!values.length) return null;
 	const sorted = [...values].sort((a, b) => a - b), at = (part) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))];
-	return { mean: values.reduce((sum, value) => sum + value, 0) / values.length, most: at(0.95), spread: at(0.84) - at(0.16), count: values.length };
+	return { mean: values.reduce((sum, value) => sum + value, 0) / values.length, middle: at(0.5), most: at(0.95), spread: at(0.84) - at(0.16), count: values.length };
 }
 
 // Counters as rates; over a gap there is none.
@@ -37,9 +39,9 @@ function points({ type, series: { points } }, gaps) {
 	return made;
 }
 
-// How much two sides differ, against how much each wavers by itself: what stands still and then changes comes first.
+// How much two sides differ, against how much each wavers by itself: what stands still and then changes comes first. A single step is no change.
 function weight(before, after) {
-	const change = Math.abs(after.mean - before.mean), size = Math.max(Math.abs(after.mean), Math.abs(before.mean));
+	const change = Math.abs(after.middle - before.middle), size = Math.max(Math.abs(after.middle), Math.abs(before.middle));
 	if (!(change > size * 1e-9)) return 0;
 	const noise = (before.spread + after.spread) / 2 + size * 0.01;
 	return (change / noise) * Math.min(1, change / size + 0.1);
@@ -72,7 +74,7 @@ export class Compare {
 		const page = await (await fetch('/metrics')).text(), names = [...page.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
 		const { reloads } = await (await fetch('/reloads')).json(), gone = reloads.flatMap(({ families }) => families.removed);
 		const found = [];
-		for (const batch of batches([...new Set([...names, ...gone])])) {
+		for (const batch of batches([...new Set([...names, ...gone])].filter((name) => !MOMENT.test(name)))) {
 			const query = new URLSearchParams([...batch.map((name) => ['family', name]), ['from', time - SIDE], ['to', time + SIDE]]);
 			const answer = await fetch(`/history?${query}`), told = await answer.json();
 			if (!answer.ok) throw new Error(`${told.error}. ${told.hint}`);

@@ -120,7 +120,11 @@ export class Stream {
 	came() {
 		const { store } = this, started = store.one(STARTED)?.at(store.last);
 		if (started > 0) {
-			if (this.started && this.started !== started) store.restarts.push(started);
+			if (this.started && this.started !== started) {
+				store.restarts.push(started);
+				// What came before it is of another process.
+				store.gaps[store.find(started)] = 1;
+			}
 			this.started = started;
 		}
 		this.heard = [now(), Date.now()];

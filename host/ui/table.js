@@ -15,7 +15,7 @@ export class Table {
 		const head = [['name', spec.of], ...Object.entries(spec.columns).map(([id, { title }]) => [id, title])];
 		this.heads = head.map(([id, title]) => this.head(id, title));
 		this.body = el('tbody');
-		this.more = el('button.more', { onclick: () => this.all() });
+		this.more = el('button.more', { hidden: true, onclick: () => this.change({ whole: !this.whole }) });
 		this.note = el('p.muted');
 		const table = el('table.things', {}, el('caption', {}, spec.title), el('thead', {}, el('tr', {}, ...this.heads, el('th', { scope: 'col' }, el('span.unseen', {}, 'course')))), this.body);
 		this.element = el(`article.card.${spec.small ? 'small' : 'wide'}`, { id: `table-${spec.id}` }, el('div.scroll', { tabIndex: spec.small ? -1 : 0, role: 'region', ariaLabel: spec.title }, table), this.note, this.more);
@@ -25,20 +25,12 @@ export class Table {
 
 	head(id, title) {
 		if (this.spec.small) return el('th', { scope: 'col' }, title);
-		const button = el('button', { onclick: () => this.order_(id) }, title);
+		const button = el('button', { onclick: () => this.change({ by: id, down: this.by === id ? !this.down : id !== 'name' }) }, title);
 		return el('th', { scope: 'col', 'data-id': id }, button);
 	}
 
-	order_(id) {
-		this.down = this.by === id ? !this.down : id !== 'name';
-		this.by = id;
-		this.sorted = -Infinity;
-		this.draw();
-	}
-
-	all() {
-		this.whole = !this.whole;
-		this.sorted = -Infinity;
+	change(part) {
+		Object.assign(this, part, { sorted: -Infinity });
 		this.draw();
 	}
 
@@ -65,9 +57,10 @@ export class Table {
 		const place = this.place(), all = [...this.things().values()];
 		const at = performance.now() / 1000;
 		for (const row of all) row.values = row.thing.values(place);
+		const there = all.filter(({ values }) => !Number.isNaN(values[this.spec.sort]));
 		if (at - this.sorted > STANDS && !this.held) {
 			this.sorted = at;
-			this.sort(all);
+			this.sort(there.length ? there : all);
 		}
 		this.order.forEach((row) => this.fill(row));
 	}
@@ -89,7 +82,7 @@ export class Table {
 		const elements = this.order.map(({ element }) => element);
 		if (elements.some((element, at) => this.body.children[at] !== element) || this.body.children.length !== elements.length) this.body.replaceChildren(...elements);
 		for (const head of this.heads) head.ariaSort = head.dataset.id === by ? (down ? 'descending' : 'ascending') : null;
-		this.more.hidden = spec.small || sorted.length <= spec.limit;
+		this.more.hidden = spec.small || (sorted.length === this.order.length && !this.whole);
 		say(this.more, this.whole ? 'fewer' : `all ${sorted.length}${spec.rest && sorted.length > apart.length ? `, ${sorted.length - apart.length} of them ${spec.rest}` : ''}`);
 	}
 

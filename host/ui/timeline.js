@@ -5,6 +5,8 @@ import { changes, summary, took } from './reload.js';
 import { change, span, store, view } from './view.js';
 
 const SPANS = [[600, '10 min'], [7200, '2 h'], [86400, '24 h']];
+// Pixels that a mark's word takes.
+const ROOM = 110;
 const TONES = { committed: 'accent', refused: 'bad', rolled_back: 'bad', failed: 'bad' };
 
 export class Timeline {
@@ -35,8 +37,8 @@ export class Timeline {
 	events() {
 		const reloads = this.reloads.all.filter(({ outcome }) => TONES[outcome]).map((journal) => ({
 			time: journal.started + took(journal), tone: TONES[journal.outcome], journal,
-			word: journal.outcome === 'committed' ? `gen ${journal.generation} ${changes(journal)}`.trim() : `${journal.outcome.replace('_', ' ')} ${journal.id}`,
-			detail: `Reload ${journal.id} ${journal.outcome.replace('_', ' ')} ${changes(journal)}, ${summary(journal)}${journal.error ? `: ${journal.error.split('\n')[0]}` : ''}`,
+			word: journal.outcome === 'committed' ? changes(journal) || `gen ${journal.generation}` : `${journal.outcome.replace('_', ' ')} ${journal.id}`,
+			detail: `Reload ${journal.id} ${`${journal.outcome.replace('_', ' ')} ${changes(journal)}`.trim()}, ${summary(journal)}${journal.error ? `: ${journal.error.split('\n')[0]}` : ''}`,
 		}));
 		const starts = [...new Set([...store.restarts, ...(this.reloads.started ?? [])])]
 			.map((time) => ({ time, tone: 'warn', word: 'agent started', detail: `The agent was started, at ${clock(time)}` }));
@@ -57,6 +59,12 @@ export class Timeline {
 			this.parts = [...this.bands(events), ...this.holes(), ...events.map((event) => this.mark(event)), this.window()];
 			this.strip.replaceChildren(...this.parts.map(({ element }) => element));
 		}
+		// A word that would lie on the next mark is left to the tip; one at the right end stands to the left.
+		const marks = this.parts.filter(({ time }) => time), room = this.strip.clientWidth / this.seconds;
+		marks.forEach(({ element, time }, at) => {
+			element.classList.toggle('bare', (marks[at + 1]?.time - time) * room < ROOM);
+			element.classList.toggle('flip', (to - time) * room < ROOM);
+		});
 		for (const { element, span, time } of this.parts) {
 			const [start, end] = span?.() ?? [time, time];
 			element.hidden = end < from || start > to;
@@ -84,7 +92,7 @@ export class Timeline {
 
 	mark({ time, word, tone, detail }) {
 		const show = () => say(this.words, detail);
-		const element = el('button.mark', { 'data-tone': tone, title: detail, ariaLabel: `${detail}. Compare before and after`, onclick: () => this.open(time), onpointerenter: show, onfocus: show }, el('bdi', {}, word));
+		const element = el('button.mark', { 'data-tone': tone, title: detail, ariaLabel: `${word}. ${detail}. Compare before and after`, onclick: () => this.open(time), onpointerenter: show, onfocus: show }, el('bdi', {}, word));
 		return { element, time };
 	}
 

@@ -40,7 +40,8 @@ impl Scene {
         Self::open_with(what, &format!("[plugins]\nenabled = [\"{enabled}\"]\n"), &[])
     }
 
-    /// The same with other plugins, further arguments for the agent, and an empty folder "plugins".
+    /// The same with other plugins, further arguments for the agent, an empty folder "plugins", and in "proc" a machine
+    /// that stands still.
     pub fn open_with(what: &str, plugins: &str, arguments: &[&str]) -> Option<Scene> {
         let Some(mut page) = Page::open() else {
             skip(what, "chromium is not installed");
@@ -57,6 +58,9 @@ impl Scene {
         folder.write("build.sh", BUILDER.replace("$EXECUTABLE", RELINK));
         folder.write("build", "well");
         fs::create_dir(folder.path("plugins")).unwrap();
+        fs::create_dir(folder.path("proc")).unwrap();
+        folder.write("proc/loadavg", "1.00 1.00 1.00 2/345 6789\n");
+        folder.write("proc/stat", "cpu 9 0 9 9 0 0 0 0 0 0\ncpu0 9 0 9 9 0 0 0 0 0 0\n");
         let agent = folder.start(arguments);
         page.looks(1280, 900, "light");
         page.go(&format!("http://{}/", agent.address));
