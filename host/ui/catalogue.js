@@ -61,7 +61,7 @@ function waits() {
 		const counts = by(store.all(`node_disk_${many}_completed_total`), 'device');
 		return store.all(`node_disk_${word}_time_seconds_total`).map((time) => {
 			const count = counts.get(time.labels.device)?.[0];
-			return { name: `${time.labels.device} ${word}`, of: time.serial, at: (place) => {
+			return { name: `${time.labels.device} ${word}`, of: `${time.serial} ${count?.serial}`, at: (place) => {
 				const done = count ? store.rate(count, place) : NaN;
 				return done > 0 ? store.rate(time, place) / done : done * 0;
 			} };

@@ -31,7 +31,7 @@ export class Search {
 		this.field = el('input', { type: 'search', ariaLabel: 'Search families and labels', placeholder: 'Search all families and labels   /' });
 		this.count = el('p.muted', { role: 'status' });
 		this.list = el('ul.found');
-		this.field.oninput = () => this.find();
+		this.field.oninput = () => (this.families ? this.find() : this.load());
 		this.field.onkeydown = ({ key }) => {
 			if (key === 'Enter') this.list.querySelector('button')?.click();
 			if (key === 'Escape') this.clear();

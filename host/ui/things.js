@@ -2,7 +2,7 @@
 
 import { units } from './format.js';
 import { sources } from './store.js';
-import { CPU, busyLine, by, isDisk, isPhysical, names } from './sums.js';
+import { CPU, busyLine, by, isDisk, isPhysical, names, total } from './sums.js';
 import { store } from './view.js';
 
 const { percent, memory: size, bytesPerSecond, perSecond, seconds } = units;
@@ -18,9 +18,10 @@ function cpus() {
 	const hertz = found('node_cpu_scaling_frequency_hertz', 'cpu');
 	return [...found(CPU, 'cpu')].map(([cpu, list]) => {
 		const busy = busyLine(list), mode = (name) => list.find(({ labels }) => labels.mode === name), [user, system, waits] = ['user', 'system', 'iowait'].map(mode);
-		return { name: `cpu${cpu}`, of: sources(list), course: busy, values: (place) => ({
-			busy: busy(place), user: rate(user, place, 100), system: rate(system, place, 100), iowait: rate(waits, place, 100), hertz: hertz.get(cpu)?.[0].at(place) ?? NaN,
-		}) };
+		return { name: `cpu${cpu}`, of: sources(list), course: busy, values: (place) => {
+			const share = (series) => rate(series, place, 100 / total(list, place));
+			return { busy: busy(place), user: share(user), system: share(system), iowait: share(waits), hertz: hertz.get(cpu)?.[0].at(place) ?? NaN };
+		} };
 	});
 }
 
@@ -55,7 +56,7 @@ function filesystems() {
 			const used = whole.at(place) - at(free, place), rest = at(available, place);
 			return used + rest > 0 ? (100 * used) / (used + rest) : NaN;
 		};
-		return { name, of: whole.serial, course, values: (place) => ({
+		return { name, of: sources([whole, ...(free.get(name) ?? []), ...(available.get(name) ?? [])]), course, values: (place) => ({
 			used: course(place), left: at(available, place), size: whole.at(place), inodes: at(files, place) > 0 ? 100 - (100 * at(filesFree, place)) / at(files, place) : NaN,
 			full: available.has(name) ? left(available.get(name)[0], place) : NaN,
 		}) };
@@ -68,7 +69,7 @@ function interfaces() {
 	return store.all('node_network_receive_bytes_total').map((received) => {
 		const { device } = received.labels, at = (map, place) => rate(map.get(device)?.[0], place), both = (one, other) => or(one, 0) + or(other, 0);
 		const course = (place) => store.rate(received, place) + at(out, place);
-		return { name: device, of: received.serial, course, apart: !isPhysical(device), values: (place) => ({
+		return { name: device, of: sources([received, ...(out.get(device) ?? [])]), course, apart: !isPhysical(device), values: (place) => ({
 			both: course(place), in: store.rate(received, place), out: at(out, place), errors: both(at(inErrors, place), at(outErrors, place)),
 			drops: both(at(inDrops, place), at(outDrops, place)), speed: speed.get(device)?.[0]?.at(place) ?? NaN,
 		}) };
