@@ -59,7 +59,7 @@ export class Reloads {
 	async fetch() {
 		const answer = await fetch('/reloads').catch(() => null);
 		if (!answer?.ok) return;
-		const { reloads, started = [] } = await answer.json();
+		const { reloads, started } = await answer.json();
 		this.journals = new Map(reloads.map((journal) => [journal.id, journal]));
 		this.started = started;
 		if (this.lost) this.tell('');
@@ -88,16 +88,18 @@ export class Reloads {
 	}
 }
 
-// As `+disk −net ~cpu`.
-export const changes = ({ plugins: { added, removed, replaced } }) =>
-	[[added, '+'], [removed, '−'], [replaced, '~']].flatMap(([names, sign]) => names.map((name) => sign + name)).join(' ');
+// As `+disk −net ~cpu`; of collectors, where no plugin came or went.
+export function changes({ plugins: { added, removed, replaced }, collectors }) {
+	const words = (...lists) => lists.flatMap(([sign, names = []]) => names.map((name) => sign + name)).join(' ');
+	return words(['+', added], ['−', removed], ['~', replaced]) || words(['+', collectors?.added], ['−', collectors?.removed]);
+}
 
 const title = (journal) => el('span.state', { 'data-state': journal.outcome }, el('bdi', {}, `${journal.id} ${plain(journal.outcome)} ${changes(journal)}`.trim()));
 
 // In words, on one line.
 export function summary(journal) {
-	const { outcome, pause_ms: pause, started, generation, who } = journal, running = outcome === 'running';
-	return [`at ${clock(started)}`, who && `asked by ${who}`, running ? 'under way' : `took ${seconds(took(journal))}`,
+	const { outcome, pause_ms: pause, started, generation, by } = journal, running = outcome === 'running';
+	return [`at ${clock(started)}`, by && `asked by ${by}`, running ? 'under way' : `took ${seconds(took(journal))}`,
 		pause !== null && `longest pause ${seconds(pause / 1000)}`, `generation ${generation}`].filter(Boolean).join(', ');
 }
 

@@ -23,12 +23,12 @@ export class Stream {
 
 	// Asks for these families, in this order, and for the past of so many seconds.
 	want(families, span) {
-		if (span <= this.span && families.every((family) => this.families.includes(family))) return;
-		// Of a longer span the store begins anew; what other families have fills into it.
-		this.anew ||= span > this.span;
+		if (span === this.span && families.every((family) => this.families.includes(family))) return;
+		// Of another span the store begins anew, as it is told as fine as can be; what other families have fills into it.
+		this.anew ||= span !== this.span;
 		this.fresh = true;
 		this.families = [...new Set([...families, ...this.families])];
-		this.span = Math.max(span, this.span);
+		this.span = span;
 		clearTimeout(this.timer);
 		this.timer = setTimeout(() => this.open(), GATHER);
 	}

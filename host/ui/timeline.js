@@ -40,7 +40,7 @@ export class Timeline {
 			word: journal.outcome === 'committed' ? changes(journal) || `gen ${journal.generation}` : `${journal.outcome.replace('_', ' ')} ${journal.id}`,
 			detail: `Reload ${journal.id} ${`${journal.outcome.replace('_', ' ')} ${changes(journal)}`.trim()}, ${summary(journal)}${journal.error ? `: ${journal.error.split('\n')[0]}` : ''}`,
 		}));
-		const starts = [...new Set([...store.restarts, ...(this.reloads.started ?? [])])]
+		const starts = [this.reloads.started ?? [], store.restarts].flat()
 			.map((time) => ({ time, tone: 'warn', word: 'agent started', detail: `The agent was started, at ${clock(time)}` }));
 		// One start is known from the stream and from the record.
 		const distinct = starts.filter(({ time }, at) => !starts.some((other, place) => place < at && Math.abs(other.time - time) < 15));
@@ -74,7 +74,7 @@ export class Timeline {
 	}
 
 	bands(events) {
-		const borders = events.filter(({ journal }) => journal?.outcome === 'committed'), earliest = (borders[0]?.journal.generation ?? 2) - 1;
+		const borders = events.filter(({ journal }) => journal?.outcome === 'committed'), earliest = borders[0]?.journal.before;
 		const generation = store.one('relink_generation')?.at(store.last);
 		const names = borders.length ? [earliest, ...borders.map(({ journal }) => journal.generation)] : [generation];
 		return names.map((name, at) => ({

@@ -29,8 +29,11 @@ function range() {
 	return FITTING.find((seconds) => seconds >= there) ?? 600;
 }
 
-// How far back the stream has to go for what is shown.
-export const wanted = () => (view.from !== null ? Math.max(600, Date.now() / 1000 - view.from + 60) : Math.max(600, view.picked));
+// How far back the stream has to go for what is shown: one of the ranges, so that a little more asks for nothing new.
+export function wanted() {
+	const need = view.from === null ? view.picked : Date.now() / 1000 - view.from;
+	return Math.max(600, RANGES.find(([seconds]) => seconds >= need)?.[0] ?? RANGES.at(-1)[0]);
+}
 
 export function change(part) {
 	Object.assign(view, part);
