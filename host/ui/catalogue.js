@@ -162,5 +162,5 @@ export function familyChart({ name, type, help, unit }) {
 	return plainly(name, name, gauge ? still : grows, { [name]: '' }, { gauge, help });
 }
 
-// Plugins whose families have their places above, or are many: the others' families get a chart each.
-export const KNOWN = new Set('cpu disk fabric filesystems hardware hwmon load mem net netstat nfs pressure processes stat storage systemd vmstat'.split(' '));
+// Whether a family is of a text file or of a plugin of one's own, by its name: those get a chart each.
+export const isOther = ({ name }) => !/^(node|process|relink)_|_info$/.test(name);

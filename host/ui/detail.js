@@ -17,6 +17,7 @@ export class Detail {
 	}
 
 	async open(name) {
+		const fresh = this.name !== name;
 		this.name = name;
 		this.place.hidden = false;
 		const answer = await fetch(`/plugins/${encodeURIComponent(name)}`).catch(() => null), told = await answer?.json().catch(() => null);
@@ -29,7 +30,7 @@ export class Detail {
 			el('p.muted', {}, `${help}. Version ${version}, ${placement}, generation ${generation}${path ? `, ${path}` : ''}`), ...collectors.flatMap((one) => this.collector(one))));
 		this.families = this.cells.map(({ family }) => family.name);
 		this.want();
-		this.place.focus();
+		if (fresh) this.place.focus();
 	}
 
 	close() {

@@ -1,20 +1,20 @@
 // The dashboard: one stream in; sections of charts and tables, the timeline, plugins and reloads out.
 
-import { KNOWN, SECTIONS, familyChart } from './catalogue.js';
+import { SECTIONS, familyChart, isOther } from './catalogue.js';
 import { Compare } from './compare.js';
 import { Detail } from './detail.js';
 import { FACTS, Header } from './header.js';
 import { Health, WATCHED } from './health.js';
 import { Plugins, runs } from './plugins.js';
 import { Reloads } from './reload.js';
-import { Search, specs } from './search.js';
+import { Search, families, specs } from './search.js';
 import { Section } from './section.js';
 import { STARTED, Stream } from './stream.js';
 import { COSTS } from './sums.js';
 import { Timeline } from './timeline.js';
 import { address, pause, read, store, view, wanted } from './view.js';
 
-// So many charts a plugin that nobody knows.
+// So many charts of families that nobody knows.
 const MOST = 24;
 
 const at = (id) => document.getElementById(id);
@@ -60,8 +60,8 @@ at('charts').append(...sections.map(({ element }) => element));
 const plugins = new Plugins(sections.find(({ spec }) => spec.id === 'agent').body);
 const found = new Section({ id: 'found', title: 'Found', open: true, charts: [] }, want);
 sections.push(found);
-const chart = (families) => {
-	found.add(specs(families));
+const chart = (list) => {
+	found.add(specs(list));
 	if (!found.element.isConnected) at('search').after(found.element);
 	aim = found;
 	view.redraw();
@@ -80,10 +80,13 @@ const stream = new Stream(store, {
 	plugins({ plugins: list }) {
 		plugins.list(list);
 		health.plugins(list);
-		list.forEach(look);
+		look((running = list));
 		view.redraw();
 	},
-	reload: (journal) => reloads.note(journal),
+	reload(journal) {
+		reloads.note(journal);
+		if (journal.outcome === 'committed' && detail.name) detail.open(detail.name);
+	},
 	opened() {
 		reloads.fetch();
 		reach();
@@ -94,8 +97,13 @@ const stream = new Stream(store, {
 		if (silent) view.redraw();
 	},
 });
-want();
-setInterval(() => document.hidden || view.ahead || reach(), 60000);
+// What changes without an event.
+setInterval(() => {
+	if (document.hidden || view.ahead) return;
+	reach();
+	looked = '';
+	look(running);
+}, 60000);
 
 // All that is in view, what stands above it first.
 function want() {
@@ -112,17 +120,14 @@ async function reach() {
 	header.reach(told.seconds_kept ?? told.time - times[0], store.newest - store.one(STARTED)?.at(store.last));
 }
 
-// Asks plugins that the catalogue does not know what they have.
-const looked = new Set(), more = sections.find(({ spec }) => spec.id === 'more');
-async function look({ name, generation, collectors }) {
-	const key = `${name} ${generation}`;
-	if (KNOWN.has(name) || looked.has(key) || !collectors.some(runs)) return;
-	looked.add(key);
-	const answer = await fetch(`/plugins/${encodeURIComponent(name)}`).catch(() => null);
-	// It will be in the next list again.
-	if (!answer?.ok) return looked.delete(key);
-	const families = (await answer.json()).collectors.flatMap((one) => one.families);
-	more.add(families.filter((family) => !family.name.endsWith('_info')).slice(0, MOST).map(familyChart));
+// Families that no section knows of, looked for when other plugins run than before.
+const more = sections.find(({ spec }) => spec.id === 'more');
+let looked = '', running = [];
+async function look(plugins) {
+	const key = plugins.map(({ name, generation, state }) => name + generation + runs({ state })).join();
+	if (looked === key) return;
+	looked = key;
+	more.add(((await families()) ?? []).filter(isOther).slice(0, MOST).map(familyChart));
 }
 
 function route() {

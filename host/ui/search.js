@@ -6,6 +6,12 @@ import { address, write } from './view.js';
 
 const LISTED = 40;
 
+// All families there are now.
+export async function families() {
+	const answer = await fetch('/metrics').catch(() => null);
+	return answer?.ok ? parse(await answer.text()) : null;
+}
+
 // The families of a page of the text format, each with the texts of its labels.
 function parse(text) {
 	const families = new Map();
@@ -41,9 +47,7 @@ export class Search {
 	}
 
 	async load() {
-		const answer = await fetch('/metrics').catch(() => null);
-		if (!answer?.ok) return;
-		this.families = parse(await answer.text());
+		this.families = (await families()) ?? this.families;
 		this.find();
 	}
 

@@ -17,7 +17,7 @@ export class Section {
 		Object.assign(this, { spec, want, near: false });
 		this.parts = [...(spec.tables ?? []).map((name) => new Table({ id: name, ...TABLES[name] })), ...spec.charts.map((one) => new Chart(one))];
 		this.body = el('div.body');
-		this.element = el('details.section', { id: spec.id, open: this.remembered() ?? Boolean(spec.open) }, el('summary', {}, el('h2', {}, spec.title)), this.body);
+		this.element = el('details.section.blank', { hidden: !this.parts.length, id: spec.id, open: this.remembered() ?? Boolean(spec.open) }, el('summary', {}, el('h2', {}, spec.title)), this.body);
 		this.element.ontoggle = () => {
 			kept(`open ${spec.id}`, this.element.open ? 1 : 0);
 			this.want();
@@ -48,6 +48,7 @@ export class Section {
 		const fresh = specs.filter(({ id }) => !this.parts.some(({ spec }) => spec.id === id)).map((spec) => new Chart(spec));
 		fresh.forEach((part) => this.watch(part));
 		this.parts.push(...fresh);
+		this.element.hidden = !this.parts.length;
 		this.want();
 	}
 
@@ -79,6 +80,7 @@ export class Section {
 			before = element;
 			part.draw();
 		}
+		this.element.classList.toggle('blank', !before);
 	}
 
 	point() {

@@ -5,7 +5,7 @@ const SOONEST = 100, LATEST = 5000;
 // A connection on which nothing comes for so long is given up.
 const DEAD = 10000;
 // Within this time all that is wanted goes into one request.
-const GATHER = 120;
+const GATHER = 50;
 
 // Of the agent's process: another value is another process.
 export const STARTED = 'process_start_time_seconds';
