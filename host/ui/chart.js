@@ -21,7 +21,7 @@ export const css = (slot) => `var(--${SLOTS[slot] ?? 'muted'})`;
 export class Chart {
 	constructor(spec) {
 		Object.assign(this, { spec, lines: new Lines(spec), visible: false, entries: [] });
-		const id = `chart-${spec.id}`, [family] = spec.families, all = new URLSearchParams(spec.families.map((name) => ['family', name]));
+		const id = `chart-${spec.id}`;
 		this.now = el('p.now');
 		this.canvas = el('canvas', { ariaHidden: 'true' });
 		this.over = el('canvas.over', { ariaHidden: 'true' });
@@ -30,10 +30,10 @@ export class Chart {
 		this.plot = el('div.plot', { tabIndex: 0, role: 'slider', 'aria-labelledby': id, 'aria-valuenow': 0 }, this.canvas, this.over, this.chosen, this.tip);
 		this.legend = el('ul.legend');
 		this.note = el('p.muted');
-		const links = el('p.links', {}, el('a', { href: `/plot/${family}.svg`, ariaLabel: `${spec.title}: picture` }, 'picture'),
-			el('a', { href: `/history?${all}`, ariaLabel: `${spec.title}: data` }, 'data'));
+		this.picture = el('a', { ariaLabel: `${spec.title}: picture` }, 'picture');
+		this.data = el('a', { ariaLabel: `${spec.title}: data` }, 'data');
 		this.element = el('article.card', { title: spec.help ?? '' },
-			el('div.head', {}, el('h3', { id }, el('bdi', {}, spec.title)), this.now), this.plot, this.legend, el('div.foot', {}, this.note, links));
+			el('div.head', {}, el('h3', { id }, el('bdi', {}, spec.title)), this.now), this.plot, this.legend, el('div.foot', {}, this.note, el('p.links', {}, this.picture, this.data)));
 		this.size = [0, 0];
 		this.plot.sized = (width, height) => {
 			this.size = [width, height];
@@ -164,6 +164,9 @@ export class Chart {
 		const key = listed.map(({ name, slot }) => `${slot}${name}`).join('\n') + more;
 		if (this.key !== key) {
 			this.key = key;
+			const there = spec.families.filter((name) => store.family(name));
+			this.picture.href = `/plot/${there[0]}.svg`;
+			this.data.href = `/history?${new URLSearchParams(there.map((name) => ['family', name]))}`;
 			this.entries = listed.map(({ name, slot }) => this.entry(name, slot));
 			this.legend.replaceChildren(...this.entries.map(({ item }) => item), more > 0 ? this.rest(more) : '');
 		}

@@ -1,7 +1,8 @@
 // Before and after: each series and the agent's own cost, a minute on either side of a time, what changed most first.
 
-import { clock, el, units } from './format.js';
 import { familyChart } from './catalogue.js';
+import { clock, el, units } from './format.js';
+import { COSTS } from './sums.js';
 
 const SIDE = 60, LISTED = 40;
 // What says when or how often a reload was, and not what it did.
@@ -73,13 +74,15 @@ export class Compare {
 	async ask(time) {
 		const page = await (await fetch('/metrics')).text(), names = [...page.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
 		const { reloads } = await (await fetch('/reloads')).json(), gone = reloads.flatMap(({ families }) => families.removed);
-		const found = [];
-		for (const batch of batches([...new Set([...names, ...gone])].filter((name) => !MOMENT.test(name)))) {
+		const found = [], asked = [...batches(names.filter((name) => !MOMENT.test(name))), ...gone.map((name) => [name])];
+		for (const batch of asked) {
 			const query = new URLSearchParams([...batch.map((name) => ['family', name]), ['from', time - SIDE], ['to', time + SIDE]]);
 			const answer = await fetch(`/history?${query}`), told = await answer.json();
-			if (!answer.ok) throw new Error(`${told.error}. ${told.hint}`);
-			for (const { family, type, unit, series } of told.families) {
-				for (const one of series) found.push({ name: family, type, unit, labels: one.labels, points: points({ type, series: one }, told.gaps ?? []) });
+			// One of them is not in the history.
+			if (answer.status === 404) asked.push(...(batch.length > 1 ? batch.map((name) => [name]) : []));
+			else if (!answer.ok) throw new Error(`${told.error}. ${told.hint}`);
+			for (const { family, type, unit, series } of told.families ?? []) {
+				for (const one of series) found.push({ name: family, type, unit, labels: one.labels, points: points({ type, series: one }, told.gaps) });
 			}
 		}
 		return found;
@@ -92,12 +95,24 @@ export class Compare {
 		});
 		const both = rows.filter(({ before, after }) => before && after).map((row) => ({ ...row, weight: weight(row.before, row.after) }));
 		const changed = both.filter(({ weight }) => weight > 1).sort((a, b) => b.weight - a.weight);
-		const families = (list) => [...new Set(list.map(({ name }) => name))], came = rows.filter(({ before, after }) => !before && after), went = rows.filter(({ before, after }) => before && !after);
+		// Families, not series: a device or a collector may come and go in one that stays.
+		const on = (side) => new Set(rows.filter((row) => row[side]).map(({ name }) => name)), before = on('before'), after = on('after');
+		const list = (word, those, others) => {
+			const names = [...those].filter((name) => !others.has(name));
+			return names.length ? el('p', {}, `${word}: `, el('bdi', {}, names.join(', '))) : '';
+		};
 		const head = ['Series', 'mean before', 'mean after', 'change', '95 % before', '95 % after'].map((name) => el('th', { scope: 'col' }, name));
-		const list = (word, of) => (of.length ? el('p', {}, `${word}: `, el('bdi', {}, families(of).join(', '))) : '');
-		return [el('p.muted', {}, `${SIDE} s on either side, rates of counters; ${both.length} series, ${changed.length} of them changed beyond what they waver by`), list('Came', came), list('Went', went),
+		return [el('p.muted', {}, `${SIDE} s on either side, rates of counters; ${both.length} series, ${changed.length} of them changed beyond what they waver by`), cost(rows), list('Came', after, before), list('Went', before, after),
 			el('div.scroll', { tabIndex: 0, role: 'region', ariaLabel: 'What changed' }, el('table.things', {}, el('thead', {}, el('tr', {}, ...head)), el('tbody', {}, ...changed.slice(0, LISTED).map(row))))];
 	}
+}
+
+// What the agent itself cost.
+function cost(rows) {
+	const sum = (name, side) => rows.reduce((sum, row) => (row.name === name && row[side] ? sum + row[side].mean : sum), 0);
+	const words = (word, name, unit, scale = 1) => `${word} ${unit.text(sum(name, 'before') * scale)} → ${unit.text(sum(name, 'after') * scale)}`;
+	return el('p', {}, [words('One collection', COSTS, units.seconds), words('CPU of the agent', 'process_cpu_seconds_total', units.percent, 100),
+		words('memory', 'process_resident_memory_bytes', units.memory)].join(', '));
 }
 
 function row({ name, type, unit: word, labels, before, after }) {

@@ -48,9 +48,11 @@ export class Header {
 		say(this.pause, view.paused === null ? 'Pause' : `Paused at ${clock(view.paused)}`);
 	}
 
-	// How far back the history goes, where it could go back `age` seconds.
-	reach(kept, age) {
-		if (kept > 0) say(at('reach'), `${seconds_(kept)} kept${kept < 0.9 * Math.min(600, age) ? ': raise [history] bytes' : ''}`);
+	// How far back the history goes, snapshot by snapshot and in all, where it could go back `age` seconds.
+	reach(fine, all, age) {
+		if (!(fine >= 0)) return;
+		const more = all > 1.5 * fine ? `, ${seconds_(all)} more coarsely` : '';
+		say(at('reach'), `${seconds_(fine)} kept${more}${fine < 0.9 * Math.min(600, age) ? ': raise [history] bytes' : ''}`);
 	}
 
 	// The age is told each second; that it has become silent, or came back, once.

@@ -114,10 +114,10 @@ function want() {
 async function reach() {
 	const answer = await fetch('/history?family=relink_generation').catch(() => null);
 	if (!answer?.ok) return;
-	const told = await answer.json(), times = (told.families?.[0] ?? told).series?.[0]?.points.map(([time]) => time) ?? [];
+	const told = await answer.json(), times = (told.families?.[0] ?? told).series[0]?.points.map(([time]) => time) ?? [];
 	stream.interval = told.interval;
 	timeline.past(times, told.gaps ?? []);
-	header.reach(told.seconds_kept ?? told.time - times[0], store.newest - store.one(STARTED)?.at(store.last));
+	header.reach(told.time - (told.tiers?.[0]?.oldest ?? times[0] ?? NaN), told.seconds_kept, told.time - store.one(STARTED)?.at(store.last));
 }
 
 // Families that no section knows of, looked for when other plugins run than before.
