@@ -3,6 +3,7 @@
 import { SECTIONS, familyChart, isOther } from './catalogue.js';
 import { Compare } from './compare.js';
 import { Detail } from './detail.js';
+import { say } from './format.js';
 import { FACTS, Header } from './header.js';
 import { Health, WATCHED } from './health.js';
 import { Plugins, runs } from './plugins.js';
@@ -113,8 +114,10 @@ function want() {
 // How far back the agent remembers, and when it did not measure.
 async function reach() {
 	const answer = await fetch('/history?family=relink_generation').catch(() => null);
-	if (!answer?.ok) return;
-	const told = await answer.json(), times = (told.families?.[0] ?? told).series[0]?.points.map(([time]) => time) ?? [];
+	if (!answer) return;
+	const told = await answer.json();
+	if (!answer.ok) return say(at('reach'), told.error);
+	const times = (told.families?.[0] ?? told).series[0]?.points.map(([time]) => time) ?? [];
 	stream.interval = told.interval;
 	timeline.past(times, told.gaps ?? []);
 	header.reach(told.time - (told.tiers?.[0]?.oldest ?? times[0] ?? NaN), told.seconds_kept, told.time - store.one(STARTED)?.at(store.last));

@@ -113,9 +113,9 @@ export class Store {
 
 	// Past values: one for all places, or columns of the last, the lowest and the highest, null where there was none.
 	fill(series, places, last, ...more) {
-		if (!Array.isArray(last) && Number.isNaN(series.still) && !series.column) {
+		if (!Array.isArray(last) && !series.column && (Number.isNaN(series.still) || series.still === Number(last))) {
 			const first = places.find((place) => place >= 0);
-			if (first >= 0) Object.assign(series, { still: Number(last), since: first });
+			if (first >= 0) Object.assign(series, { still: Number(last), since: Math.min(first, series.since) });
 			return;
 		}
 		if (!series.column) series.unfold(this);
