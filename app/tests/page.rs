@@ -87,6 +87,8 @@ fn a_plugin_that_the_page_has_never_heard_of_has_a_chart() {
     assert!(cc.status().is_ok_and(|status| status.success()), "{cc:?}");
     let page = &mut scene.page;
     page.eval("window.kept = 1, document.querySelector('#reload .primary').click()");
+    page.wait("there are others", "!document.querySelector('#more').hidden");
+    page.eval("document.querySelector('#more').scrollIntoView(), 1");
     page.wait("its chart appears", "document.querySelector('#chart-c_uptime_seconds')");
     let card = page.eval("document.querySelector('#chart-c_uptime_seconds').closest('article').title");
     assert!(

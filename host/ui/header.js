@@ -8,6 +8,9 @@ import { RANGES, change, kept, pause, store, unzoom, view } from './view.js';
 
 export const FACTS = ['node_uname_info', 'node_boot_time_seconds', 'node_memory_MemTotal_bytes', 'relink_generation', STARTED];
 
+// Seconds that a start may take before the first snapshot.
+const GRACE = 15;
+
 const at = (id) => document.getElementById(id);
 const last = (family) => store.one(family)?.at(store.last) ?? NaN;
 const seconds_ = (value) => (value < 120 ? `${Math.floor(value)} s` : seconds(value, 2));
@@ -52,7 +55,7 @@ export class Header {
 	reach(fine, all, age) {
 		if (!(fine >= 0)) return;
 		const more = all > 1.5 * fine ? `, ${seconds_(all)} more coarsely` : '';
-		say(at('reach'), `${seconds_(fine)} kept${more}${fine < 0.9 * Math.min(600, age) ? ': raise [history] bytes' : ''}`);
+		say(at('reach'), `${seconds_(fine)} kept${more}${fine < 0.9 * Math.min(600, age) - GRACE ? ': raise [history] bytes' : ''}`);
 	}
 
 	// The age is told each second; that it has become silent, or came back, once.

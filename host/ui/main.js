@@ -91,6 +91,8 @@ const stream = new Stream(store, {
 	opened() {
 		reloads.fetch();
 		reach();
+		// Of an agent that has just begun it is soon more.
+		setTimeout(reach, 10000);
 	},
 	state(silent) {
 		header.age(silent, stream.age(), stream.id);
