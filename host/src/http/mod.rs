@@ -1,6 +1,7 @@
 //! Rocket: routes, guards, catchers. The only room that knows Rocket's macros.
 
 mod answer;
+mod bundle;
 pub(crate) mod caller;
 mod events;
 mod history;
