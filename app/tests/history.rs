@@ -190,7 +190,7 @@ fn families_of_text_files_have_a_past() {
         Folder::new("print = \"none\"\n[history]\ninterval = 0.1\n[plugins]\nenabled = [\"textfile\"]\n");
     std::fs::create_dir(folder.path("texts")).unwrap();
     let write = |value: f64| {
-        folder.write("texts/jobs.prom", &format!("# TYPE jobs gauge\njobs{{name=\"a\"}} {value}\n"))
+        folder.write("texts/jobs.prom", format!("# TYPE jobs gauge\njobs{{name=\"a\"}} {value}\n"))
     };
     write(1.0);
     let texts = folder.path("texts").display().to_string();
