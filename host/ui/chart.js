@@ -53,6 +53,10 @@ export class Chart {
 		const [width, height] = this.size;
 		if (!this.visible || !width || !store.length) return;
 		const { lines, spec } = this, [from, to] = span();
+		// Less than a pixel further on the lines are where they were.
+		const key = [Math.round(to - from), width, height, store.epoch, store.version, lines.only, view.marks.length, colours.card].join();
+		if (key === this.drawn?.key && to >= this.drawn.to && to - this.drawn.to < (to - from) / width) return this.point();
+		this.drawn = { key, to };
 		const bare = frame(width, height, [from, to], 1);
 		lines.choose(bare);
 		this.stack = spec.stacked ? this.pile(bare) : null;
@@ -142,9 +146,16 @@ export class Chart {
 	point() {
 		const { frame, lines, spec } = this;
 		if (!frame || !this.visible) return;
-		const place = view.cursor === null ? this.newest() : store.nearest(view.cursor), time = store.times[place], g = sheet(this.over, ...this.size);
+		const place = view.cursor === null ? this.newest() : store.nearest(view.cursor), time = store.times[place];
+		if (view.cursor !== null && time > frame.to && view.from === null && view.paused === null) {
+			this.drawn = null;
+			return this.draw();
+		}
 		const within = view.cursor !== null && time >= frame.from && time <= frame.to;
+		if (!within && this.pointed) sheet(this.over, ...this.size);
+		this.pointed = within;
 		if (within) {
+			const g = sheet(this.over, ...this.size);
 			const dots = this.heated ? [] : this.stack ? this.stack.map(({ slot, sum }) => [sum[place], colours[SLOTS[slot]] ?? colours.muted])
 				: lines.shown.map((line) => [line.values[place], colours[SLOTS[line.slot]]]);
 			cursor(g, frame, time, dots);

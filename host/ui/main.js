@@ -119,10 +119,10 @@ async function reach() {
 	if (!answer) return;
 	const told = await answer.json();
 	if (!answer.ok) return say(at('reach'), told.error);
-	const times = (told.families?.[0] ?? told).series[0]?.points.map(([time]) => time) ?? [];
+	const times = told.families[0].series[0]?.points.map(([time]) => time) ?? [];
 	stream.interval = told.interval;
-	timeline.past(times, told.gaps ?? []);
-	header.reach(told.time - (told.tiers?.[0]?.oldest ?? times[0] ?? NaN), told.seconds_kept, told.time - store.one(STARTED)?.at(store.last));
+	timeline.past(times, told.gaps);
+	header.reach(told.time - (told.tiers[0]?.oldest ?? NaN), told.seconds_kept, told.time - store.one(STARTED)?.at(store.last));
 }
 
 // Families that no section knows of, looked for when other plugins run than before.

@@ -170,13 +170,15 @@ export function cursor(g, plot, time, dots) {
 	}
 }
 
-// A small line of the span shown, as high as its highest.
+// A small line of the span shown, up to a top or its own highest.
 export function course(canvas, values, top = 0) {
-	const [wide, high] = [96, 20];
-	const bare = frame(wide, high, span(), 1, [1, 1, 2, 2]);
+	const [wide, high] = [96, 20], [from, to] = span(), key = `${Math.round(to - from)} ${store.epoch} ${colours.card}`;
+	if (canvas.key === key && to >= canvas.to && to - canvas.to < (to - from) / wide) return;
+	Object.assign(canvas, { key, to });
+	const plot = (most) => frame(wide, high, [from, to], most, [1, 1, 2, 2]), { first, end } = plot(1);
 	let most = top;
-	if (!top) for (let place = bare.first; place < bare.end; place++) if (values[place] > most) most = values[place];
+	if (!top) for (let place = first; place < end; place++) if (values[place] > most) most = values[place];
 	const g = sheet(canvas, wide, high);
 	Object.assign(g, { strokeStyle: colours.s0, lineWidth: 1.25 });
-	line(g, frame(wide, high, span(), most || 1, [1, 1, 2, 2]), values);
+	line(g, plot(most || 1), values);
 }
