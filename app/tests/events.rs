@@ -1,4 +1,4 @@
-//! `GET /events`, `GET /history` and `GET /plot/…` of the executable, over a socket.
+//! `GET /events` of the executable, over a socket.
 
 mod support;
 
@@ -258,116 +258,10 @@ fn there_is_a_bound_on_streams() {
 }
 
 #[test]
-fn the_past_of_a_family() {
-    let folder = Folder::new(QUICK);
-    let agent = folder.start(&[]);
-    let answer = until("three snapshots", || {
-        let answer = agent.get("/history?family=node_cpu_seconds_total");
-        (answer.json()["last_id"].as_u64()? >= 3).then_some(answer)
-    });
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    let json = answer.json();
-    for (key, value) in [("family", "node_cpu_seconds_total"), ("type", "counter"), ("unit", "seconds")] {
-        assert_eq!(json[key], value, "{json}");
-    }
-    assert!(json["help"].as_str().unwrap().ends_with('.') && json["interval"] == 0.1, "{json}");
-    let now = json["time"].as_f64().unwrap();
-    let series = json["series"].as_array().unwrap();
-    assert!(series.len() > 1, "{json}");
-    for one in series {
-        let points = one["points"].as_array().unwrap();
-        assert!(points.len() >= 3 && one["labels"]["mode"].is_string(), "{one}");
-        let times: Vec<_> = points.iter().map(|point| point[0].as_f64().unwrap()).collect();
-        assert!(times.is_sorted() && times.iter().all(|time| *time <= now), "{times:?} until {now}");
-        assert!(points.iter().all(|point| point[1].is_number()), "{points:?}");
-    }
-    let of = |query: &str| agent.get(&format!("/history?family=node_cpu_seconds_total&{query}")).json();
-    let one = of("label=cpu=0&label=mode=idle");
-    let series = one["series"].as_array().unwrap();
-    assert_eq!(series.len(), 1, "{one}");
-    assert_eq!(series[0]["labels"], serde_json::json!({"cpu": "0", "mode": "idle"}));
-    assert_eq!(of("label=cpu=none")["series"], serde_json::json!([]));
-    let all = of("label=cpu=0&label=mode=idle")["series"][0]["points"].as_array().unwrap().len();
-    let late =
-        of("label=cpu=0&label=mode=idle&seconds=0.15")["series"][0]["points"].as_array().unwrap().len();
-    assert!((1..=2).contains(&late) && all > late, "{late} of {all}");
-    // The agent's own families have a past too.
-    let own = agent.get("/history?family=node_scrape_collector_success&label=collector=cpu").json();
-    assert_eq!(own["series"][0]["points"][0][1], 1, "{own}");
-}
-
-#[test]
-fn what_the_history_can_not_answer() {
-    let folder = Folder::new(QUICK);
-    let agent = folder.start(&[]);
-    for (query, status, word, hint) in [
-        ("", 400, "no family", "family=NAME"),
-        ("?family=a&family=b", 400, "family is given 2 times", "once"),
-        ("?family=node_load1&label=cpu", 400, "label is \"cpu\"", "name=value"),
-        ("?family=node_load1&seconds=0", 400, "seconds is \"0\"", "above 0"),
-        ("?family=node_load1&seconds=-1", 400, "seconds is \"-1\"", "above 0"),
-        ("?family=node_load1&seconds=NaN", 400, "seconds is \"NaN\"", "above 0"),
-        ("?family=node_load1&seconds=inf", 400, "seconds is \"inf\"", "above 0"),
-        ("?family=node_load1&seconds=1&seconds=2", 400, "seconds is given 2 times", "once"),
-        ("?family=node_load1&second=1", 400, "unknown parameter \"second\"", "family, label, seconds"),
-        (
-            "?family=node_cpu_second_total",
-            404,
-            "no family \"node_cpu_second_total\"",
-            "node_cpu_seconds_total",
-        ),
-        ("?family=zzz", 404, "no family \"zzz\"", "/metrics"),
-        ("?family=%ff%00", 404, "no family", "/metrics"),
-    ] {
-        let answer = agent.get(&format!("/history{query}"));
-        assert_eq!(answer.status, status, "{query}: {}", answer.text());
-        let json = answer.json();
-        assert!(json["error"].as_str().unwrap().contains(word), "{query}: {json}");
-        assert!(json["hint"].as_str().unwrap().contains(hint), "{query}: {json}");
-    }
-    let huge = agent.get("/history?family=relink_generation&seconds=1e300");
-    assert_eq!(huge.status, 200, "{}", huge.text());
-
+fn states_are_told_without_a_history() {
     let folder = Folder::new("print = \"none\"\n[history]\ninterval = 0\n");
     let agent = folder.start(&[]);
-    let off = agent.get("/history?family=node_load1");
-    assert_eq!(off.status, 404);
-    assert!(
-        off.text().contains("history is off") && off.text().contains("[history] interval"),
-        "{}",
-        off.text()
-    );
-    assert_eq!(
-        Events::open(&agent, "/events", &[]).next_event().name,
-        "plugins",
-        "which goes without a history"
-    );
-}
-
-#[test]
-fn a_picture_of_a_family() {
-    let folder = Folder::new(QUICK);
-    let agent = folder.start(&[]);
-    let svg = until("a line", || {
-        let answer = agent.get("/plot/node_cpu_seconds_total.svg?seconds=60&label=mode=idle");
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        (!answer.text().contains("no data for this time range")).then_some(answer)
-    });
-    assert_eq!(svg.header("content-type"), Some("image/svg+xml"));
-    assert!(svg.header("content-security-policy").unwrap().starts_with("default-src 'none';"));
-    let text = svg.text();
-    assert!(text.contains("seconds per second") && text.contains("node_cpu_seconds_total {mode="), "{text}");
-    for (path, status, hint) in [
-        ("/plot/node_cpu_second_total.svg", 404, "node_cpu_seconds_total"),
-        ("/plot/node_cpu_seconds_total", 404, "/plot/node_cpu_seconds_total.svg"),
-        ("/plot/node_cpu_seconds_total.svg?seconds=x", 400, "above 0"),
-        ("/plot/node_cpu_seconds_total.svg?family=x", 400, "label, seconds"),
-        ("/plot/%3Cscript%3E.svg", 404, "/metrics"),
-    ] {
-        let answer = agent.get(path);
-        assert_eq!(answer.status, status, "{path}: {}", answer.text());
-        assert!(answer.json()["hint"].as_str().unwrap().contains(hint), "{path}: {}", answer.text());
-    }
+    assert_eq!(Events::open(&agent, "/events", &[]).next_event().name, "plugins");
 }
 
 #[test]

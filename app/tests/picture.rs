@@ -18,7 +18,7 @@ use serde_json::json;
 use support::{Folder, here};
 
 const WIDTH: u32 = 1280;
-/// Four rows of charts, and all that stands beside them.
+/// The head, the strip of generations, the overview and the beginning of what follows.
 const HEIGHT: u32 = 1080;
 /// What a reader has to load.
 const MOST_BYTES: usize = 300_000;
@@ -69,18 +69,16 @@ fn taken(snapshots: u64) -> Option<Vec<u8>> {
     page.looks(WIDTH, HEIGHT, "light");
     page.call("Emulation.setScrollbarsHidden", json!({ "hidden": true }));
     page.go(&format!("http://{}/", agent.address));
-    page.wait("it is live", "document.querySelector('#link').textContent === 'live'");
+    page.wait("it is live", "document.querySelector('#link').dataset.state === 'live'");
     page.wait("the reload is told", "/committed/.test(document.querySelector('#reload').innerText)");
-    let newest =
-        "[...document.querySelectorAll('#agent dt')].find((dt) => dt.textContent === 'Newest snapshot')";
     for snapshot in 1..=snapshots {
-        let there = format!("parseInt({newest}?.nextElementSibling.textContent) >= {snapshot}");
+        let there = format!("parseInt(document.querySelector('#link').title.slice(9)) >= {snapshot}");
         page.wait("the next snapshot is there", &there);
         play(&folder, began.elapsed().as_secs_f64());
     }
     for chart in ["cpu", "memory", "network", "load", "disk-bytes"] {
         let figures =
-            format!("/[1-9]/.test(document.querySelector('#chart-{chart}')?.parentElement.innerText)");
+            format!("/[1-9]/.test(document.querySelector('#chart-{chart}')?.closest('article').innerText)");
         page.wait(chart, &figures);
     }
     assert_eq!(page.complaints(), [""; 0]);

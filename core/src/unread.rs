@@ -59,10 +59,8 @@ pub(crate) fn is_missing(why: &io::Error) -> bool {
         || matches!(why.raw_os_error(), Some(ENXIO | ENODEV))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
-    #![cfg(unix)]
-
     use super::*;
 
     #[test]

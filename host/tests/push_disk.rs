@@ -156,7 +156,7 @@ fn damage_costs_what_it_hit_and_nothing_else() {
     let mut receiver = Receiver::start(&[]);
     let setup = pushing(&receiver, "");
     let rounds = times("RELINK_SPOOL_DAMAGES", 20);
-    let (mut whole, mut hit) = (0, 0);
+    let (mut whole, mut hit, mut last) = (0, 0, 0);
     for round in 0..rounds {
         receiver.stop();
         let mut agent = setup.start();
@@ -174,6 +174,12 @@ fn damage_costs_what_it_hit_and_nothing_else() {
         assert_eq!(agent.wait().code(), Some(0));
         let came = came(&receiver);
         assert!(came.is_sorted_by(|a, b| a < b), "round {round}, {how}: in order, each once: {came:?}");
+        assert!(
+            came.iter().all(|time| *time > last),
+            "round {round}, {how}: none of an earlier one: {came:?}"
+        );
+        last = came.last().copied().unwrap_or(last);
+        receiver.forget();
         let lost: Vec<_> = before.iter().filter(|time| !left.contains(time)).collect();
         assert!(lost.iter().all(|time| !came.contains(time)), "round {round}, {how}: {lost:?} was damaged");
         (whole, hit) = (whole + left.len(), hit + lost.len());
@@ -214,8 +220,8 @@ fn reloads_while_the_target_is_away_lose_and_double_nothing() {
 }
 
 /// A mount of its own for the agent's queue, small enough to be filled; the test reaches it by way of `/proc`.
-fn on_a_small_disk(setup: &Setup) -> Option<Agent> {
-    const MOUNT: &str = "mount -t tmpfs -o size=400k none \"$1\" && shift && exec \"$@\"";
+fn on_a_small_disk(setup: &Setup, option: &str) -> Option<Agent> {
+    const MOUNT: &str = "mount -t tmpfs -o \"$1,size=400k\" none \"$2\" && shift 2 && exec \"$@\"";
     let dir = setup.path("queue");
     std::fs::create_dir(&dir).unwrap();
     let possible = Command::new("unshare").args(["-rm", "true"]).status();
@@ -225,7 +231,11 @@ fn on_a_small_disk(setup: &Setup) -> Option<Agent> {
     }
     let plain = setup.command();
     let mut command = relink_testkit::command("unshare");
-    command.args(["-rm", "sh", "-c", MOUNT, "sh"]).arg(&dir).arg(plain.get_program()).args(plain.get_args());
+    command
+        .args(["-rm", "sh", "-c", MOUNT, "sh", option])
+        .arg(&dir)
+        .arg(plain.get_program())
+        .args(plain.get_args());
     command.env("CANDIDATE_FAULT_FILE", setup.path("fault"));
     Some(Agent::from(command))
 }
@@ -234,7 +244,7 @@ fn on_a_small_disk(setup: &Setup) -> Option<Agent> {
 fn a_full_disk_is_told_and_left_and_taken_again() {
     let mut receiver = Receiver::start(&[]);
     let setup = pushing(&receiver, "");
-    let Some(agent) = on_a_small_disk(&setup) else { return };
+    let Some(agent) = on_a_small_disk(&setup, "rw") else { return };
     until("it pushes", || (came(&receiver).len() >= 2).then_some(()));
     receiver.stop();
     wait_for(&agent, 3.0);
@@ -271,6 +281,29 @@ fn a_full_disk_is_told_and_left_and_taken_again() {
     assert_eq!(["queue_full", "too_old", "damaged"].map(dropped), [0.0; 3]);
     let gaps: Vec<_> = came.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap != INTERVAL).collect();
     println!("{} collections arrived; steps other than {INTERVAL} ms: {gaps:?}", came.len());
+}
+
+#[test]
+fn a_disk_that_is_read_only_is_taken_when_it_is_not_any_more() {
+    let mut receiver = Receiver::start(&[]);
+    let setup = pushing(&receiver, "");
+    let Some(agent) = on_a_small_disk(&setup, "ro") else { return };
+    until("it pushes", || (came(&receiver).len() >= 2).then_some(()));
+    receiver.stop();
+    until("it is told", || (!is_on_disk(&agent)).then_some(()));
+    let text = agent.get("/-/ready").text();
+    assert!(text.contains("Read-only file system"), "{text}");
+    wait_for(&agent, 3.0);
+    let mut remount = Command::new("nsenter");
+    remount.args(["-t", &agent.pid().to_string(), "-U", "-m", "--preserve-credentials"]);
+    let remounted = remount.args(["mount", "-o", "remount,rw"]).arg(setup.path("queue")).status();
+    assert!(remounted.unwrap().success());
+    until("the disk is taken", || is_on_disk(&agent).then_some(()));
+    receiver.start_again();
+    until("all is delivered", || (waiting(&agent) == 0.0).then_some(()));
+    let came = came(&receiver);
+    assert!(came.is_sorted_by(|a, b| a < b), "in order, each once: {came:?}");
+    assert_eq!(metric(&agent, "samples_dropped_total{target=\"it\",reason=\"queue_full\"}"), 0.0);
 }
 
 #[test]

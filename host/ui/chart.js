@@ -1,250 +1,293 @@
-// One chart: its recent past, how it is drawn, and the cursor that reads exact values off it.
+// One chart: a card with a plot, a legend, and the cursor that reads exact values off it.
 
-import { byName, clock, el, say } from './format.js';
+import { clock, el, say } from './format.js';
+import { heat } from './heat.js';
+import { Lines } from './lines.js';
+import { SLOTS, area, colours, cursor, frame, grid, line, marks, roundTop, sheet } from './paint.js';
+import { span, store, unzoom, view, zoom } from './view.js';
 
-// What all charts share: the span shown and its end, the cursor and whose it is, the reloads to mark, main.js's `redraw`.
-export const view = { range: 300, now: 0, cursor: null, owner: null, marks: [] };
-// Seconds, as the longest range.
-const KEPT = 600;
-// The series that have a colour and a place in the legend.
-const SLOTS = ['s0', 's1', 's2', 's3', 's4', 's5', 's6', 's7'];
-// The margins of a plot.
-const LEFT = 60, RIGHT = 8, TOP = 10, BOTTOM = 20;
+// Pixels that a pointer moves before it marks a span.
+const DRAG = 6;
 
-// Of the style sheet, as they are in this theme.
-const colours = {};
-export function readColours() {
-	const probe = document.body.appendChild(el('i'));
-	for (const name of ['line', 'muted', 'card', 'accent', ...SLOTS]) {
-		probe.style.color = `var(--${name})`;
-		colours[name] = getComputedStyle(probe).color;
-	}
-	probe.remove();
-}
+// Sizes as they change, so that nothing has to be laid out to learn one.
+const sizes = new ResizeObserver((entries) => {
+	for (const { target, contentRect: { width, height } } of entries) target.sized(width, height);
+});
 
-// The lowest round number that is not below a value.
-function roundTop(value, base) {
-	if (base === 2) return 2 ** Math.ceil(Math.log2(value));
-	const power = 10 ** Math.floor(Math.log10(value));
-	return power * [1, 2, 4, 6, 8, 10].find((step) => step * power >= value * 0.999);
-}
+// The slots' colours in CSS.
+export const css = (slot) => `var(--${SLOTS[slot] ?? 'muted'})`;
 
-function path(g, act, ...places) {
-	g.beginPath();
-	for (const place of places) g.lineTo(...place);
-	g[act]();
-}
-
-// A card of the page. `spec` says what it shows: see catalogue.js.
+// `spec` says what it shows: see catalogue.js.
 export class Chart {
 	constructor(spec) {
-		Object.assign(this, { spec, times: [], series: new Map(), order: [], at: -1 });
+		Object.assign(this, { spec, lines: new Lines(spec), visible: false, entries: [] });
 		const id = `chart-${spec.id}`;
 		this.now = el('p.now');
 		this.canvas = el('canvas', { ariaHidden: 'true' });
+		this.over = el('canvas.over', { ariaHidden: 'true' });
 		this.tip = el('div.tip', { hidden: true, ariaHidden: 'true' });
-		this.plot = el('div.plot', { tabIndex: 0, role: 'slider', 'aria-labelledby': id, 'aria-valuenow': 0 }, this.canvas, this.tip);
-		this.legend = el(spec.meter ? 'ul.meters' : 'ul.legend');
+		this.chosen = el('div.chosen', { hidden: true });
+		this.plot = el('div.plot', { tabIndex: 0, role: 'slider', 'aria-labelledby': id, 'aria-valuenow': 0 }, this.canvas, this.over, this.chosen, this.tip);
+		this.legend = el('ul.legend');
 		this.note = el('p.muted');
+		this.picture = el('a', { ariaLabel: `${spec.title}: picture` }, 'picture');
+		this.data = el('a', { ariaLabel: `${spec.title}: data` }, 'data');
 		this.element = el('article.card', { title: spec.help ?? '' },
-			el('div.head', {}, el('h3', { id }, spec.title), this.now), spec.meter ? '' : this.plot, this.legend, this.note);
+			el('div.head', {}, el('h3', { id }, el('bdi', {}, spec.title)), this.now), this.plot, this.legend, el('div.foot', {}, this.note, el('p.links', {}, this.picture, this.data)));
+		this.size = [0, 0];
+		this.plot.sized = (width, height) => {
+			this.size = [width, height];
+			this.draw();
+		};
+		sizes.observe(this.plot);
 		this.listen();
 	}
 
-	push(frame) {
-		const values = this.spec.read(frame), { times, series } = this, wasGone = this.gone || !times.length;
-		// Where the families are missing, the line ends.
-		this.gone = values.length === 0;
-		if (!this.gone || !wasGone) {
-			const none = this.spec.stacked && !this.gone ? 0 : NaN, at = times.push(frame.time) - 1;
-			for (const [name] of values) if (!series.has(name)) this.add(name);
-			for (const points of series.values()) points[at] = none;
-			for (const [name, value] of values) series.get(name)[at] = value;
-		}
-		const old = times.findIndex((time) => time >= frame.time - KEPT), count = old < 0 ? times.length : old;
-		if (count === 0) return;
-		times.splice(0, count);
-		for (const [name, points] of series) {
-			points.splice(0, count);
-			if (points.every(Number.isNaN)) series.delete(name);
-		}
-		this.order = this.order.filter((name) => series.has(name));
-	}
-
-	add(name) {
-		this.series.set(name, new Array(this.times.length).fill(this.spec.stacked ? 0 : NaN));
-		const { order = [] } = this.spec, place = (name) => order.indexOf(name) + 1 || 99;
-		this.order = [...this.series.keys()].sort((a, b) => place(a) - place(b) || byName(a, b));
-	}
-
-	slot(name) {
-		return SLOTS[this.order.indexOf(name)];
-	}
-
-	value(name, at) {
-		return this.series.get(name)?.[at] ?? NaN;
-	}
-
-	// Where only some series do something, those that do nothing are left out.
-	shown() {
-		const { quiet, meter } = this.spec, { order, first, end } = this;
-		if (meter) return order.filter((name) => this.value(name, end) >= 0);
-		const busy = quiet ? order.filter((name) => this.series.get(name).some((value, at) => at >= first && value > 0)) : order;
-		return busy.length ? busy : order.slice(0, quiet);
+	// Whether there is something to show.
+	get filled() {
+		this.lines.renew();
+		return this.lines.all.size > 0;
 	}
 
 	draw() {
-		if (this.element.clientWidth === 0) return;
-		this.first = Math.max(0, this.times.findIndex((time) => time >= view.now - view.range) - 1);
-		// The newest point that is one.
-		this.end = Math.max(0, this.times.length - (this.gone ? 2 : 1));
-		const names = this.shown();
-		if (!this.spec.meter) this.paint(names);
-		this.words(names);
-	}
-
-	paint(names) {
-		const { spec: { stacked, unit, max }, first, times, canvas } = this, { clientWidth: width, clientHeight: height } = this.plot;
-		let below = times.map(() => 0), most = unit.least;
-		const lines = names.map((name) => {
-			const own = this.series.get(name), points = stacked ? own.map((value, at) => below[at] + value) : own;
-			points.forEach((value, at) => at >= first && value > most && (most = value));
-			return (below = points);
-		});
-		const top = max ?? roundTop(most, unit.base), right = width - RIGHT, bottom = height - BOTTOM;
-		this.x = (time) => right - ((view.now - time) / view.range) * (right - LEFT);
-		this.y = (value) => bottom - (value / top) * (bottom - TOP);
-		canvas.width = Math.round(width * devicePixelRatio);
-		canvas.height = Math.round(height * devicePixelRatio);
-		const g = canvas.getContext('2d');
-		g.scale(devicePixelRatio, devicePixelRatio);
-		this.grid(g, top, right, bottom);
+		const [width, height] = this.size;
+		if (!this.visible || !width || !store.length) return;
+		const { lines, spec } = this, [from, to] = span();
+		// Less than a pixel further on the lines are where they were.
+		const key = [Math.round(to - from), width, height, store.epoch, store.version, lines.only, view.marks.length, colours.card].join();
+		if (key === this.drawn?.key && to >= this.drawn.to && to - this.drawn.to < (to - from) / width) return this.point();
+		this.drawn = { key, to };
+		const bare = frame(width, height, [from, to], 1);
+		lines.choose(bare);
+		this.stack = spec.stacked ? this.pile(bare) : null;
+		const top = spec.max?.() ?? roundTop(this.highest(bare), spec.unit.base);
+		this.frame = frame(width, height, [from, to], top);
+		const g = sheet(this.canvas, width, height);
+		// Of very many, a map: the heat says what the axis would.
+		this.heated = lines.all.size > (spec.heat ?? Infinity) && lines.only === null;
+		this.legend.classList.toggle('bare', this.heated);
+		grid(g, this.frame, this.heated ? null : spec.unit);
+		g.save();
 		g.beginPath();
-		g.rect(LEFT, 0, right - LEFT, height);
+		g.rect(this.frame.left, 0, this.frame.right - this.frame.left, height);
 		g.clip();
-		// The first in the legend lies on top.
-		for (let line = names.length - 1; line >= 0; line--) this.line(g, names[line], lines[line], lines[line - 1]);
-		// Where a reload put new code live.
-		for (const time of view.marks) this.upright(g, time, bottom, colours.accent, [3, 3]);
-		this.cursor(g, bottom, names, lines);
+		if (this.heated) heat(g, this.frame, [...lines.all.values()].sort((a, b) => b.rank - a.rank));
+		else if (spec.stacked) this.areas(g);
+		else this.strokes(g);
+		marks(g, this.frame, view.marks);
+		g.restore();
+		this.point();
 	}
 
-	grid(g, top, right, bottom) {
-		Object.assign(g, { font: '11px system-ui, sans-serif', strokeStyle: colours.line, fillStyle: colours.muted, textBaseline: 'middle', textAlign: 'right' });
-		for (const value of [0, top / 2, top]) {
-			const y = Math.round(this.y(value)) + 0.5;
-			path(g, 'stroke', [LEFT, y], [right, y]);
-			g.fillText(this.spec.unit.text(value), LEFT - 8, y);
-		}
-		g.textAlign = 'center';
-		const step = Math.ceil(view.range / 75) * 15;
-		for (let time = view.now - (view.now % step); time > view.now - view.range; time -= step) {
-			const x = this.x(time);
-			if (x > LEFT + 16 && x < right - 16) g.fillText(clock(time, step < 60 ? 8 : 5), x, bottom + 12);
-		}
-	}
-
-	line(g, name, points, below) {
-		const { stacked } = this.spec, colour = colours[this.slot(name)];
-		g.fillStyle = g.strokeStyle = colour ?? colours.muted;
-		// What has no colour of its own stays in the background.
-		g.lineWidth = colour ? 1.75 : 1;
-		g.globalAlpha = stacked ? 0.8 : colour ? 1 : 0.4;
-		const place = (points) => (at) => [this.x(this.times[at]), this.y(points?.[at] ?? 0)];
-		let piece = [];
-		for (let at = this.first; at <= points.length; at++) {
-			if (Number.isFinite(points[at])) piece.push(at);
-			else if (piece.length) {
-				const edge = piece.map(place(points)), [x, y] = edge.at(-1);
-				if (stacked) path(g, 'fill', ...edge, ...piece.reverse().map(place(below)));
-				else path(g, 'stroke', ...edge, [x + 0.5, y]);
-				piece = [];
+	// The tops of stacked lines, the lowest first; those without a colour as one on top.
+	pile({ first, end }) {
+		const { lines } = this, layers = lines.shown.map(({ slot, values }) => ({ slot, value: (place) => values[place] }));
+		if (lines.others.length && lines.only === null) layers.push({ slot: -1, value: (place) => lines.rest(place).sum });
+		let below = null;
+		return layers.map(({ slot, value }) => {
+			const sum = new Float64Array(store.length).fill(NaN), under = below;
+			for (let place = first; place < end; place++) {
+				const own = value(place), base = under ? under[place] : NaN;
+				sum[place] = Number.isNaN(own) ? base : own + (base || 0);
 			}
-		}
-		g.globalAlpha = g.lineWidth = 1;
-	}
-
-	upright(g, time, bottom, colour, dash = []) {
-		const x = Math.round(this.x(time)) + 0.5;
-		g.strokeStyle = colour;
-		g.setLineDash(dash);
-		path(g, 'stroke', [x, TOP], [x, bottom]);
-	}
-
-	cursor(g, bottom, names, lines) {
-		const { times, first } = this, far = (at) => Math.abs(times[at] - view.cursor);
-		this.at = view.cursor === null ? -1 : times.reduce((best, _, at) => (at > first && far(at) < far(best) ? at : best), first);
-		if (this.at < 0) return;
-		this.upright(g, times[this.at], bottom, colours.muted);
-		lines.forEach((points, line) => {
-			g.fillStyle = colours[this.slot(names[line])] ?? 'transparent';
-			g.beginPath();
-			g.arc(this.x(times[this.at]), this.y(points[this.at]), 3.5, 0, 7);
-			g.fill();
+			below = sum;
+			return { slot, sum, below: under };
 		});
 	}
 
-	// Headline, legend, tooltip, and what a screen reader says.
-	words(names) {
-		const { spec, end } = this, { text } = spec.unit, at = this.at < 0 ? end : this.at;
-		say(this.now, this.gone ? '–' : spec.headline(this.order.map((name) => this.value(name, end) || 0), text));
-		const listed = names.slice(0, SLOTS.length), more = names.length - listed.length;
-		if (this.key !== names.join()) {
-			this.key = names.join();
-			this.entries = listed.map((name) => this.entry('li', name, '', spec.meter ? el('meter', { max: 100, low: 85, high: 95, optimum: 0, ariaLabel: `${name}, used` }) : ''));
-			this.legend.replaceChildren(...this.entries, more > 0 ? el('li', {}, `and ${more} more`) : '');
+	// The highest value in view.
+	highest({ first, end }) {
+		const { lines, stack, spec } = this, all = stack ? stack.map(({ sum }) => sum) : [...lines.shown, ...(lines.only === null ? lines.others : [])].flatMap(({ values, series }) => [values, ...(series?.high ? [series.high] : [])]);
+		let most = spec.unit.least;
+		for (const values of all) for (let place = first; place < end; place++) if (values[place] > most) most = values[place];
+		return most;
+	}
+
+	areas(g) {
+		g.globalAlpha = 0.85;
+		for (const { slot, sum, below } of this.stack) {
+			g.fillStyle = colours[SLOTS[slot]] ?? colours.muted;
+			area(g, this.frame, sum, below);
 		}
-		this.entries.forEach(({ children: [, words, meter] }, entry) => {
-			const name = listed[entry], value = this.value(name, at);
-			say(words, spec.meter?.(name, text(value)) ?? text(value));
-			if (meter) meter.value = value;
-		});
-		this.element.classList.toggle('gone', this.gone);
-		say(this.note, this.gone ? `no longer collected since ${clock(this.times[end])}` : '');
-		if (!spec.meter) this.tell(names, at);
+		g.globalAlpha = 1;
 	}
 
-	entry(tag, name, words, more = '') {
-		const entry = el(tag, {}, el('span', {}, name), el('b', {}, words), more);
-		entry.style.cssText = `--c: var(--${this.slot(name) ?? 'muted'})`;
-		return entry;
+	strokes(g) {
+		const { lines, frame } = this;
+		// Those without a colour are one band, from the lowest to the highest.
+		if (lines.others.length && lines.only === null) {
+			const [low, high] = [0, 1].map(() => new Float64Array(store.length).fill(NaN));
+			for (let place = frame.first; place < frame.end; place++) ({ low: low[place], high: high[place] } = lines.rest(place));
+			g.fillStyle = colours.muted;
+			g.globalAlpha = 0.3;
+			area(g, frame, high, low);
+			g.globalAlpha = 1;
+		}
+		g.lineWidth = 1.75;
+		g.lineJoin = 'round';
+		// The first in the legend lies on top.
+		for (const one of [...lines.shown].reverse()) {
+			g.strokeStyle = g.fillStyle = colours[SLOTS[one.slot]];
+			g.globalAlpha = 0.25;
+			// Of a past that is told more coarsely, what lay between.
+			if (one.series?.high) area(g, frame, one.series.high, one.series.low);
+			g.globalAlpha = 1;
+			line(g, frame, one.values);
+		}
+		g.lineWidth = 1;
 	}
 
-	tell(names, at) {
-		this.tip.hidden = this.at < 0 || view.owner !== this;
-		if (this.tip.hidden && this.told) return;
+	// The newest place in view.
+	newest() {
+		return view.from === null && view.paused === null ? store.last : Math.min(store.last, store.find(span()[1] + 1e-6) - 1);
+	}
+
+	// What the cursor changes: nothing else is drawn again for it.
+	point() {
+		const { frame, lines, spec } = this;
+		if (!frame || !this.visible) return;
+		const place = view.cursor === null ? this.newest() : store.nearest(view.cursor), time = store.times[place];
+		if (view.cursor !== null && time > frame.to && view.from === null && view.paused === null) {
+			this.drawn = null;
+			return this.draw();
+		}
+		const within = view.cursor !== null && time >= frame.from && time <= frame.to;
+		if (!within && this.pointed) sheet(this.over, ...this.size);
+		this.pointed = within;
+		if (within) {
+			const g = sheet(this.over, ...this.size);
+			const dots = this.heated ? [] : this.stack ? this.stack.map(({ slot, sum }) => [sum[place], colours[SLOTS[slot]] ?? colours.muted])
+				: lines.shown.map((line) => [line.values[place], colours[SLOTS[line.slot]]]);
+			cursor(g, frame, time, dots);
+		}
+		this.words(place, time, within);
+		this.tell(place, time, within);
+	}
+
+	// Headline and legend; where they are not of now they say of when.
+	words(place, time, within) {
+		const { lines, spec } = this, { text } = spec.unit, value = (name) => lines.value(name, place);
+		const last = this.newest(), gone = lines.shown.length > 0 && lines.shown.every(({ values }) => Number.isNaN(values[last]) && Number.isNaN(values[last - 1] ?? NaN));
+		this.element.classList.toggle('gone', gone);
+		say(this.now, `${within ? `at ${clock(time)}: ` : view.ahead ? `as of ${clock(time)}: ` : ''}${gone && !within ? '–' : spec.headline(value, [...lines.all.keys()])}`);
+		say(this.note, gone ? `no longer collected since ${clock(this.lastly())}` : '');
+		const listed = [...lines.shown], more = lines.only === null ? lines.others.length : lines.all.size - 1;
+		const key = listed.map(({ name, slot }) => `${slot}${name}`).join('\n') + more;
+		if (this.key !== key) {
+			this.key = key;
+			const there = spec.families.filter((name) => store.family(name));
+			this.picture.href = `/plot/${there[0]}.svg`;
+			this.data.href = `/history?${new URLSearchParams(there.map((name) => ['family', name]))}`;
+			this.entries = listed.map(({ name, slot }) => this.entry(name, slot));
+			this.legend.replaceChildren(...this.entries.map(({ item }) => item), more > 0 ? this.rest(more) : '');
+		}
+		for (const { name, words } of this.entries) say(words, text(value(name)));
+	}
+
+	// When the newest value was.
+	lastly() {
+		let place = store.last;
+		const lines = [...this.lines.all.values()];
+		while (place > 0 && lines.every((line) => Number.isNaN(line.fill()[place]))) place--;
+		return store.times[place];
+	}
+
+	entry(name, slot) {
+		const words = el('b'), button = el('button.entry', { title: `${name}: click to see it alone`, ariaPressed: String(this.lines.only === name) }, el('bdi', {}, name), words);
+		button.style.setProperty('--c', css(slot));
+		button.onclick = () => this.isolate(this.lines.only === name ? null : name);
+		return { name, words, item: el('li', {}, button) };
+	}
+
+	rest(more) {
+		if (this.lines.only === null) return el('li', {}, this.heated ? `the busiest of ${more + this.lines.shown.length}, which lie from top to bottom` : `${more} others in grey${this.spec.stacked ? '' : ', lowest to highest'}`);
+		const button = el('button.entry', {}, `all ${more + 1}`);
+		button.onclick = () => this.isolate(null);
+		return el('li', {}, button);
+	}
+
+	isolate(name) {
+		this.lines.only = name;
+		this.lines.chosen = -Infinity;
+		this.draw();
+	}
+
+	tell(place, time, within) {
+		const { lines, spec } = this, mine = within && view.owner === this;
+		this.tip.hidden = !mine;
+		// One who listens is not told each second anew.
+		if (!mine && document.activeElement === this.plot && view.cursor === null && this.told) return;
 		this.told = true;
-		const value = (name) => this.value(name, at), known = names.filter((name) => !Number.isNaN(value(name)));
-		// Of many, the highest.
-		if (known.length > 12) known.sort((a, b) => value(b) - value(a)).splice(12);
-		const rows = known.map((name) => [name, this.spec.unit.text(value(name), 5)]);
-		const time = clock(this.times[at]), x = this.x(this.times[at]), right = this.plot.clientWidth - x;
-		Object.assign(this.plot, { ariaValueNow: at, ariaValueMax: this.times.length - 1, ariaValueText: `${time}: ${rows.map((row) => row.join(' ')).join(', ')}` });
-		if (this.spec.stacked) rows.reverse();
-		this.tip.replaceChildren(el('time', {}, time), ...rows.map((row) => this.entry('div', ...row)));
-		this.tip.style.cssText = x < right ? `left: ${x + 12}px` : `right: ${right + 12}px`;
+		const known = lines.shown.map(({ name, slot, values }) => [name, values[place], slot]).filter(([, value]) => !Number.isNaN(value));
+		const rows = known.map(([name, value, slot]) => [name, spec.unit.text(value, 5), slot]);
+		this.plot.ariaValueNow = place;
+		this.plot.ariaValueMax = store.last;
+		this.plot.ariaValueText = `${clock(time)}: ${rows.map(([name, text]) => `${name} ${text}`).join(', ')}`;
+		if (!mine) return;
+		if (spec.stacked) rows.reverse();
+		const x = this.frame.x(time), right = this.size[0] - x;
+		this.tip.replaceChildren(el('time', {}, clock(time)), ...rows.map(([name, text, slot]) => {
+			const row = el('div', {}, el('bdi', {}, name), el('b', {}, text));
+			row.style.setProperty('--c', css(slot));
+			return row;
+		}));
+		Object.assign(this.tip.style, x < right ? { left: `${x + 12}px`, right: 'auto' } : { right: `${right + 12}px`, left: 'auto' });
 	}
 
-	// The cursor, by pointer and by keys; all charts show the same moment.
+	// The cursor, by pointer and by keys; all charts show the same moment. A span that is marked is zoomed into.
 	listen() {
-		const point = (cursor, owner = this) => {
+		let began = null;
+		const { plot } = this, point = (cursor, owner = this) => {
 			Object.assign(view, { cursor, owner });
-			view.redraw();
+			view.recursor();
 		};
 		const leave = () => view.owner === this && point(null, null);
-		const follow = ({ offsetX }) => {
-			const part = (offsetX - LEFT) / (this.plot.clientWidth - LEFT - RIGHT);
-			point(view.now - view.range * (1 - Math.min(1, Math.max(0, part))));
+		const drag = (x) => {
+			const [left, right] = [began, x].sort((a, b) => a - b);
+			this.chosen.hidden = right - left < DRAG;
+			Object.assign(this.chosen.style, { left: `${left}px`, width: `${right - left}px` });
+			return [left, right];
 		};
-		this.plot.onpointermove = this.plot.onpointerdown = follow;
-		this.plot.onpointerleave = this.plot.onblur = leave;
-		this.plot.onkeydown = (event) => {
-			const end = this.times.length - 1, at = this.at < 0 ? end : this.at;
-			const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: this.first + 1, End: end }[event.key];
-			if (event.key === 'Escape') leave();
-			else if (to !== undefined) point(this.times[Math.min(end, Math.max(0, to))]);
-			else return;
-			event.preventDefault();
+		plot.onpointermove = ({ offsetX, clientX }) => {
+			const x = clientX - plot.getBoundingClientRect().left;
+			if (!this.frame) return;
+			if (began !== null) drag(x);
+			point(this.frame.time(x));
 		};
+		plot.onpointerdown = (event) => {
+			if (event.button || event.pointerType === 'touch') return plot.onpointermove(event);
+			began = event.clientX - plot.getBoundingClientRect().left;
+			plot.setPointerCapture(event.pointerId);
+		};
+		plot.onpointerup = ({ clientX }) => {
+			if (began === null) return;
+			const [left, right] = drag(clientX - plot.getBoundingClientRect().left);
+			began = null;
+			this.chosen.hidden = true;
+			if (right - left >= DRAG) zoom(this.frame.time(left), this.frame.time(right));
+		};
+		plot.onpointercancel = () => ((began = null), (this.chosen.hidden = true));
+		plot.ondblclick = () => unzoom();
+		plot.onpointerleave = leave;
+		plot.onblur = () => {
+			this.told = false;
+			leave();
+		};
+		plot.onfocus = () => {
+			this.told = false;
+			this.point();
+		};
+		plot.onkeydown = (event) => this.press(event, point, leave);
+	}
+
+	press(event, point, leave) {
+		if (!this.frame) return;
+		const first = store.find(this.frame.from), last = Math.min(store.last, store.find(this.frame.to + 1e-6) - 1);
+		const at = view.cursor === null ? last : store.nearest(view.cursor);
+		const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: first, End: last }[event.key];
+		if (event.key === 'Escape') leave();
+		else if (to !== undefined) point(store.times[Math.min(last, Math.max(first, to))]);
+		else return;
+		event.preventDefault();
 	}
 }

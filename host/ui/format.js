@@ -17,9 +17,12 @@ export function say(node, text) {
 	if (node.textContent !== text) node.textContent = text;
 }
 
+// Made once: that is most of what a number costs.
+const FORMATS = [...Array(10).keys()].map((maximumFractionDigits) => new Intl.NumberFormat('en', { maximumFractionDigits }));
+
 function significant(value, digits) {
 	const size = value ? Math.floor(Math.log10(Math.abs(value))) : 0;
-	return value.toLocaleString('en', { maximumFractionDigits: Math.max(0, Math.min(9, digits - 1 - size)) });
+	return FORMATS[Math.max(0, Math.min(9, digits - 1 - size))].format(value);
 }
 
 // What would be rounded up to the next prefix is written in it.
@@ -46,10 +49,14 @@ export const units = {
 	bytesPerSecond: unit(scaled(1000, SI.map((prefix) => `${prefix}B/s`)), 1000),
 	perSecond: unit(scaled(1000, SI.map((prefix) => `${prefix}/s`)), 1),
 	seconds: unit(span, 0.001),
+	hertz: unit(scaled(1000, SI.map((prefix) => `${prefix}Hz`)), 1e9),
+	celsius: unit((value, digits) => `${significant(value, digits)} °C`, 50),
+	rpm: unit((value, digits) => `${significant(value, digits + 1)} rpm`, 1000),
 };
 export const seconds = units.seconds.text;
 
-export const clock = (time, length = 8) => new Date(time * 1000).toLocaleTimeString('en-GB').slice(0, length);
+const CLOCK = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+export const clock = (time, length = 8) => CLOCK.format(time * 1000).slice(0, length);
 
 // cpu2 before cpu10.
 export const byName = new Intl.Collator('en', { numeric: true }).compare;

@@ -1,80 +1,61 @@
-// The collectors and how they fare, and what the agent itself costs.
+// The collectors: how they fare, what each costs, and what is off.
 
-import { clock, el, say, seconds, units } from './format.js';
-
-const COSTS = 'node_scrape_collector_duration_seconds';
-// What both ask of the stream.
-export const OWN = [COSTS, 'relink_build_info', 'relink_generation', 'process_cpu_seconds_total', 'process_resident_memory_bytes',
-	'process_open_fds', 'process_start_time_seconds', 'node_uname_info'];
+import { el, say, seconds } from './format.js';
+import { Line } from './lines.js';
+import { course } from './paint.js';
+import { COSTS } from './sums.js';
+import { store } from './view.js';
 
 // Whether a collector in this state is asked for samples.
 export const runs = ({ state }) => state !== 'refused' && state !== 'off';
 
+export const link = (plugin, text = plugin) => el('a', { href: `#plugin/${encodeURIComponent(plugin)}` }, el('bdi', {}, text));
+
 export class Plugins {
 	constructor(place) {
-		const head = ['Collector', 'State', 'Cost', 'Samples'].map((name) => el('th', { scope: 'col' }, name));
+		this.place = place;
+		const head = ['Collector', 'Plugin', 'State', 'Samples', 'Cost', 'Course of the cost'].map((name) => el('th', { scope: 'col' }, name));
 		this.count = el('p.muted', { role: 'status' });
 		this.body = el('tbody');
-		this.costs = new Map();
+		this.rows = new Map();
 		this.off = el('details', { hidden: true });
-		place.append(this.count, el('table', { ariaLabel: 'Collectors' }, el('thead', {}, el('tr', {}, ...head)), this.body), this.off);
+		const table = el('table.things', {}, el('caption', {}, 'Collectors'), el('thead', {}, el('tr', {}, ...head)), this.body);
+		this.element = el('article.card.wide', { id: 'plugins' }, el('div.scroll', { tabIndex: 0, role: 'region', ariaLabel: 'Collectors' }, table), this.count, this.off);
+		place.append(this.element);
 	}
 
-	// Those that don't run come last; those that nobody has chosen are folded away. A plugin that could not be looked into
-	// stands for its collectors.
+	// Those that nobody has chosen are folded away. A plugin that could not be looked into stands for its collectors.
 	list(plugins) {
-		const all = plugins.flatMap((plugin) => (plugin.collectors.length ? plugin.collectors : [{ ...plugin, warnings: [] }]).map((one) => ({ ...one, plugin })));
-		const sorted = all.sort((a, b) => runs(b) - runs(a)), off = sorted.filter(({ state }) => state === 'off');
-		this.body.replaceChildren(...sorted.filter(({ state }) => state !== 'off').flatMap((one) => this.rows(one, runs(one))));
+		this.all = plugins.flatMap((plugin) => (plugin.collectors.length ? plugin.collectors : [{ ...plugin, warnings: [] }]).map((one) => ({ ...one, plugin })));
+		const worst = ({ state }) => ['stuck', 'failing', 'refused', 'active'].indexOf(state), shown = this.all.filter(({ state }) => state !== 'off');
+		const off = this.all.filter(({ state }) => state === 'off');
+		this.rows = new Map();
+		this.body.replaceChildren(...shown.sort((a, b) => worst(a) - worst(b)).flatMap((one) => this.row(one)));
 		this.off.hidden = !off.length;
-		this.off.replaceChildren(el('summary', {}, el('span.state', { 'data-state': 'off' }, `off: ${off.map(({ name }) => name).join(', ')}`)),
-			...off.map(({ name, error }) => el('p.muted', {}, `${name}: ${error}`)));
-		const counts = Object.entries(Object.groupBy(sorted, ({ state }) => state)).map(([state, those]) => `${those.length} ${state}`);
-		say(this.count, `${counts.join(', ')}; cost is time per collection`);
+		this.off.replaceChildren(el('summary', {}, `off: ${off.map(({ name }) => name).join(', ')}`), el('ul', {}, ...off.map(({ name, error, plugin }) => el('li', {}, link(plugin.name, name), el('span.muted', {}, ` ${error}`)))));
+		const counts = Object.entries(Object.groupBy(this.all, ({ state }) => state)).map(([state, those]) => `${those.length} ${state}`);
+		say(this.count, counts.join(', '));
+		this.draw();
 	}
 
-	// Two rows: the figures, and below them in words what it reads, or why it does not, or what it leaves out.
-	rows({ name, help, state, samples, last_collect_seconds: cost, error, warnings, plugin }, runs) {
-		const { version, placement, generation, path } = plugin, words = error ?? warnings.join('; ');
-		const cell = el('td', {}, seconds(cost ?? NaN)), title = `plugin ${plugin.name}, version ${version}, generation ${generation} ${path ?? ''}`;
-		const of = plugin.name === name ? placement : `${plugin.name}, ${placement}`;
-		this.costs.set(name, cell);
-		return [
-			el('tr', {}, el('td', { title }, el('a', { href: `/plugins/${encodeURIComponent(plugin.name)}` }, name), el('small', {}, ` ${of}`)),
-				el('td', {}, el('span.state', { 'data-state': state }, state)), cell, el('td', {}, runs ? samples.toLocaleString('en') : '–')),
-			el('tr', {}, el(words && runs ? 'td.words' : 'td.muted', { colSpan: 4 }, words || help)),
-		];
+	// And below it in words why it does not run, or what it leaves out.
+	row({ name, help, state, samples, last_collect_seconds: cost, error, warnings, plugin }) {
+		const words = error ?? warnings.join('; '), cell = el('td', {}, seconds(cost ?? NaN)), canvas = el('canvas', { ariaHidden: 'true' });
+		this.rows.set(name, { cell, canvas });
+		const { version, placement, generation, path } = plugin, title = `${help}. Plugin ${plugin.name}, version ${version}, generation ${generation} ${path ?? ''}`;
+		const row = el('tr', {}, el('th', { scope: 'row', title }, link(plugin.name, name)), el('td', {}, `${plugin.name}, ${placement}`),
+			el('td', {}, el('span.state', { 'data-state': state }, state)), el('td', {}, runs({ state }) ? samples.toLocaleString('en') : '–'), cell, el('td.course', {}, canvas));
+		return words ? [row, el('tr', {}, el(state === 'active' ? 'td.muted' : 'td.words', { colSpan: 6 }, el('bdi', {}, words)))] : [row];
 	}
 
-	draw(frame) {
-		for (const { labels, value } of frame.all(COSTS)) if (this.costs.has(labels.collector)) say(this.costs.get(labels.collector), seconds(value));
-	}
-}
-
-export class Agent {
-	constructor(place) {
-		this.cells = {};
-		place.append((this.list = el('dl')));
-	}
-
-	draw(frame) {
-		const cpu = frame.rates('process_cpu_seconds_total')[0]?.value * 100, { plain, percent, memory } = units;
-		// The kernel counts a process's time in ticks of 10 ms, so that one second says little.
-		if (frame !== this.last && cpu >= 0) this.cpu = (this.cpu ?? cpu) * 0.9 + cpu * 0.1;
-		this.last = frame;
-		const figures = {
-			Version: frame.all('relink_build_info')[0]?.labels.version ?? '–',
-			Generation: plain.text(frame.value('relink_generation')),
-			CPU: `${percent.text(this.cpu, 4)} of one core`,
-			Memory: memory.text(frame.value('process_resident_memory_bytes')),
-			'One collection': seconds(frame.all(COSTS).reduce((sum, { value }) => sum + value, 0)),
-			'Open files': plain.text(frame.value('process_open_fds')),
-			'Running for': seconds(frame.time - frame.value('process_start_time_seconds'), 2),
-			'Newest snapshot': `${frame.id}, ${clock(frame.time)}`,
-		};
-		for (const [name, text] of Object.entries(figures)) {
-			if (!this.cells[name]) this.list.append(el('dt', {}, name), (this.cells[name] = el('dd')));
-			say(this.cells[name], text);
+	draw() {
+		if (!this.place.parentNode.open || !store.length) return;
+		for (const series of store.all(COSTS)) {
+			const row = this.rows.get(series.labels.collector);
+			if (!row) continue;
+			say(row.cell, seconds(series.at(store.last)));
+			if (row.line?.of !== series) row.line = Object.assign(new Line('', (place) => series.at(place)), { of: series });
+			course(row.canvas, row.line.fill());
 		}
 	}
 }

@@ -3,33 +3,38 @@
 import { clock, el, say, seconds } from './format.js';
 
 const plain = (outcome) => outcome.replace('_', ' ');
-const took = ({ steps }) => steps.reduce((sum, { ms }) => sum + ms, 0) / 1000;
+export const took = ({ steps }) => steps.reduce((sum, { ms }) => sum + ms, 0) / 1000;
 
 export class Reloads {
-	// `mark` is told the times at which new code went live.
-	constructor(place, mark) {
-		this.mark = mark;
-		this.journals = new Map();
+	// `told` is called when there is news of a reload.
+	constructor(place, told) {
+		Object.assign(this, { told, journals: new Map(), answered: '' });
 		this.button = el('button.primary', {}, 'Reload plugins');
 		this.token = el('input', { type: 'password', autocomplete: 'off', ariaLabel: 'Bearer token', placeholder: 'Bearer token', hidden: true });
 		this.status = el('p.unseen', { role: 'status' });
-		this.list = el('div');
-		const form = el('form', {}, this.token, this.button);
-		form.onsubmit = (event) => {
+		this.newest = el('div.newest');
+		this.older = el('details', { hidden: true }, el('summary', {}, 'Earlier reloads'));
+		this.form = el('form', {}, this.token, this.button);
+		this.form.onsubmit = (event) => {
 			event.preventDefault();
 			this.ask();
 		};
-		place.append(el('p.muted', {}, 'Builds what has changed and puts it live, without losing a request or a data point.'), form, this.status, this.list);
+		place.append(this.form, this.newest, this.status, this.older);
 	}
 
-	async ask() {
+	get all() {
+		return [...this.journals.values()].sort((a, b) => b.id - a.id);
+	}
+
+	// `query` says more of what is wanted, such as other plugins.
+	async ask(query = '') {
 		// Not disabled, which would take the focus away.
 		if (this.button.ariaDisabled === 'true') return;
 		this.button.ariaDisabled = 'true';
 		this.tell('asked for a reload');
 		const headers = this.token.value ? { Authorization: `Bearer ${this.token.value}` } : {};
 		try {
-			const answer = await fetch('/plugins/reload', { method: 'PUT', headers }), body = await answer.json();
+			const answer = await fetch(`/plugins/reload${query}`, { method: 'PUT', headers }), body = await answer.json();
 			if (body.id) return this.note(body);
 			this.tell(`${answer.status}: ${body.error}. ${body.hint}`, 'words');
 			if (answer.status === 401) {
@@ -37,7 +42,8 @@ export class Reloads {
 				this.token.focus();
 			}
 		} catch {
-			this.tell('The answer did not arrive; below is what the agent has on record.', 'words');
+			this.tell('The answer did not arrive. When the agent answers again, what it has on record is shown here.', 'words');
+			this.lost = true;
 			this.fetch();
 		}
 		this.button.ariaDisabled = 'false';
@@ -53,7 +59,11 @@ export class Reloads {
 	async fetch() {
 		const answer = await fetch('/reloads').catch(() => null);
 		if (!answer?.ok) return;
-		this.journals = new Map((await answer.json()).reloads.map((journal) => [journal.id, journal]));
+		const { reloads, started } = await answer.json();
+		this.journals = new Map(reloads.map((journal) => [journal.id, journal]));
+		this.started = started;
+		if (this.lost) this.tell('');
+		this.lost = false;
 		this.draw();
 	}
 
@@ -65,30 +75,38 @@ export class Reloads {
 	}
 
 	draw() {
-		const all = [...this.journals.values()].sort((a, b) => b.id - a.id), [newest, ...older] = all;
+		const { all } = this, [newest, ...older] = all;
 		this.button.ariaDisabled = String(newest?.outcome === 'running');
-		const open = [...this.list.querySelectorAll('[open]')].map(({ id }) => id);
-		this.list.replaceChildren(...(newest ? [title(newest), ...account(newest)] : []), ...older.slice(0, 5).map((journal) => {
+		const open = [...this.older.querySelectorAll('[open]')].map(({ id }) => id);
+		this.newest.replaceChildren(...(newest ? [el('p', {}, title(newest), el('span.muted', {}, summary(newest))), ...account(newest)] : []));
+		this.older.hidden = !older.length;
+		this.older.replaceChildren(this.older.firstChild, ...older.slice(0, 20).map((journal) => {
 			const id = `reload-${journal.id}`;
-			return el('details', { id, open: open.includes(id) }, el('summary', {}, title(journal)), ...account(journal));
+			return el('details', { id, open: open.includes(id) }, el('summary', {}, title(journal)), el('p.muted', {}, summary(journal)), ...account(journal));
 		}));
-		this.mark(all.filter(({ outcome }) => outcome === 'committed').map((journal) => journal.started + took(journal)));
+		this.told();
 	}
 }
 
-// As `7 committed +disk −net`.
-function title({ id, outcome, plugins: { added, removed, replaced } }) {
-	const changes = [[added, '+'], [removed, '−'], [replaced, '~']].flatMap(([names, sign]) => names.map((name) => sign + name));
-	return el('span.state', { 'data-state': outcome }, [id, plain(outcome), ...changes].join(' '));
+// As `+disk −net ~cpu`; of collectors, where no plugin came or went.
+export function changes({ plugins: { added, removed, replaced }, collectors }) {
+	const words = (...lists) => lists.flatMap(([sign, names = []]) => names.map((name) => sign + name)).join(' ');
+	return words(['+', added], ['−', removed], ['~', replaced]) || words(['+', collectors?.added], ['−', collectors?.removed]);
+}
+
+const title = (journal) => el('span.state', { 'data-state': journal.outcome }, el('bdi', {}, `${journal.id} ${plain(journal.outcome)} ${changes(journal)}`.trim()));
+
+// In words, on one line.
+export function summary(journal) {
+	const { outcome, pause_ms: pause, started, generation, by } = journal, running = outcome === 'running';
+	return [`at ${clock(started)}`, by && `asked by ${by}`, running ? 'under way' : `took ${seconds(took(journal))}`,
+		pause !== null && `longest pause ${seconds(pause / 1000)}`, `generation ${generation}`].filter(Boolean).join(', ');
 }
 
 function account(journal) {
-	const { steps, error, plugins, pause_ms: pause, started, generation } = journal;
-	const paused = pause === null ? '' : `longest pause ${seconds(pause / 1000)}, `;
-	const words = [error, ...plugins.refused.map(({ name, reason }) => `${name}: ${reason}`)].filter(Boolean);
+	const { steps, error, plugins } = journal, words = [error, ...plugins.refused.map(({ name, reason }) => `${name}: ${reason}`)].filter(Boolean);
 	return [
-		el('p.muted', {}, `at ${clock(started)}, took ${seconds(took(journal))}, ${paused}generation ${generation}`),
-		el('ol.steps', {}, ...steps.map(({ step, ms, detail }) => el('li', {}, el('span', {}, step), el('small', {}, detail ?? ''), el('b', {}, seconds(ms / 1000))))),
+		el('ol.steps', {}, ...steps.map(({ step, ms, detail }) => el('li', { title: detail ?? '' }, el('span', {}, step), el('b', {}, seconds(ms / 1000)), el('small', {}, detail ?? '')))),
 		...words.map((text) => el('pre.words', { tabIndex: 0, role: 'region', ariaLabel: 'What went wrong' }, text)),
 	];
 }

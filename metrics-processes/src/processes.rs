@@ -1,11 +1,15 @@
 //! `/proc/<pid>/stat` and `/proc/<pid>/task/<tid>/stat`: the state of each process and thread; and how many there may be.
 
+use std::ffi::CStr;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use relink_core::{Collector, Context, Error, Family, Paths, Samples, Source};
+use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
+use rustix::path::Arg;
 
 pub(crate) const FAMILIES: &[Family] = &[MAX_PROCESSES, MAX_THREADS, PIDS, STATES, THREADS, THREAD_STATES];
 
@@ -28,8 +32,8 @@ const THREAD_COUNT: usize = 17;
 pub(crate) struct Processes {
     limits: [(Family, Source); 2],
     procfs: PathBuf,
-    /// The path of the file being read, in a buffer that is kept.
-    path: String,
+    /// The path of the file being opened, in a buffer that is kept.
+    name: String,
     /// Why the first file of this collection could not be opened, if that is not because its task has ended: with the mount
     /// option `hidepid` that is so for all tasks of others, so it is told once.
     unread: Option<io::Error>,
@@ -50,7 +54,7 @@ impl Processes {
         Ok(Processes {
             limits: [(MAX_PROCESSES, limit("pid_max")), (MAX_THREADS, limit("threads-max"))],
             procfs: paths.procfs.clone(),
-            path: String::new(),
+            name: String::new(),
             unread: None,
         })
     }
@@ -69,27 +73,27 @@ impl Collector for Processes {
 }
 
 impl Processes {
+    /// Each file is opened by its path from the nearest folder that is open already: the way from the root would take a third
+    /// as long again.
     fn count(&mut self, out: &mut Samples) -> Result<(), Error> {
         let (mut pids, mut threads) = (0_u32, 0_u32);
         let (mut states, mut thread_states) = (Counts([0; 128]), Counts([0; 128]));
-        let folder = match std::fs::read_dir(&self.procfs) {
+        let procfs = match open(CWD, &self.procfs, OFlags::DIRECTORY) {
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
             folder => folder.context(self.procfs.display())?,
         };
-        for pid in folder.flatten().filter_map(|entry| number(&entry.file_name())) {
-            self.path.clear();
-            let _ = write!(self.path, "{}/{pid}", self.procfs.display());
-            let Some(stat) = self.read(out) else { continue };
+        let each_process = |pid: u32| {
+            let Some(stat) = self.read(procfs.as_fd(), None, pid, out) else { return };
             pids += 1;
             threads = threads.saturating_add(stat.threads);
             states.add(stat.state);
-            // The only thread of a process is in the state of the process.
-            if stat.threads == 1 {
-                thread_states.add(stat.state);
-            } else {
-                self.add_threads(&mut thread_states, out);
+            // The first thread of a process has its number, and is in the state of the process.
+            thread_states.add(stat.state);
+            if stat.threads > 1 {
+                self.add_others(procfs.as_fd(), pid, &mut thread_states, out);
             }
-        }
+        };
+        numbers(&procfs, each_process).context(self.procfs.display())?;
         // Other systems have no such folders.
         if pids > 0 {
             out.push(&PIDS, [], f64::from(pids));
@@ -103,36 +107,47 @@ impl Processes {
         Ok(())
     }
 
-    /// The threads of the process whose folder `path` is. It may have ended meanwhile.
-    fn add_threads(&mut self, states: &mut Counts, out: &mut Samples) {
-        self.path.push_str("/task");
-        let Ok(folder) = std::fs::read_dir(&self.path) else { return };
-        let length = self.path.len();
-        for tid in folder.flatten().filter_map(|entry| number(&entry.file_name())) {
-            self.path.truncate(length);
-            let _ = write!(self.path, "/{tid}");
-            if let Some(stat) = self.read(out) {
+    /// The other threads of a process, which may have ended meanwhile.
+    fn add_others(&mut self, procfs: BorrowedFd<'_>, pid: u32, states: &mut Counts, out: &mut Samples) {
+        let folder = open(procfs, self.named(pid, "/task"), OFlags::DIRECTORY);
+        let Ok(folder) = folder else { return };
+        let each_thread = |tid: u32| {
+            if tid == pid {
+                return;
+            }
+            if let Some(stat) = self.read(folder.as_fd(), Some(pid), tid, out) {
                 states.add(stat.state);
             }
-        }
+        };
+        // As with the folder: what can't be listed any more is gone.
+        let _ = numbers(&folder, each_thread);
     }
 
-    /// Reads `stat` in the folder `path`, and leaves the path as it was. Nothing if the task has ended.
-    fn read(&mut self, out: &mut Samples) -> Option<Stat> {
-        let length = self.path.len();
-        self.path.push_str("/stat");
+    /// Reads `stat` of a task, in procfs or in the folder of the tasks of this process. Nothing if it has ended.
+    fn read(
+        &mut self,
+        folder: BorrowedFd<'_>,
+        process: Option<u32>,
+        task: u32,
+        out: &mut Samples,
+    ) -> Option<Stat> {
         let mut buffer = [0; 1024];
-        let stat = match File::open(&self.path) {
-            Ok(mut file) => file.read(&mut buffer).ok().map(|filled| parse(&buffer[..filled])),
-            Err(why) => {
-                self.unread = self.unread.take().or(Some(why).filter(|why| !has_ended(why)));
-                None
-            }
-        };
-        let stat =
-            stat.and_then(|stat| stat.context(&self.path).inspect_err(|why| out.warn(why.to_string())).ok());
-        self.path.truncate(length);
-        stat
+        let file = open(folder, self.named(task, "/stat"), OFlags::empty())
+            .map_err(|why| self.unread = self.unread.take().or(Some(why).filter(|why| !has_ended(why))))
+            .ok()?;
+        let filled = rustix::io::read(&file, &mut buffer).ok()?;
+        let tasks = || process.map(|pid| format!("{pid}/task/")).unwrap_or_default();
+        parse(&buffer[..filled])
+            .map_err(|why| why.context(format_args!("{}/{}{task}/stat", self.procfs.display(), tasks())))
+            .inspect_err(|why| out.warn(why.to_string()))
+            .ok()
+    }
+
+    /// A path of a task, in the buffer for such.
+    fn named(&mut self, task: u32, what: &str) -> &str {
+        self.name.clear();
+        let _ = write!(self.name, "{task}{what}");
+        &self.name
     }
 }
 
@@ -148,9 +163,25 @@ impl Counts {
     }
 }
 
+fn open(folder: BorrowedFd<'_>, path: impl Arg, kind: OFlags) -> io::Result<OwnedFd> {
+    Ok(openat(folder, path, OFlags::RDONLY | OFlags::CLOEXEC | kind, Mode::empty())?)
+}
+
+/// Hands on the names of a folder that are numbers of tasks.
+fn numbers(folder: &OwnedFd, mut each: impl FnMut(u32)) -> io::Result<()> {
+    let mut buffer = [const { MaybeUninit::uninit() }; 4096];
+    let mut entries = RawDir::new(folder, &mut buffer);
+    while let Some(entry) = entries.next() {
+        if let Some(number) = number(entry?.file_name()) {
+            each(number);
+        }
+    }
+    Ok(())
+}
+
 /// The name of a folder as a process id.
-fn number(name: &std::ffi::OsStr) -> Option<u32> {
-    name.to_str()?.parse().ok()
+fn number(name: &CStr) -> Option<u32> {
+    name.to_str().ok()?.parse().ok()
 }
 
 fn limit(text: &str) -> Result<u32, Error> {

@@ -139,7 +139,15 @@ impl Unit {
                 self.arguments = command.split(' ').skip(1).map(str::to_owned).collect();
             }
             // When it starts and where it stands; what the agent opens is no device; a keyring is not looked at.
-            ("Type" | "Restart" | "RestartSec" | "ConfigurationDirectory" | "WorkingDirectory", _)
+            (
+                "Type"
+                | "Restart"
+                | "RestartSec"
+                | "ConfigurationDirectory"
+                | "StateDirectory"
+                | "WorkingDirectory",
+                _,
+            )
             | ("DevicePolicy", "closed")
             | ("KeyringMode", "private")
             | ("UMask", "0077") => {}

@@ -28,7 +28,7 @@ use crate::plugins::status::{Placement, State};
 use crate::schedule::queue::Selection;
 use crate::schedule::scheduler::Scheduler;
 use crate::settings::{Choice, Config, Print};
-use crate::store::history::History;
+use crate::store::history::{History, Reach};
 use crate::store::snapshot::Snapshot;
 use crate::telemetry::{self, Quota};
 
@@ -256,13 +256,26 @@ impl Agent {
         let pace = self.pace();
         // Until somebody looked, it may have been slower.
         let expected = pace.max(std::mem::replace(&mut *lock(&self.paced), pace));
-        let (id, is_kept) = {
+        let (id, is_kept, reach) = {
             let mut history = self.history();
             history.push(&snapshot, expected);
-            (history.last_id(), !history.is_empty())
+            (history.last_id(), !history.is_empty(), history.reach())
         };
+        self.tell_reach(&reach);
         // One that is too large for the history's budget can still be streamed.
         self.events.recorded(id, (!is_kept).then_some(snapshot));
+    }
+
+    /// Shows how far back the history goes, and says once that it does not go as far as it should.
+    fn tell_reach(&self, reach: &Reach) {
+        let before = self.counters.set_history(*reach);
+        if reach.is_short && !before.is_some_and(|before| before.is_short) {
+            tracing::warn!(
+                bytes = reach.bytes_limit,
+                "the history is thinned out before its {} seconds are over, for want of memory: raise [history] bytes",
+                self.config.history.seconds.as_secs_f64()
+            );
+        }
     }
 
     /// The names of plugins that the configuration may speak of: those linked in, and those left out at build time.

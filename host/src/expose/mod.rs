@@ -3,6 +3,7 @@
 pub(crate) mod changes;
 mod family;
 pub(crate) mod gzip;
+pub(crate) mod history;
 pub(crate) mod json;
 mod negotiate;
 mod openmetrics;

@@ -79,6 +79,7 @@ mod tests {
         let columns = Columns {
             times: vec![1000, 2000],
             gaps: vec![1],
+            step_ms: 0,
             series: vec![
                 series(Values::Still(7.0)),
                 series(Values::Last(vec![f64::NAN, f64::INFINITY])),

@@ -12,7 +12,7 @@ use relink_core::{Error, Kind};
 use self::axis::Axis;
 use self::lines::{Line, Span};
 use self::scale::Scale;
-use crate::store::history::Series;
+use crate::store::history::Columns;
 
 /// What to draw.
 pub(crate) struct Picture<'a> {
@@ -20,12 +20,10 @@ pub(crate) struct Picture<'a> {
     pub(crate) help: &'a str,
     pub(crate) unit: &'a str,
     pub(crate) kind: Kind,
-    pub(crate) series: Vec<Series>,
+    pub(crate) columns: Columns,
     /// From when to when, in milliseconds since 1970.
     pub(crate) from_ms: u64,
     pub(crate) until_ms: u64,
-    /// Between two snapshots.
-    pub(crate) interval_ms: u64,
 }
 
 /// More lines than this nobody can tell apart.
@@ -67,15 +65,11 @@ pub(crate) const STYLE: &str = "@media (prefers-color-scheme:dark){\
 
 /// The picture as the text of an SVG file.
 pub(crate) fn draw(picture: Picture<'_>) -> Result<String, Error> {
-    let Picture { family, help, unit, kind, series, from_ms, until_ms, interval_ms } = picture;
-    let span = Span {
-        from: from_ms,
-        until: until_ms.max(from_ms + 1),
-        interval: interval_ms,
-        pixels: u64::from(WIDTH - LEFT - RIGHT),
-    };
-    let all = series.len();
-    let lines = lines::lines(series, kind, span, MOST_LINES);
+    let Picture { family, help, unit, kind, columns, from_ms, until_ms } = picture;
+    let span =
+        Span { from: from_ms, until: until_ms.max(from_ms + 1), pixels: u64::from(WIDTH - LEFT - RIGHT) };
+    let all = columns.series.len();
+    let lines = lines::lines(&columns, kind, span, MOST_LINES);
     let common = common_labels(&lines);
     let names: Vec<_> = lines.iter().map(|line| written(&line.labels, &common)).collect();
     let rows = name_rows(&names) + usize::from(all > MOST_LINES);
@@ -219,28 +213,28 @@ fn insert_head(svg: &mut String, title: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::history::{ColumnSeries, Values};
 
-    fn picture(series: Vec<Series>) -> String {
+    fn picture(series: Vec<ColumnSeries>) -> String {
+        let times = (0..60).map(|second| 1_700_000_000_000 + second * 1000).collect();
         let picture = Picture {
             family: "node_x_bytes",
             help: "A <help> & \"more\".",
             unit: "bytes",
             kind: Kind::Gauge,
-            series,
+            columns: Columns { times, series, ..Columns::default() },
             from_ms: 1_700_000_000_000,
             until_ms: 1_700_000_060_000,
-            interval_ms: 1000,
         };
         draw(picture).unwrap()
     }
 
-    fn series(count: usize, label: &str) -> Vec<Series> {
-        let one = |at: usize| Series {
+    fn series(count: usize, label: &str) -> Vec<ColumnSeries> {
+        let one = |at: usize| ColumnSeries {
+            family: "node_x_bytes".into(),
             kind: Kind::Gauge,
             labels: vec![("dev".into(), format!("{label}{at}")), ("host".into(), "a".into())],
-            points: (0..60)
-                .map(|second| (1_700_000_000_000 + second * 1000, (at as u64 * second) as f64))
-                .collect(),
+            values: Values::Last((0..60).map(|second| (at * second) as f64).collect()),
         };
         (0..count).map(one).collect()
     }

@@ -1,6 +1,7 @@
 //! Rocket: routes, guards, catchers. The only room that knows Rocket's macros.
 
 mod answer;
+mod bundle;
 pub(crate) mod caller;
 mod events;
 mod history;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use relink_core::Error;
 use rocket::config::{Ident, LogLevel};
+use rocket::shield::Shield;
 use rocket::{Build, Rocket, Route, routes};
 
 use crate::agent::Agent;
@@ -68,7 +70,10 @@ pub(crate) fn rocket(site: Site) -> Rocket<Build> {
         ..rocket::Config::release_default()
     };
     let telemetry_path = site.agent.config.telemetry_path.clone();
-    let rocket = rocket::custom(config).manage(site).mount("/", routes()).register("/", answer::catchers());
+    // An empty shield, in place of Rocket's: what that adds to each answer is added by the dispatch, which also has answers
+    // that Rocket does not see, and is five times as quick at it.
+    let rocket = rocket::custom(config).attach(Shield::new()).manage(site);
+    let rocket = rocket.mount("/", routes()).register("/", answer::catchers());
     match telemetry_path.as_str() {
         METRICS => rocket,
         other => rocket.mount(other, routes![scrape::metrics_elsewhere]),

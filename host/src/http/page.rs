@@ -1,57 +1,86 @@
 //! `GET /` and `GET /ui/<file>`: the dashboard. Its files are part of the executable.
 
+use std::borrow::Cow;
 use std::io::Cursor;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use rocket::http::{ContentType, Header, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, get};
 
 use super::answer::{ErrorBody, SHORT, takes_gzip};
+use super::bundle::bundle;
 use crate::expose::gzip::packed_well;
 
 /// A file of the dashboard.
 pub(super) struct File {
     name: &'static str,
     kind: ContentType,
-    content: &'static [u8],
+    content: Cow<'static, str>,
     /// The content compressed, made for the first who takes it so.
     packed: OnceLock<Vec<u8>>,
     /// Differs when the content does.
     tag: u64,
 }
 
-/// Reads a file of `host/ui` when this crate is compiled.
-macro_rules! file {
-    ($name:literal, $kind:expr) => {{
-        const CONTENT: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/ui/", $name));
-        const TAG: u64 = fingerprint(CONTENT);
-        File { name: $name, kind: $kind, content: CONTENT, packed: OnceLock::new(), tag: TAG }
-    }};
+/// A file of `host/ui`, read when this crate is compiled.
+macro_rules! text {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/ui/", $name))
+    };
 }
 
-static PAGE: File = file!("index.html", ContentType::HTML);
-static FILES: [File; 9] = [
-    file!("catalogue.js", ContentType::JavaScript),
-    file!("chart.js", ContentType::JavaScript),
-    file!("format.js", ContentType::JavaScript),
-    file!("icon.svg", ContentType::SVG),
-    file!("main.js", ContentType::JavaScript),
-    file!("plugins.js", ContentType::JavaScript),
-    file!("reload.js", ContentType::JavaScript),
-    file!("stream.js", ContentType::JavaScript),
-    file!("style.css", ContentType::CSS),
+/// The modules of `host/ui`, with their names.
+macro_rules! modules {
+    ($($name:literal),+ $(,)?) => { &[$(($name, text!($name))),+] };
+}
+
+static MODULES: &[(&str, &str)] = modules![
+    "catalogue.js",
+    "chart.js",
+    "compare.js",
+    "detail.js",
+    "format.js",
+    "header.js",
+    "health.js",
+    "heat.js",
+    "lines.js",
+    "main.js",
+    "paint.js",
+    "plugins.js",
+    "reload.js",
+    "search.js",
+    "section.js",
+    "store.js",
+    "stream.js",
+    "sums.js",
+    "table.js",
+    "things.js",
+    "timeline.js",
+    "view.js",
 ];
 
-/// FNV-1a: enough to tell one build's file from another's, and known when the crate is compiled.
-const fn fingerprint(content: &[u8]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut at = 0;
-    while at < content.len() {
-        hash = (hash ^ content[at] as u64).wrapping_mul(0x0100_0000_01b3);
-        at += 1;
+static FILES: LazyLock<[File; 4]> = LazyLock::new(|| {
+    [
+        File::new("index.html", ContentType::HTML, text!("index.html").into()),
+        File::new("icon.svg", ContentType::SVG, text!("icon.svg").into()),
+        File::new("main.js", ContentType::JavaScript, bundle(MODULES).into()),
+        File::new("style.css", ContentType::CSS, text!("style.css").into()),
+    ]
+});
+
+impl File {
+    fn new(name: &'static str, kind: ContentType, content: Cow<'static, str>) -> File {
+        let tag = fingerprint(content.as_bytes());
+        File { name, kind, content, packed: OnceLock::new(), tag }
     }
-    hash
+}
+
+/// FNV-1a: enough to tell one build's file from another's.
+fn fingerprint(content: &[u8]) -> u64 {
+    content
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// What the page may do: run its own files, ask its own agent, and nothing else. What a collector's label says can
@@ -83,9 +112,9 @@ impl<'r> Responder<'r, 'static> for &'static File {
         }
         let body = if gzip {
             answer.header(Header::new("Content-Encoding", "gzip"));
-            self.packed.get_or_init(|| packed_well(self.content))
+            self.packed.get_or_init(|| packed_well(self.content.as_bytes()))
         } else {
-            self.content
+            self.content.as_bytes()
         };
         answer.header(self.kind.clone()).sized_body(body.len(), Cursor::new(body)).ok()
     }
@@ -106,7 +135,7 @@ fn is_among(tag: &str, tags: &str) -> bool {
 )]
 #[get("/")]
 pub(super) fn page() -> &'static File {
-    &PAGE
+    &FILES[0]
 }
 
 /// A file of the dashboard.
@@ -139,29 +168,40 @@ mod tests {
         }
     }
 
+    /// What the dashboard may be in bytes: its source, and what a browser loads before it shows anything.
+    const MOST_SOURCE: u64 = 130_000;
+    const MOST_PACKED: usize = 36_000;
+
     #[test]
     fn each_file_of_the_folder_is_served_and_all_are_small() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/ui");
-        let mut found: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap()).collect();
-        found.sort_by_key(std::fs::DirEntry::file_name);
-        let mut served: Vec<_> = FILES.iter().chain([&PAGE]).collect();
-        served.sort_by_key(|file| file.name);
-        assert_eq!(found.len(), served.len());
-        for (found, served) in found.iter().zip(&served) {
-            assert_eq!(found.file_name().to_str(), Some(served.name));
-        }
-        let bytes: usize = served.iter().map(|file| file.content.len()).sum();
-        assert!(bytes < 48_000, "the dashboard is {bytes} bytes; it is part of every agent");
+        let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap()).collect();
+        let mut found: Vec<_> = files.iter().map(|file| file.file_name().into_string().unwrap()).collect();
+        found.sort();
+        let others = FILES.iter().map(|file| file.name).filter(|name| !name.ends_with(".js"));
+        let mut served: Vec<_> = MODULES.iter().map(|(name, _)| *name).chain(others).collect();
+        served.sort_unstable();
+        assert_eq!(found, served);
+        let source: u64 = files.iter().map(|file| file.metadata().unwrap().len()).sum();
+        let packed: usize = FILES.iter().map(|file| packed_well(file.content.as_bytes()).len()).sum();
+        assert!(source <= MOST_SOURCE && packed <= MOST_PACKED, "{source} bytes, {packed} over the wire");
     }
 
     #[test]
     fn no_file_asks_for_anything_elsewhere_or_makes_markup_of_text() {
-        for file in FILES.iter().chain([&PAGE]) {
-            let text = std::str::from_utf8(file.content).unwrap();
-            let without_namespace = text.replace("http://www.w3.org/2000/svg", "");
-            for word in
-                ["http:", "https:", "innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval("]
-            {
+        for file in FILES.iter() {
+            let without_namespace = file.content.replace("http://www.w3.org/2000/svg", "");
+            for word in [
+                "http:",
+                "https:",
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacent",
+                "document.write",
+                "eval(",
+                "import ",
+                "export ",
+            ] {
                 assert!(!without_namespace.contains(word), "{word} in {}", file.name);
             }
         }

@@ -20,7 +20,7 @@ const POLICY: &str = "default-src 'none'; style-src 'sha256-qHkwea89CObtLW3Vc7Jo
 
 impl FromQuery for Question {
     fn from_query(request: &Request<'_>) -> Result<Self, Refusal> {
-        Question::of(request, &["label", "seconds"])
+        Question::of(request, &["label", "seconds", "from", "to", "step"])
     }
 }
 
@@ -46,6 +46,9 @@ impl<'r> Responder<'r, 'static> for Svg {
         ("file" = String, Path, pattern = r"^[^/]+\.svg$", example = "relink_generation.svg", description = "The family's name and `.svg`."),
         ("label" = Option<Vec<Label>>, Query, explode, description = "Only series that have this label, as `name=value`; repeatable, and all have to match."),
         ("seconds" = Option<f64>, Query, exclusive_minimum = 0.0, description = "How far back; 600 when absent."),
+        ("from" = Option<f64>, Query, minimum = 0.0, description = "From when, in seconds since 1970, in place of `seconds`."),
+        ("to" = Option<f64>, Query, minimum = 0.0, description = "Until when, in seconds since 1970; now when absent."),
+        ("step" = Option<f64>, Query, minimum = 0.0, description = "How many seconds a point stands for at least; 0 and when absent: the finest there is."),
     ),
     responses(
         (status = 200, description = "The picture.", body = String, content_type = "image/svg+xml"),
@@ -61,18 +64,19 @@ pub(super) fn picture(file: &str, wanted: Query<Question>, site: &State<Site>) -
         return Err(Refusal::new(Status::NotFound, format!("{file:?} is not a picture"), hint));
     };
     let question = wanted.0?.or_seconds(SECONDS);
-    let answer = look_up(&site.agent, family, &question)?;
-    let history = &site.agent.config.history;
-    let span = question.seconds().unwrap_or(SECONDS).min(history.seconds.as_secs_f64());
+    let answer = look_up(&site.agent, &[family.to_owned()], &question)?;
+    let (after_ms, to_ms) = question.span_ms(answer.now_ms);
+    let until_ms = to_ms.unwrap_or(answer.now_ms).min(answer.now_ms);
+    // As wide as asked for, but for what lies before all that there can be.
+    let longest = site.agent.history().longest_ms();
     let svg = plot::draw(Picture {
         family,
-        help: answer.family.map_or("", |family| family.help()),
-        unit: answer.family.map_or("", |family| family.unit()),
-        kind: answer.kind(),
-        from_ms: answer.now_ms.saturating_sub((span * 1e3) as u64),
-        until_ms: answer.now_ms,
-        interval_ms: history.interval.max(*history.idle_interval).as_millis() as u64,
-        series: answer.series,
+        help: answer.families[0].map_or("", |family| family.help()),
+        unit: answer.families[0].map_or("", |family| family.unit()),
+        kind: answer.kind(0, family),
+        from_ms: after_ms.unwrap_or(0).max(answer.now_ms.saturating_sub(longest)).min(until_ms),
+        until_ms,
+        columns: answer.columns,
     });
     let failed = |error: relink_core::Error| {
         Refusal::new(Status::InternalServerError, format!("drawing {family}: {error}"), "please report this")

@@ -1,6 +1,5 @@
 //! `GET /metrics`.
 
-use std::io::Cursor;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,6 +14,7 @@ use super::answer::{ErrorBody, Refusal};
 use super::query;
 use crate::expose::{self, Format};
 use crate::schedule::deadline;
+use crate::serve::dispatch::Ready;
 use crate::store::snapshot::Body;
 
 /// What a scraper asks for.
@@ -54,7 +54,7 @@ pub(super) struct Exposition {
 }
 
 impl<'r> Responder<'r, 'static> for Exposition {
-    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let mut answer = Response::build();
         answer.header(Header::new("Content-Type", self.format.content_type()));
         answer.header(Header::new("Cache-Control", "no-store"));
@@ -62,7 +62,8 @@ impl<'r> Responder<'r, 'static> for Exposition {
         if self.gzip {
             answer.header(Header::new("Content-Encoding", "gzip"));
         }
-        answer.sized_body(self.body.len(), Cursor::new(self.body)).ok()
+        Ready::answer(request, &mut answer, self.body);
+        answer.ok()
     }
 }
 

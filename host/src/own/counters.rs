@@ -1,13 +1,15 @@
 //! What the agent counts of its own doings, shown on `/metrics` and carried from image to image.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
 use super::SelfReport;
 use crate::access::Web;
 use crate::journal::{Outcome, unix_seconds};
+use crate::lock::lock;
+use crate::store::history::Reach;
 
 /// The counters. Any part of the agent may add; the agent's own reading shows them.
 #[derive(Default)]
@@ -24,6 +26,8 @@ pub(crate) struct Counters {
     requests_refused: AtomicU64,
     /// Of this image alone: a re-exec is rid of them.
     retired_bytes: AtomicU64,
+    /// How far back the history goes, once it has something.
+    history: Mutex<Option<Reach>>,
     /// The web configuration file, where there is one.
     web: OnceLock<Arc<Web>>,
     /// The push, which counts for itself.
@@ -108,6 +112,16 @@ impl Counters {
 
     pub(crate) fn set_retired_bytes(&self, bytes: u64) {
         self.retired_bytes.store(bytes, Relaxed);
+    }
+
+    /// How far back the history goes, if there is one.
+    pub(super) fn history(&self) -> Option<Reach> {
+        *lock(&self.history)
+    }
+
+    /// Takes note of how far back the history goes now, and tells what that was before.
+    pub(crate) fn set_history(&self, reach: Reach) -> Option<Reach> {
+        lock(&self.history).replace(reach)
     }
 
     /// What the push says of itself, if anything is pushed.

@@ -10,7 +10,7 @@ use relink_core::{Error, Family, Samples, Source, registry};
 use rustix::param::page_size;
 use rustix::process::{Resource, getrlimit};
 
-use crate::journal::Outcome;
+use crate::journal::{Outcome, unix_seconds};
 use crate::own::counters::Counters;
 use crate::plugins::status::State;
 use crate::store::snapshot::{Frame, Layout, LeftOut, Reading};
@@ -52,6 +52,15 @@ const LAST_SUCCESS: Family = Family::gauge(
     "relink_reload_last_success_timestamp_seconds",
     "When a reload last ended well, in seconds since 1970; 0 before the first.",
 );
+const HISTORY_SECONDS: Family = Family::gauge(
+    "relink_history_seconds",
+    "How far back the history goes: with each snapshot, with rows of 10 seconds, and with rows of a minute.",
+)
+.labels(&["tier"]);
+const HISTORY_BYTES: Family =
+    Family::gauge("relink_history_bytes", "About how much memory the history takes.");
+const HISTORY_LIMIT: Family =
+    Family::gauge("relink_history_limit_bytes", "How much memory the history may take: [history] bytes.");
 const HISTORY_LOST: Family = Family::counter(
     "relink_history_lost_total",
     "How often an image started with an empty history because the one handed over could not be read.",
@@ -99,6 +108,9 @@ pub(crate) const FAMILIES: &[Family] = &[
     PLUGINS,
     RELOADS,
     LAST_SUCCESS,
+    HISTORY_SECONDS,
+    HISTORY_BYTES,
+    HISTORY_LIMIT,
     HISTORY_LOST,
     REQUESTS_REFUSED,
     RETIRED,
@@ -186,12 +198,18 @@ impl Own {
         let began = Instant::now();
         let out = &mut self.samples;
         out.clear();
+        // Family by family, so that each sample's is the one before.
         for reading in readings {
-            let collector = [reading.collector];
-            out.push(&COLLECTOR_DURATION, collector, reading.duration.as_secs_f64());
-            out.push(&COLLECTOR_SUCCESS, collector, f64::from(u8::from(reading.result.is_ok())));
-            out.push(&WARNINGS, collector, reading.left_out.warned as f64);
-            out.push(&DROPPED, collector, reading.left_out.dropped as f64);
+            out.push(&COLLECTOR_DURATION, [reading.collector], reading.duration.as_secs_f64());
+        }
+        for reading in readings {
+            out.push(&COLLECTOR_SUCCESS, [reading.collector], f64::from(u8::from(reading.result.is_ok())));
+        }
+        for reading in readings {
+            out.push(&WARNINGS, [reading.collector], reading.left_out.warned as f64);
+        }
+        for reading in readings {
+            out.push(&DROPPED, [reading.collector], reading.left_out.dropped as f64);
         }
         for collector in lacking {
             out.push(&COLLECTOR_DURATION, [collector.as_str()], 0.0);
@@ -208,6 +226,15 @@ impl Own {
             out.push(&RELOADS, [outcome.name()], *count as f64);
         }
         out.push(&LAST_SUCCESS, [], counted.last_success);
+        if let Some(reach) = self.counters.history() {
+            let now = unix_seconds();
+            for (tier, name) in reach.tiers.iter().zip(["snapshots", "10s", "60s"]) {
+                let seconds = tier.oldest_ms.map_or(0.0, |oldest| (now - oldest as f64 / 1e3).max(0.0));
+                out.push(&HISTORY_SECONDS, [name], seconds);
+            }
+            out.push(&HISTORY_BYTES, [], reach.bytes as f64);
+            out.push(&HISTORY_LIMIT, [], reach.bytes_limit as f64);
+        }
         out.push(&HISTORY_LOST, [], counted.history_lost as f64);
         out.push(&REQUESTS_REFUSED, [], counted.requests_refused as f64);
         out.push(&RETIRED, [], self.counters.retired_bytes() as f64);

@@ -331,6 +331,12 @@ impl Schedule {
                 progress.readings[place] = Some(slot.reading(Duration::ZERO, Err(error)));
                 continue;
             }
+            if walk.task == Task::Collect
+                && let Some(reading) = slot.rests(now)
+            {
+                progress.readings[place] = Some(reading);
+                continue;
+            }
             match &mut slot.work {
                 // One call in flight a collector: whoever wants its reading as well waits for the same call.
                 Work::Running { waiting, .. } => waiting.push((Arc::clone(&walk), place)),

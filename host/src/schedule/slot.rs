@@ -103,6 +103,14 @@ impl Slot {
             .map(|left| error.hint(format!("tried again in {:.0} s", left.as_secs_f64().ceil())))
     }
 
+    /// The reading of a collector that is not asked now, because there was nothing the last times.
+    pub(crate) fn rests(&self, now: Instant) -> Option<Reading> {
+        let Work::Idle(instance) = &self.work else { return None };
+        // One that fails has to be asked, to be active again.
+        let frame = instance.rests(now).filter(|_| self.state == State::Active)?.clone();
+        Some(self.reading(Duration::ZERO, Ok(frame)))
+    }
+
     /// Takes note of a finished call, and makes the reading of it for those who wait; and says whether the collector's state
     /// is another now.
     pub(crate) fn finish(

@@ -62,7 +62,8 @@ impl Receiver {
 
     /// Listens again where it listened before.
     pub fn start_again(&mut self) {
-        let listener = TcpListener::bind(self.address).unwrap();
+        // Somebody else's connection may have the port for a moment, while nobody listens there.
+        let listener = relink_testkit::until("the port is free", || TcpListener::bind(self.address).ok());
         self.address = listener.local_addr().unwrap();
         self.shared.stopped.store(false, Ordering::SeqCst);
         let shared = Arc::clone(&self.shared);
@@ -100,6 +101,11 @@ impl Receiver {
     /// All requests so far.
     pub fn received(&self) -> Vec<Received> {
         self.shared.received.lock().unwrap().clone()
+    }
+
+    /// Forgets them.
+    pub fn forget(&self) {
+        self.shared.received.lock().unwrap().clear();
     }
 
     /// The samples of all remote-write requests that it took, as a store would have them.

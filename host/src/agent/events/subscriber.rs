@@ -58,6 +58,7 @@ impl<'a> Subscriber<'a> {
         let mut families = wanted.families.clone();
         families.sort_unstable();
         families.dedup();
+        agent.history().asked_for(&families);
         let newest = agent.events.newest.subscribe();
         let newest_id = newest.borrow().id;
         // Valid is what has missed nothing that is forgotten.

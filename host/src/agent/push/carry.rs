@@ -164,7 +164,7 @@ impl CarriedPush {
         let batch = |queued: &CarriedBatch| Batch {
             body: self.bodies[queued.body as usize].clone(),
             samples: queued.samples,
-            time: queued.time,
+            time: if queued.time == 0 { self.last } else { queued.time },
         };
         let passed = super::unix_ms().saturating_sub(self.written);
         Some(LaneState {

@@ -202,10 +202,10 @@ impl Lane {
     pub(super) fn push(&self, batch: Batch) {
         let mut state = self.lock();
         let samples = |dropped: Vec<Batch>| dropped.iter().map(|batch| u64::from(batch.samples)).sum();
-        // Their age is that beside the newest: no clock that is set makes one old.
+        // Beside the newest and not beside the clock: where nothing new comes, nothing has to make room.
         state.oldest_allowed = batch.time.saturating_sub(self.queue_age.as_millis() as u64);
-        let aged = state.oldest_allowed;
-        let aged = samples(state.queue.drop_older(aged));
+        let allowed = state.oldest_allowed;
+        let aged = samples(state.queue.drop_older(allowed));
         self.count_aged(&mut state, aged);
         let full = samples(state.queue.push(batch));
         self.count_full(&mut state, full);

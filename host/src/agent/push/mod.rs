@@ -1,9 +1,10 @@
 //! Push: where one machine's view is outgrown, every collection goes to targets, over Prometheus remote write or OTLP.
 //!
-//! Three stages that never wait for each other: a collection at each time that is [`due`], encoded once a protocol
-//! and put into the queue of each target ([`queue`]); a thread a target that sends what is queued, in order
-//! ([`lane`]); and the hand-over of queues and live series to the next image ([`carry`]). A dead target costs its
-//! queue's bound of memory, and nobody else anything.
+//! Four stages that never wait for each other: a collection at each time that is [`due`], encoded once a protocol
+//! and put into the queue of each target ([`queue`]); the disk, where there is one, to which that is written at once
+//! ([`disk`], [`spool`]); a thread a target that sends what is queued, in order ([`lane`]); and the hand-over of what is
+//! in memory and of live series to the next image ([`carry`]). A dead target costs its queue's bounds, and nobody else
+//! anything.
 //!
 //! The agent speaks for itself as a scraper would speak for it: with labels `job` and `instance`, with `up`, and with
 //! an end ([`series::LiveSeries`]) for each series that is there no more.

@@ -3,7 +3,7 @@
 
 use relink_core::Kind;
 
-use crate::store::history::Series;
+use crate::store::history::{ColumnSeries, Columns};
 
 /// One series to draw.
 pub(super) struct Line {
@@ -29,41 +29,60 @@ impl Line {
 pub(super) struct Span {
     pub(super) from: u64,
     pub(super) until: u64,
-    /// Between two snapshots.
-    pub(super) interval: u64,
     /// How wide it is drawn.
     pub(super) pixels: u64,
 }
 
 impl Span {
-    /// How much time one pixel stands for, or a snapshot if that is more.
+    /// How much time one pixel stands for.
     fn resolution(self) -> u64 {
         (self.until.saturating_sub(self.from) / self.pixels.max(1)).max(1)
-    }
-
-    /// Two points further apart have a gap between them.
-    fn gap(self) -> u64 {
-        3 * self.interval.max(self.resolution())
     }
 }
 
 /// The lines of these series, at most so many: the largest.
-pub(super) fn lines(series: Vec<Series>, kind: Kind, span: Span, most: usize) -> Vec<Line> {
-    let mut lines: Vec<_> = series
-        .into_iter()
-        .map(|series| {
-            let points = match kind {
-                Kind::Counter => rates(&last_of_each(&series.points, span)),
-                Kind::Gauge | Kind::Unknown => extremes_of_each(&series.points, span),
-            };
-            Line { labels: series.labels, pieces: pieces(points, span.gap()) }
-        })
-        .filter(|line| !line.pieces.is_empty())
-        .collect();
+pub(super) fn lines(columns: &Columns, kind: Kind, span: Span, most: usize) -> Vec<Line> {
+    let line = |series: &ColumnSeries| {
+        let drawn = |points: Vec<(u64, f64)>| match kind {
+            Kind::Counter => rates(&last_of_each(&points, span)),
+            Kind::Gauge | Kind::Unknown => extremes_of_each(&points, span),
+        };
+        let pieces = measured(columns, series, kind).into_iter().flat_map(|points| pieces(drawn(points)));
+        Line { labels: series.labels.clone(), pieces: pieces.collect() }
+    };
+    let lines = columns.series.iter().map(line);
+    let mut lines: Vec<_> = lines.filter(|line| !line.pieces.is_empty()).collect();
     // Stable, so that series of one size keep their order.
     lines.sort_by(|a, b| b.size().total_cmp(&a.size()));
     lines.truncate(most);
     lines
+}
+
+/// The points of a series, those in one piece that have been measured without a gap. What is no counter has its lowest and its highest
+/// value in each row.
+fn measured(columns: &Columns, series: &ColumnSeries, kind: Kind) -> Vec<Vec<(u64, f64)>> {
+    let mut pieces: Vec<Vec<(u64, f64)>> = Vec::new();
+    let mut goes_on = false;
+    for (row, &time) in columns.times.iter().enumerate() {
+        let Some(bin) = series.at(row) else {
+            goes_on = false;
+            continue;
+        };
+        if !goes_on || columns.gaps.binary_search(&row).is_ok() {
+            pieces.push(Vec::new());
+        }
+        goes_on = true;
+        if let Some(piece) = pieces.last_mut() {
+            match kind {
+                Kind::Counter => piece.push((time, bin.last)),
+                Kind::Gauge | Kind::Unknown if bin.min < bin.max => {
+                    piece.extend([(time, bin.min), (time, bin.max)])
+                }
+                Kind::Gauge | Kind::Unknown => piece.push((time, bin.last)),
+            }
+        }
+    }
+    pieces
 }
 
 /// The points of each pixel.
@@ -87,7 +106,7 @@ fn extremes_of_each(points: &[(u64, f64)], span: Span) -> Vec<(u64, f64)> {
         if let (Some(&low), Some(&high)) = (low, high) {
             let (first, second) = if low.0 <= high.0 { (low, high) } else { (high, low) };
             kept.push(first);
-            if second.0 != first.0 {
+            if second != first {
                 kept.push(second);
             }
         }
@@ -105,74 +124,81 @@ fn rates(points: &[(u64, f64)]) -> Vec<(u64, f64)> {
     points.windows(2).map(rate).collect()
 }
 
-fn pieces(points: Vec<(u64, f64)>, gap: u64) -> Vec<Vec<(u64, f64)>> {
-    let mut pieces: Vec<Vec<(u64, f64)>> = Vec::new();
-    let mut goes_on = false;
-    let mut last = 0;
-    for (time, value) in points {
-        if !value.is_finite() {
-            goes_on = false;
-            continue;
-        }
-        match pieces.last_mut() {
-            Some(piece) if goes_on && time.abs_diff(last) <= gap => piece.push((time, value)),
-            _ => pieces.push(vec![(time, value)]),
-        }
-        (goes_on, last) = (true, time);
-    }
-    pieces
+/// Cut where a value is no number, or infinite.
+fn pieces(points: Vec<(u64, f64)>) -> Vec<Vec<(u64, f64)>> {
+    let pieces = points.split(|(_, value)| !value.is_finite());
+    pieces.filter(|piece| !piece.is_empty()).map(<[_]>::to_vec).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::history::{Bins, Values};
 
-    const SPAN: Span = Span { from: 0, until: 600_000, interval: 1000, pixels: 600 };
+    const SPAN: Span = Span { from: 0, until: 600_000, pixels: 600 };
 
-    fn series(points: Vec<(u64, f64)>) -> Series {
-        Series { kind: Kind::Gauge, labels: Vec::new(), points }
+    /// Columns of some series that have these points, all at the same times.
+    fn columns(all: Vec<Vec<(u64, f64)>>, gaps: &[usize]) -> Columns {
+        let times = all[0].iter().map(|(time, _)| *time).collect();
+        let series = all.into_iter().map(|points| ColumnSeries {
+            family: "x".into(),
+            kind: Kind::Gauge,
+            labels: Vec::new(),
+            values: Values::Last(points.into_iter().map(|(_, value)| value).collect()),
+        });
+        Columns { times, gaps: gaps.to_vec(), step_ms: 0, series: series.collect() }
     }
 
     #[test]
     fn a_counter_is_drawn_as_its_rate_with_a_gap_at_a_restart() {
         let points = vec![(1000, 10.0), (2000, 12.0), (3000, 16.0), (4000, 1.0), (5000, 2.0)];
-        let lines = lines(vec![series(points)], Kind::Counter, SPAN, 5);
+        let lines = lines(&columns(vec![points], &[]), Kind::Counter, SPAN, 5);
         assert_eq!(lines[0].pieces, [vec![(2000, 2.0), (3000, 4.0)], vec![(5000, 1.0)]]);
     }
 
     #[test]
     fn a_gauge_has_gaps_where_nothing_is_known() {
         let points = vec![(1000, 1.0), (2000, f64::NAN), (3000, 2.0), (4000, 3.0), (9000, 4.0)];
-        let lines = lines(vec![series(points)], Kind::Gauge, SPAN, 5);
+        let lines = lines(&columns(vec![points], &[4]), Kind::Gauge, SPAN, 5);
         assert_eq!(lines[0].pieces, [vec![(1000, 1.0)], vec![(3000, 2.0), (4000, 3.0)], vec![(9000, 4.0)]]);
     }
 
     #[test]
     fn there_are_no_more_points_than_pixels_and_no_peak_is_lost() {
-        let span = Span { until: 6_000_000, interval: 100, ..SPAN };
+        let span = Span { until: 6_000_000, ..SPAN };
         let points: Vec<_> =
             (0..60_000).map(|at| (at * 100, if at == 31_234 { 99.0 } else { 1.0 })).collect();
-        let gauge = lines(vec![series(points)], Kind::Gauge, span, 5);
+        let gauge = lines(&columns(vec![points], &[]), Kind::Gauge, span, 5);
         assert!(gauge[0].values().count() <= 1202, "{}", gauge[0].values().count());
         assert_eq!(gauge[0].values().fold(0.0, f64::max), 99.0);
         assert_eq!(gauge[0].pieces.len(), 1);
         let points: Vec<_> = (0..60_000).map(|at| (at * 100, at as f64)).collect();
-        let counter = lines(vec![series(points)], Kind::Counter, span, 5);
+        let counter = lines(&columns(vec![points], &[]), Kind::Counter, span, 5);
         assert!(counter[0].values().count() <= 601);
         assert!(counter[0].values().all(|rate| (rate - 10.0).abs() < 1e-9));
     }
 
     #[test]
     fn the_largest_series_are_kept() {
-        let all = (0..30).map(|at| series(vec![(1000, f64::from(at)), (2000, f64::from(-at))])).collect();
-        let lines = lines(all, Kind::Gauge, SPAN, 3);
+        let all = (0..30).map(|at| vec![(1000, f64::from(at)), (2000, f64::from(-at))]).collect();
+        let lines = lines(&columns(all, &[]), Kind::Gauge, SPAN, 3);
         assert_eq!(lines.iter().map(|line| line.pieces[0][0].1).collect::<Vec<_>>(), [29.0, 28.0, 27.0]);
     }
 
     #[test]
     fn a_series_without_a_finite_value_is_left_out() {
-        let odd = vec![series(vec![(1, f64::NAN), (2, f64::INFINITY)]), series(Vec::new())];
-        assert!(lines(odd, Kind::Gauge, SPAN, 3).is_empty());
-        assert!(lines(vec![series(vec![(1, 1.0)])], Kind::Counter, SPAN, 3).is_empty());
+        let odd = vec![vec![(1, f64::NAN), (2, f64::INFINITY)], vec![(1, f64::NAN), (2, f64::NAN)]];
+        assert!(lines(&columns(odd, &[]), Kind::Gauge, SPAN, 3).is_empty());
+        assert!(lines(&columns(vec![vec![(1, 1.0)]], &[]), Kind::Counter, SPAN, 3).is_empty());
+    }
+
+    #[test]
+    fn of_a_row_of_several_snapshots_the_extremes_are_drawn() {
+        let mut columns = columns(vec![vec![(60_000, 1.0), (120_000, 2.0)]], &[]);
+        let bins =
+            Bins { last: vec![1.0, 2.0], mean: vec![1.5, 2.0], min: vec![0.0, 2.0], max: vec![9.0, 2.0] };
+        columns.series[0].values = Values::Bins(bins);
+        let lines = lines(&columns, Kind::Gauge, SPAN, 3);
+        assert_eq!(lines[0].pieces, [vec![(60_000, 0.0), (60_000, 9.0), (120_000, 2.0)]]);
     }
 }

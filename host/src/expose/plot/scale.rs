@@ -63,34 +63,34 @@ fn bounds(min: f64, max: f64) -> (f64, f64) {
     }
 }
 
-/// What to divide by so that the numbers are short, and what they then mean.
+/// What to divide by so that the numbers are short, and what they then mean: the units of the dashboard.
 fn named(size: f64, unit: &str, kind: Kind) -> (f64, String) {
-    let per_second = kind == Kind::Counter;
     let among = |scales: &[(f64, &str)]| {
         // The greatest that the values reach, or the smallest there is.
         let reached = scales.iter().find(|(divisor, _)| size >= *divisor).or(scales.last());
         reached.map_or((1.0, String::new()), |(divisor, name)| (*divisor, (*name).to_owned()))
     };
     let k = 1024_f64;
-    let (divisor, name) = match unit {
-        "bytes" => {
-            among(&[(k.powi(4), "TiB"), (k.powi(3), "GiB"), (k * k, "MiB"), (k, "KiB"), (1.0, "bytes")])
+    match (unit, kind == Kind::Counter) {
+        ("bytes", false) => {
+            among(&[(k.powi(4), "TiB"), (k.powi(3), "GiB"), (k * k, "MiB"), (k, "KiB"), (1.0, "B")])
         }
-        "seconds" => among(&[(1.0, "seconds"), (1e-3, "milliseconds"), (1e-6, "microseconds")]),
-        "hertz" => among(&[(1e9, "GHz"), (1e6, "MHz"), (1e3, "kHz"), (1.0, "Hz")]),
-        "celsius" => (1.0, "°C".to_owned()),
+        ("bytes", true) => {
+            among(&[(1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1.0, "B/s")])
+        }
+        ("seconds", false) => among(&[(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")]),
+        // Seconds a second are a share.
+        ("seconds", true) => (0.01, "%".to_owned()),
+        ("hertz", false) => among(&[(1e9, "GHz"), (1e6, "MHz"), (1e3, "kHz"), (1.0, "Hz")]),
+        ("celsius", false) => (1.0, "°C".to_owned()),
         // Four digits are still easy to read.
-        "" if size < 1e4 => (1.0, String::new()),
-        "" => among(&[(1e9, "billions"), (1e6, "millions"), (1e3, "thousands")]),
-        other => (1.0, other.to_owned()),
-    };
-    let name = match (name.as_str(), per_second) {
-        ("", true) => "per second".to_owned(),
-        ("", false) => "value".to_owned(),
-        (name, true) => format!("{name} per second"),
-        (name, false) => name.to_owned(),
-    };
-    (divisor, name)
+        ("", false) if size < 1e4 => (1.0, "value".to_owned()),
+        ("", false) => among(&[(1e9, "G"), (1e6, "M"), (1e3, "k")]),
+        ("", true) if size < 1e4 => (1.0, "/s".to_owned()),
+        ("", true) => among(&[(1e9, "G/s"), (1e6, "M/s"), (1e3, "k/s")]),
+        (other, false) => (1.0, other.to_owned()),
+        (other, true) => (1.0, format!("{other}/s")),
+    }
 }
 
 /// 1, 2, 2.5 or 5 times a power of ten, and not less than this.
@@ -134,12 +134,13 @@ mod tests {
             format!("{} {name}", marks.join(" "))
         };
         assert_eq!(of(&[0.1, 0.9], "", Kind::Gauge), "0.0 0.2 0.4 0.6 0.8 1.0 value");
-        assert_eq!(of(&[0.0, 0.0], "", Kind::Counter), "0.0 0.2 0.4 0.6 0.8 1.0 per second");
-        assert_eq!(of(&[3.0 * 1048576.0, 1e7], "bytes", Kind::Counter), "0 2 4 6 8 10 MiB per second");
-        assert_eq!(of(&[0.002, 0.0001], "seconds", Kind::Gauge), "0.0 0.5 1.0 1.5 2.0 2.5 milliseconds");
+        assert_eq!(of(&[0.0, 0.0], "", Kind::Counter), "0.0 0.2 0.4 0.6 0.8 1.0 /s");
+        assert_eq!(of(&[3.0 * 1048576.0, 1e7], "bytes", Kind::Counter), "0.0 2.5 5.0 7.5 10.0 12.5 MB/s");
+        assert_eq!(of(&[0.02, 0.2], "seconds", Kind::Counter), "0 5 10 15 20 25 %");
+        assert_eq!(of(&[0.002, 0.0001], "seconds", Kind::Gauge), "0.0 0.5 1.0 1.5 2.0 2.5 ms");
         assert_eq!(of(&[-5.0, 5.0], "celsius", Kind::Gauge), "-7.5 -5.0 -2.5 0.0 2.5 5.0 7.5 °C");
         assert_eq!(of(&[-3.0, -3.0], "", Kind::Gauge), "-6 -4 -2 0 value");
-        assert_eq!(of(&[12_345.0, 20_000.0], "", Kind::Counter), "0 5 10 15 20 25 thousands per second");
+        assert_eq!(of(&[12_345.0, 20_000.0], "", Kind::Counter), "0 5 10 15 20 25 k/s");
     }
 
     #[test]

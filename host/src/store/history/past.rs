@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use super::super::snapshot::Snapshot;
+use super::chunk::{Block, Chunk, Stored};
+use super::columns::Bins;
 use super::table::SeriesTable;
-use super::{Block, Chunk, History, Rows, pack};
+use super::{History, pack, values_of};
 
 /// How many values are unpacked at once, about: 512 KiB.
 const AT_ONCE: usize = 1 << 16;
@@ -25,15 +27,14 @@ impl History {
     /// The snapshots after the one with this number, the oldest first: a few of them, so that a long history is not
     /// in memory unpacked. Empty when there are none.
     pub(crate) fn after(&self, id: u64) -> Vec<Past> {
-        let mut chunks = self.chunks.iter().chain([&self.open]);
+        let mut chunks = self.snapshots();
         let found = chunks.find(|chunk| chunk.first_id + chunk.times.len() as u64 > id.saturating_add(1));
         found.map(|chunk| chunk.after(id)).unwrap_or_default()
     }
 
-    /// When the snapshot with this number was taken, in milliseconds since 1970, if it is still here.
+    /// When the snapshot with this number was taken, in milliseconds since 1970, if it is still here as a whole.
     pub(crate) fn time_of(&self, id: u64) -> Option<u64> {
-        let mut chunks = self.chunks.iter().chain([&self.open]);
-        chunks.find_map(|chunk| {
+        self.snapshots().find_map(|chunk| {
             let entry = usize::try_from(id.checked_sub(chunk.first_id)?).ok()?;
             chunk.times.get(entry).copied()
         })
@@ -70,21 +71,19 @@ impl Block {
         let wanted = (first..last).filter(|entry| self.present >> entry & 1 == 1);
         // Which row it is: as many entries before it have one.
         let row_of = |entry: usize| (self.present & ((1 << entry) - 1)).count_ones() as usize;
-        match &self.rows {
-            Rows::Plain(rows) => wanted.for_each(|entry| each(entry, Arc::clone(&rows[row_of(entry)]))),
-            Rows::Packed(bytes) => {
+        match &self.values {
+            Stored::Plain(rows) => wanted.for_each(|entry| each(entry, Arc::clone(&rows[row_of(entry)]))),
+            Stored::Packed(packed) => {
                 let wanted: Vec<usize> = wanted.collect();
-                let mut rows = vec![vec![0.0; self.table.len()]; wanted.len()];
+                let mut rows = vec![packed.still.to_vec(); wanted.len()];
                 let count = self.present.count_ones() as usize;
-                let mut columns = pack::Columns::new(bytes);
-                let mut column = Vec::new();
-                for place in 0..self.table.len() {
-                    // What was packed here or checked when it came in can be unpacked.
-                    if wanted.is_empty() || columns.next(count, &mut column).is_none() {
-                        break;
+                let mut column = Bins::default();
+                for (place, bytes) in packed.listed() {
+                    if pack::unpack(bytes, count, &mut column).is_none() {
+                        continue;
                     }
                     for (row, &entry) in rows.iter_mut().zip(&wanted) {
-                        row[place] = column[row_of(entry)];
+                        row[place] = column.last[row_of(entry)];
                     }
                 }
                 wanted.into_iter().zip(rows).for_each(|(entry, row)| each(entry, row.into()));
@@ -102,7 +101,7 @@ impl Past {
             .iter()
             .filter_map(|reading| Some((reading.collector, reading.result.as_ref().ok()?)));
         let rows = frames.map(|(collector, frame)| {
-            (Arc::new(SeriesTable::new(collector, &frame.layout.series)), Arc::clone(&frame.values))
+            (Arc::new(SeriesTable::new(collector, &frame.layout)), values_of(frame))
         });
         let time_ms = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
         let mut past = Past { id, time_ms, is_after_gap: false, rows: rows.collect() };

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use relink_core::{Kind, SeriesSet};
+use relink_core::Kind;
+use relink_exposition::{Expositions, RuntimeKind};
 
-/// The series of one collector, by place.
+use super::super::snapshot::Layout;
+
+/// The series of one collector, by place: those of declared families as in the values of a frame, and behind them those of
+/// families that are known only at run time, under the names of their samples.
 #[derive(Default, PartialEq)]
 pub(crate) struct SeriesTable {
     pub(super) collector: Box<str>,
@@ -16,7 +20,7 @@ pub(crate) struct SeriesTable {
     pub(super) ends: Vec<u32>,
 }
 
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(super) struct FamilyRow {
     pub(super) name: Arc<str>,
     pub(super) kind: Kind,
@@ -30,12 +34,24 @@ pub(super) struct SeriesRow {
     pub(super) first: u32,
 }
 
+/// How the samples of this name behave. Sums and buckets only go up, unless what they sum is negative.
+fn kind_of(kind: RuntimeKind, suffix: &str) -> Kind {
+    match kind {
+        RuntimeKind::Counter => Kind::Counter,
+        RuntimeKind::Histogram => Kind::Counter,
+        RuntimeKind::Summary if !suffix.is_empty() => Kind::Counter,
+        RuntimeKind::Gauge | RuntimeKind::Summary => Kind::Gauge,
+        RuntimeKind::Untyped => Kind::Unknown,
+    }
+}
+
 fn is_wanted(families: &[String], name: &str) -> bool {
     families.is_empty() || families.iter().any(|family| family == name)
 }
 
 impl SeriesTable {
-    pub(super) fn new(collector: &str, set: &SeriesSet) -> Self {
+    pub(super) fn new(collector: &str, layout: &Layout) -> Self {
+        let set = &layout.series;
         let families = set.families().iter().map(|family| FamilyRow {
             name: family.name().into(),
             kind: family.kind(),
@@ -49,7 +65,33 @@ impl SeriesTable {
         for place in 0..set.len() {
             table.push(set.family_of(place).0 as u32, set.labels_of(place));
         }
+        table.push_texts(&layout.texts);
         table
+    }
+
+    fn push_texts(&mut self, texts: &Expositions) {
+        let declared = self.families.len();
+        for family in texts.families() {
+            for sample in family.samples() {
+                let name = format!("{}{}", family.name(), sample.suffix);
+                let pairs = sample.label_pairs();
+                let is_row = |row: &FamilyRow| {
+                    *row.name == *name
+                        && row.labels.iter().map(|label| &**label).eq(pairs.iter().map(|(name, _)| name))
+                };
+                // Samples of a text need not all have the same labels: each such set is a row of its own. The last is the likely one.
+                let known = self.families[declared..].iter().rposition(is_row);
+                let at = known.map_or(self.families.len(), |at| declared + at);
+                if known.is_none() {
+                    self.families.push(FamilyRow {
+                        name: name.as_str().into(),
+                        kind: kind_of(family.kind(), sample.suffix),
+                        labels: pairs.iter().map(|(name, _)| name.as_str().into()).collect(),
+                    });
+                }
+                self.push(at as u32, pairs.iter().map(|(_, value)| value.as_str()));
+            }
+        }
     }
 
     pub(super) fn push<'a>(&mut self, family: u32, labels: impl Iterator<Item = &'a str>) {
@@ -69,6 +111,31 @@ impl SeriesTable {
         self.series.len()
     }
 
+    /// The same without the families that are not wanted, and where its series stood.
+    pub(super) fn narrowed(&self, is_wanted: impl Fn(&str) -> bool) -> (Self, Vec<usize>) {
+        let mut table = SeriesTable { collector: self.collector.clone(), ..SeriesTable::default() };
+        let mut numbers = vec![None; self.families.len()];
+        for (number, family) in numbers.iter_mut().zip(&self.families) {
+            if is_wanted(&family.name) {
+                *number = Some(table.families.len() as u32);
+                table.families.push(family.clone());
+            }
+        }
+        let mut kept = Vec::new();
+        for place in 0..self.len() {
+            if let Some(number) = numbers[self.series[place].family as usize] {
+                table.push(number, self.label_pairs(place).map(|(_, value)| value));
+                kept.push(place);
+            }
+        }
+        (table, kept)
+    }
+
+    /// The value of each text's sample, in the order of their places.
+    pub(super) fn values_of(texts: &Expositions) -> impl Iterator<Item = f64> + '_ {
+        texts.families().flat_map(|family| family.samples().map(|sample| sample.value))
+    }
+
     /// About how much memory the table takes.
     pub(super) fn bytes(&self) -> usize {
         let families = self.families.iter().map(|family| {
@@ -81,20 +148,6 @@ impl SeriesTable {
             + self.series.len() * size_of::<SeriesRow>()
             + self.text.len()
             + self.ends.len() * size_of::<u32>()
-    }
-
-    /// The places of a family's series that have all of these labels, ascending.
-    pub(super) fn places(&self, family: &str, labels: &[(&str, &str)]) -> Vec<usize> {
-        let Some(index) = self.families.iter().position(|row| &*row.name == family) else {
-            return Vec::new();
-        };
-        let has = |place: usize, (name, value): &(&str, &str)| {
-            self.label_pairs(place).any(|(known, found)| known == *name && found == *value)
-        };
-        (0..self.len())
-            .filter(|&place| self.series[place].family as usize == index)
-            .filter(|&place| labels.iter().all(|label| has(place, label)))
-            .collect()
     }
 
     /// The places of the series of some families, or of all where none is named, that have all of these labels.
