@@ -58,7 +58,8 @@ impl Inner {
         let changes = self.state.go_on(past, &mut self.numbers);
         self.is_worn = self.state.is_worn(&self.numbers);
         let step = Step { from, to: past.id, text: Text::new(changes::samples(past.id, &changes)) };
-        self.step = Some(step.clone());
+        // Who is where this begins is not to miss what it passes over.
+        self.step = (past.id == from + 1).then(|| step.clone());
         step
     }
 

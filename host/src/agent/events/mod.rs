@@ -9,6 +9,8 @@ mod channel;
 mod numbers;
 mod past;
 mod subscriber;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, Weak};
 

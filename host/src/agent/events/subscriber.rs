@@ -183,7 +183,8 @@ impl<'a> Subscriber<'a> {
         if past.id > channel.state.id {
             // The others follow here.
             channel.state = std::mem::take(own);
-            channel.step = (from != 0).then(|| Step { from, to: past.id, text: text.clone() });
+            channel.step =
+                (from != 0 && past.id == from + 1).then(|| Step { from, to: past.id, text: text.clone() });
         }
         if past.id == channel.state.id {
             self.own = None;
