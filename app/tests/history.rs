@@ -226,7 +226,7 @@ fn a_picture_of_a_family() {
     assert_eq!(svg.header("content-type"), Some("image/svg+xml"));
     assert!(svg.header("content-security-policy").unwrap().starts_with("default-src 'none';"));
     let text = svg.text();
-    assert!(text.contains(">%<") && text.contains("node_cpu_seconds_total {mode="), "{text}");
+    assert!(text.contains("\n%\n") && text.contains("node_cpu_seconds_total {mode="), "{text}");
     for (path, status, hint) in [
         ("/plot/node_cpu_second_total.svg", 404, "node_cpu_seconds_total"),
         ("/plot/node_cpu_seconds_total", 404, "/plot/node_cpu_seconds_total.svg"),

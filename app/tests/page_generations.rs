@@ -31,7 +31,7 @@ fn what_a_reload_changed_is_in_the_first_row() {
     page.wait("its border has a mark", "document.querySelector('.mark[data-tone=accent]')");
     let (border, _) = scene::snapshots(page);
     relink_testkit::until("a present to compare", || (scene::snapshots(page).0 > border + 10).then_some(()));
-    page.eval("document.querySelector('.mark').click()");
+    page.eval("document.querySelector('.mark[data-tone=accent]').click()");
     page.wait("what changed most is told first", &format!("{FIRST}?.textContent.startsWith('node_load1 ')"));
     let row = page.eval(&format!("{FIRST}.parentElement.innerText"));
     assert!(row.as_str().unwrap().contains("1\t7\t+600 %"), "{row}");
