@@ -14,7 +14,7 @@ const THROTTLES = names('node_cpu_*_throttles_total', 'core package');
 const mean = (family, seconds) => (store.one(family) ? store.mean(store.one(family), seconds) : NaN);
 const last = (family) => store.one(family)?.at(store.last) ?? NaN;
 // What grew lately, named by a label, the most first.
-const grew = (family, label, is = () => true) => store.all(family).map((series) => [series.labels[label] ?? '', store.growth(series, LATELY)])
+const grew = (family, label, is = () => true) => store.all(family).map((series) => [series.labels[label] ?? '', store.growth(series, LATELY)[0]])
 	.filter(([name, sum]) => sum > 0 && is(name)).sort((a, b) => b[1] - a[1]);
 const count = (number, one, many = `${one}s`) => `${Math.round(number)} ${Math.round(number) === 1 ? one : many}`;
 const more = (found) => (found.length > 1 ? ` and ${found.length - 1} more` : '');

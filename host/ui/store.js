@@ -209,20 +209,20 @@ export class Store {
 		return (value < before ? value : value - before) / span;
 	}
 
-	// How much a counter has grown over the last so many seconds, gaps left out.
+	// How much a counter has grown in the last so many seconds, and in how many of these that is known: not over gaps.
 	growth(series, seconds) {
-		let sum = 0;
-		for (let place = Math.max(1, this.find(this.newest - seconds)); place < this.length; place++) {
-			const rate = this.rate(series, place);
-			if (rate > 0) sum += rate * (this.times[place] - this.times[place - 1]);
+		let sum = 0, known = 0;
+		for (let place = this.find(this.newest - seconds) + 1; place < this.length; place++) {
+			const rate = this.rate(series, place), span = this.times[place] - this.times[place - 1];
+			if (!Number.isNaN(rate)) [sum, known] = [sum + rate * span, known + span];
 		}
-		return sum;
+		return [sum, known];
 	}
 
-	// The mean rate over the last so many seconds.
+	// The mean rate over the last so many seconds, if it is known for half of them.
 	mean(series, seconds) {
-		const from = Math.max(0, this.find(this.newest - seconds)), span = this.newest - this.times[from];
-		return span > 0 ? this.growth(series, seconds) / span : NaN;
+		const [sum, known] = this.growth(series, seconds);
+		return known >= seconds / 2 ? sum / known : NaN;
 	}
 }
 
