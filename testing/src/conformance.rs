@@ -156,6 +156,10 @@ pub fn fuzz_files(name: &str, tree: &Tree, cases: &[Case]) {
         collectors.filter_map(|one| Some(Subject::new(one, tree, case_of(one.name)?))).collect();
     let mut running: Vec<_> = subjects.iter().map(|subject| subject.make().expect("a good tree")).collect();
     let files = files(tree.path());
+    if files.is_empty() {
+        // What a plugin asks a socket for has a target of its own.
+        return;
+    }
     let read = |path: &PathBuf| std::fs::read(tree.path().join(path)).expect("a file of the tree");
     let contents: Vec<_> = files.iter().map(read).collect();
     let words = ["\n", " ", "\t", ":", "-", "/", "0x", "kB", "%", "(", ")", "=", "none", "\u{0}", "é"];
