@@ -46,7 +46,7 @@ fn is_whole(receiver: &Receiver) -> usize {
 #[test]
 fn prometheus_and_victoria_metrics_miss_nothing_and_get_nothing_twice() {
     let folder = Folder::new("");
-    let mut receivers = receivers::all(&folder);
+    let mut receivers = receivers::all(&folder, &[]);
     if receivers.is_empty() {
         return;
     }

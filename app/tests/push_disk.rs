@@ -66,7 +66,7 @@ fn has_all(receiver: &Receiver, times: &BTreeSet<i64>) {
 #[test]
 fn kills_and_damage_lose_nothing_that_was_on_disk() {
     let folder = Folder::new("");
-    let receivers = receivers::all(&folder);
+    let receivers = receivers::all(&folder, &["-dedup.minScrapeInterval=1ms"]);
     pushing(&folder, &receivers, 0.2);
     let (kills, damages) = (times("RELINK_SPOOL_KILLS", 5), times("RELINK_SPOOL_DAMAGES", 20));
     let mut chance = Chance(7);
@@ -111,7 +111,7 @@ fn kills_and_damage_lose_nothing_that_was_on_disk() {
 #[test]
 fn a_long_outage_is_delivered_whole() {
     let folder = Folder::new("");
-    let mut receivers = receivers::all(&folder);
+    let mut receivers = receivers::all(&folder, &["-dedup.minScrapeInterval=1ms"]);
     pushing(&folder, &receivers, 0.1);
     let agent = folder.start(&[]);
     for receiver in &receivers {

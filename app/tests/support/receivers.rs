@@ -100,9 +100,9 @@ impl Drop for Receiver {
     }
 }
 
-/// Those of the two that are installed. Prometheus takes what is an hour behind, and VictoriaMetrics the second of two samples
-/// that are the same for the first.
-pub fn all(folder: &Folder) -> Vec<Receiver> {
+/// Those of the two that are installed. Prometheus takes what is an hour behind. With `more` arguments VictoriaMetrics can
+/// take the second of two samples that are the same for the first; without them it counts both.
+pub fn all(folder: &Folder, more: &[&str]) -> Vec<Receiver> {
     folder.write("prometheus.yml", "global: {}\nstorage:\n  tsdb:\n    out_of_order_time_window: 1h\n");
     let config = format!("--config.file={}", folder.path("prometheus.yml").display());
     let receivers = [
@@ -121,12 +121,15 @@ pub fn all(folder: &Folder) -> Vec<Receiver> {
             "victoria-metrics",
             folder,
             &[
-                "-storageDataPath=DATA",
-                "-httpListenAddr=ADDRESS",
-                "-memory.allowedBytes=64MB",
-                "-dedup.minScrapeInterval=1ms",
-                "-search.latencyOffset=0s",
-            ],
+                &[
+                    "-storageDataPath=DATA",
+                    "-httpListenAddr=ADDRESS",
+                    "-memory.allowedBytes=64MB",
+                    "-search.latencyOffset=0s",
+                ],
+                more,
+            ]
+            .concat(),
         ),
     ];
     receivers.into_iter().flatten().collect()
