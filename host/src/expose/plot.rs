@@ -248,7 +248,7 @@ mod tests {
             "A &lt;help&gt; &amp; &quot;more&quot;.",
             "time (UTC), until Tue, 14 Nov 2023 22:14:20 GMT",
             "22:13:30",
-            "\nbytes\n",
+            "\nB\n",
             "dev=&quot;sd2&quot;",
         ] {
             assert!(svg.contains(part), "{part:?} in {svg}");
