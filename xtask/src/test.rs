@@ -45,14 +45,15 @@ fn tests(what: &[&str], filter: &[OsString]) -> Command {
     command
 }
 
-/// What the registry makes a difference to: the contract, and the agent that links all plugins. How a plugin behaves does
-/// not hang on it, so the plugins' own tests run once: a second time they are four of CI's minutes.
+/// What the registry makes a difference to: the contract, and which plugins the agent links and shows. How a plugin or the
+/// engine behaves does not hang on it, so their tests run once: a second time they are ten of CI's minutes.
 fn with_linkme() -> Vec<String> {
-    let packages = ["relink-core", "relink-testing", AGENT];
-    let mut args: Vec<String> =
-        packages.into_iter().flat_map(|package| ["--package".to_owned(), package.to_owned()]).collect();
-    let features = format!("relink-core/linkme,{AGENT}/linkme");
-    args.extend(["--features".to_owned(), features]);
+    let packages = ["relink-core", "relink-testing", AGENT].iter().flat_map(|name| ["--package", name]);
+    let of_core = ["abi", "loaded", "ui"];
+    let of_agent = ["registry", "asked_for", "golden", "run"];
+    let tests = of_core.iter().chain(&of_agent).flat_map(|name| ["--test", name]);
+    let mut args: Vec<_> = packages.chain(["--lib", "--bins"]).chain(tests).map(str::to_owned).collect();
+    args.extend(["--features".to_owned(), format!("relink-core/linkme,{AGENT}/linkme")]);
     args
 }
 
@@ -135,14 +136,19 @@ fn is_ci() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workspace::root;
     use serde_json::json;
 
     #[test]
     fn linkme_is_tried_where_it_matters() {
-        assert_eq!(
-            with_linkme().join(" "),
-            "--package relink-core --package relink-testing --package relink --features relink-core/linkme,relink/linkme"
-        );
+        let args = with_linkme();
+        let exists = |name: &str| {
+            ["core", "app"].iter().any(|at| root().join(at).join(format!("tests/{name}.rs")).exists())
+        };
+        for (_, name) in args.iter().zip(args.iter().skip(1)).filter(|(flag, _)| *flag == "--test") {
+            assert!(exists(name), "{name}");
+        }
+        assert!(args.ends_with(&["--features".to_owned(), "relink-core/linkme,relink/linkme".to_owned()]));
     }
 
     #[test]
