@@ -8,8 +8,8 @@ use std::os::fd::OwnedFd;
 
 use crate::blob::{self, Rejected};
 use crate::boot::Boot;
-use crate::handover::Kept;
 use crate::inherited::{self, Inherited};
+use crate::state::Kept;
 use crate::trap::Trap;
 
 /// How this image begins, and what was handed over to it. After a fresh start there is nothing to take.

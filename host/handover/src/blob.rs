@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use rustix::fs::MemfdFlags;
 
-use crate::handover::State;
 use crate::sealed;
+use crate::state::State;
 
 /// The version of the format. To be raised with any change to what is above, or to what a field of the state means; an
 /// image does not read another version's. New fields of the state need no new version, as long as `default` suits them.
@@ -192,7 +192,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handover::Kept;
+    use crate::state::Kept;
     use std::os::fd::AsFd;
 
     fn sample() -> (State, Vec<(String, Vec<u8>)>) {

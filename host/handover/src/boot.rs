@@ -4,18 +4,16 @@ use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-
-use serde::{Deserialize, Serialize};
 
 use crate::blob::Rejected;
 use crate::exec::{self, Image};
-use crate::handover::{State, latin1};
-use crate::inherited::{ENV_HANDOVER, ENV_ROLLED_BACK};
+use crate::executable::Executable;
 use crate::stage::Staged;
+use crate::state::{BootRecord, ENV_HANDOVER, ENV_ROLLED_BACK, State};
 use crate::terminal::Terminal;
 
 /// How the process was started, recorded by [`boot`](crate::boot()) before anything changes it.
@@ -28,20 +26,6 @@ pub struct Boot {
     limits: Vec<exec::Limit>,
     terminal: Terminal,
     record: BootRecord,
-}
-
-/// The part of [`Boot`] that a new image can't find out for itself, because the way to it has changed it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct BootRecord {
-    /// The blocked signals at the first start; signal `n` is bit `n - 1`, as in `/proc/self/status`.
-    signal_mask: u64,
-    /// The ignored signals at the first start, same bits. `nohup` ignores SIGHUP.
-    ignored: u64,
-    /// The process has a terminal that ends it when it hangs up.
-    terminal: bool,
-    /// The executable that is running. `None` when its file was gone already.
-    executable: Option<Executable>,
 }
 
 /// What a child begins with: what the process began with itself, whatever it has changed since.
@@ -62,45 +46,6 @@ impl<'a> Origin<'a> {
         let variables = self.environment.iter().filter(|(name, _)| !leaves_out(name));
         command.env_clear().envs(variables.cloned());
         exec::begin_with(command, self.limits);
-    }
-}
-
-/// A file on disk as it was when it was last looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Executable {
-    #[serde(with = "latin1")]
-    path: Vec<u8>,
-    device: u64,
-    inode: u64,
-    modified: (i64, i64),
-    size: u64,
-}
-
-impl Executable {
-    /// The open file `file`, which was found at `path`.
-    pub(crate) fn of(path: &Path, file: &File) -> io::Result<Self> {
-        Ok(Executable::from_metadata(path, &file.metadata()?))
-    }
-
-    fn from_metadata(path: &Path, meta: &std::fs::Metadata) -> Self {
-        Executable {
-            path: path.as_os_str().as_bytes().to_vec(),
-            device: meta.dev(),
-            inode: meta.ino(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            size: meta.size(),
-        }
-    }
-
-    /// Where the file is.
-    pub fn path(&self) -> PathBuf {
-        OsString::from_vec(self.path.clone()).into()
-    }
-
-    /// Whether another file, or other content, is there now.
-    pub fn changed(&self) -> io::Result<bool> {
-        let path = self.path();
-        Ok(Executable::from_metadata(&path, &std::fs::metadata(&path)?) != *self)
     }
 }
 

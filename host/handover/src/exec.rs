@@ -15,9 +15,10 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::boot::{Boot, Executable};
+use crate::boot::Boot;
+use crate::executable::Executable;
 use crate::handover::Handover;
-use crate::inherited::ENV_HANDOVER;
+use crate::state::ENV_HANDOVER;
 
 /// The signals by which the kernel, or `abort`, says that the code itself is broken. They are never blocked: a
 /// blocked one ends the process without its handler being asked.

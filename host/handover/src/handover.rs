@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use serde::{Deserialize, Serialize};
-
 use crate::blob;
-use crate::boot::{Boot, BootRecord, Executable};
+use crate::boot::Boot;
+use crate::executable::Executable;
+use crate::state::{Kept, State, identity};
 
 /// What one image leaves to the next: bytes and open descriptors, each under a name that both images know.
 ///
@@ -26,30 +26,6 @@ use crate::boot::{Boot, BootRecord, Executable};
 pub struct Handover<'a> {
     bytes: Vec<(String, Vec<u8>)>,
     kept: Vec<(String, BorrowedFd<'a>, Vec<u8>)>,
-}
-
-/// The part of it that is this library's.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct State {
-    /// How the process was first started.
-    pub(crate) boot: BootRecord,
-    /// The file that the new image is a copy of.
-    pub(crate) executable: Option<Executable>,
-    /// The names of what follows; what is missing then was damaged.
-    pub(crate) bytes: Vec<String>,
-    pub(crate) kept: BTreeMap<String, Vec<Kept>>,
-}
-
-/// A descriptor that is left open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Kept {
-    pub(crate) fd: RawFd,
-    /// Which file it is. With the device, by which the new image sees that it has the right one.
-    pub(crate) inode: u64,
-    pub(crate) device: u64,
-    #[serde(default, with = "latin1", skip_serializing_if = "Vec::is_empty")]
-    pub(crate) note: Vec<u8>,
 }
 
 impl<'a> Handover<'a> {
@@ -94,27 +70,6 @@ impl<'a> Handover<'a> {
             kept,
         };
         blob::write(&state, &self.bytes)
-    }
-}
-
-/// The device and inode of an open file: no other file has both.
-pub(crate) fn identity(descriptor: BorrowedFd<'_>) -> io::Result<(u64, u64)> {
-    let stat = rustix::fs::fstat(descriptor)?;
-    Ok((stat.st_dev, stat.st_ino))
-}
-
-/// Bytes as a JSON text in which each character is one byte. Request heads and paths are mostly ASCII, so that this
-/// is short, and can be read.
-pub(crate) mod latin1 {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&bytes.iter().map(|&byte| char::from(byte)).collect::<String>())
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.chars().map(|c| u8::try_from(c).map_err(D::Error::custom)).collect()
     }
 }
 

@@ -13,12 +13,7 @@ use socket2::{SockRef, Type};
 
 use crate::blob::Rejected;
 use crate::exec;
-use crate::handover::{Kept, identity};
-
-/// The variable that tells a new image where things are: `<hand-over>,<old image>`, two descriptors.
-pub const ENV_HANDOVER: &str = "RELINK_HANDOVER";
-/// The variable that tells the old image why it is running again.
-pub const ENV_ROLLED_BACK: &str = "RELINK_ROLLED_BACK";
+use crate::state::{ENV_HANDOVER, ENV_ROLLED_BACK, Kept, identity};
 
 /// The descriptors that were left open for this image.
 #[derive(Debug)]

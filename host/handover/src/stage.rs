@@ -15,8 +15,8 @@ use rustix::fs::{Access, AtFlags, MemfdFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use crate::boot::Executable;
 use crate::exec::Image;
+use crate::executable::Executable;
 use crate::sealed;
 
 /// More than any executable; it keeps a wrong path (a disk image) out of memory.

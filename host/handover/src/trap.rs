@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use crate::boot::Boot;
 use crate::exec::{self, FAULTS};
-use crate::inherited::{ENV_HANDOVER, ENV_ROLLED_BACK, Inherited};
+use crate::inherited::Inherited;
+use crate::state::{ENV_HANDOVER, ENV_ROLLED_BACK};
 
 /// The exit status when not even the old image can be run: `EX_SOFTWARE` of `sysexits.h`.
 const GIVEN_UP: c_int = 70;
