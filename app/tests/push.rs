@@ -24,7 +24,7 @@ const SERIES: [&str; 4] = ["up", "node_load1", "node_cpu_seconds_total", "relink
 fn is_whole(receiver: &Receiver) -> usize {
     let mut least = usize::MAX;
     for name in SERIES {
-        let found = receiver.times(name);
+        let found = receiver.times(name, "10m");
         assert!(!found.is_empty(), "{}: {name}", receiver.name);
         for times in found {
             for pair in times.windows(2) {

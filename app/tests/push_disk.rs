@@ -49,7 +49,7 @@ fn kill(mut agent: Agent) {
 /// What is stored of two series, in the order of time: one that comes with each collection, and one of a plugin's.
 fn stored(receiver: &Receiver) -> [Vec<i64>; 2] {
     ["up{instance=\"here\"}", "node_load1{instance=\"here\"}"]
-        .map(|series| receiver.times(series).into_iter().flatten().collect())
+        .map(|series| receiver.times(series, "1h").into_iter().flatten().collect())
 }
 
 /// Waits until all of these times are stored, and fails if one is stored twice.

@@ -81,13 +81,13 @@ impl Receiver {
         assert!(sent.unwrap().success(), "{name}");
     }
 
-    /// The times of all samples that are stored of each of these series, in milliseconds.
-    pub fn times(&self, series: &str) -> Vec<Vec<i64>> {
+    /// The times of all samples that are stored of each of these series, so far back, in milliseconds.
+    pub fn times(&self, series: &str, back: &str) -> Vec<Vec<i64>> {
         let times = |one: &Value| {
             let samples = one["values"].as_array().unwrap().iter();
             samples.map(|sample| (sample[0].as_f64().unwrap() * 1000.0).round() as i64).collect()
         };
-        self.query(&format!("{series}[1h]")).iter().map(times).collect()
+        self.query(&format!("{series}[{back}]")).iter().map(times).collect()
     }
 }
 

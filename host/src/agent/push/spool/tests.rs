@@ -27,7 +27,8 @@ impl Chance {
 const LIMITS: Limits = Limits { bytes: 64 << 10, sync_interval: Duration::from_secs(3600) };
 
 fn open(folder: &TempDir) -> Spool {
-    Spool::open(folder.path(), LIMITS, None, &[]).unwrap().0
+    // A test beside this one may start a program: until its exec, the child has the lock as well.
+    relink_testkit::until("the folder is free", || Spool::open(folder.path(), LIMITS, None, &[]).ok()).0
 }
 
 /// A batch that tells which it is by its time and its length, which is 100 bytes and more.
