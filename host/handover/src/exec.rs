@@ -100,11 +100,6 @@ fn exec_into(
     let mask = mask_now();
     set_mask(&waiting());
     let handlers = hold_ends();
-    if ENDING.load(Ordering::SeqCst) {
-        release_ends(handlers);
-        set_mask(&mask);
-        return io::Error::new(io::ErrorKind::Interrupted, "the process ends");
-    }
     mark_all_close_on_exec();
     for &(fd, flags) in &kept {
         set_descriptor_flags(fd, flags & !libc::FD_CLOEXEC);
@@ -115,7 +110,12 @@ fn exec_into(
     let alarm = unsafe { libc::signal(libc::SIGALRM, libc::SIG_DFL) };
     set_alarm(deadline);
 
-    let error = execveat(image.as_raw_fd(), argv.as_ptr(), env.as_ptr());
+    // Looked at last: a thread that was given a signal just before the handlers were changed runs the old one, which notes it a
+    // moment later. Looked at earlier, that signal was lost, and the next image did not end.
+    let error = match ENDING.load(Ordering::SeqCst) {
+        true => io::Error::new(io::ErrorKind::Interrupted, "the process ends"),
+        false => execveat(image.as_raw_fd(), argv.as_ptr(), env.as_ptr()),
+    };
 
     set_alarm(Duration::ZERO);
     // SAFETY: `alarm` is what this very call returned before.
