@@ -14,8 +14,7 @@ fn main() -> io::Result<()> {
     let (boot, mut start) = relink_handover::boot()?;
     let (mut hang_up, signalled) = std::os::unix::net::UnixStream::pair()?;
     signal_hook::low_level::pipe::register(signal_hook::consts::SIGHUP, signalled)?;
-    let taken = start.listeners("echo")?.pop();
-    let listener = taken.map_or_else(|| TcpListener::bind("127.0.0.1:0"), Ok)?;
+    let listener = start.listeners("echo")?.pop().map_or_else(|| TcpListener::bind("127.0.0.1:0"), Ok)?;
     let mut clients = start.connections("client");
     println!("{}, {start}", listener.local_addr()?);
     boot.ready(start);

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,15 +13,19 @@ use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Held while an executable is written and while a process is started: a child that another test forks meanwhile has
+/// the half-written file open until its own exec, and to start it is refused ("text file busy").
+static FORKS: Mutex<()> = Mutex::new(());
+
 /// The example as cargo has built it, beside these tests.
 fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.parent().unwrap().parent().unwrap().join("examples").join(name);
     let written = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources =
-        ["src", "examples", "examples/http"].map(|folder| fs::read_dir(package.join(folder)).unwrap());
-    let newest = sources.into_iter().flatten().filter_map(|entry| written(&entry.unwrap().path())).max();
+    let library = fs::read_dir(package.join("src")).unwrap().map(|entry| entry.unwrap().path());
+    let sources = library.chain([package.join(format!("examples/{name}.rs"))]);
+    let newest = sources.filter_map(|path| written(&path)).max();
     // Cargo makes it before it runs all tests, and not before it runs one of them alone.
     assert!(
         written(&path) >= newest,
@@ -49,7 +54,10 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         install(folder.path(), example);
         let mut command = Command::new(folder.path().join("server"));
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = {
+            let _alone = FORKS.lock();
+            command.stdout(Stdio::piped()).spawn().unwrap()
+        };
         let says = BufReader::new(child.stdout.take().unwrap());
         Server { child, says, folder }
     }
@@ -81,6 +89,7 @@ impl Server {
 
 /// By renaming: an executable that runs can't be written to.
 fn install(folder: &Path, example: &str) {
+    let _alone = FORKS.lock();
     fs::copy(built(example), folder.join("new")).unwrap();
     fs::rename(folder.join("new"), folder.join("server")).unwrap();
 }
