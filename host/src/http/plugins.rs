@@ -59,6 +59,9 @@ pub(super) struct OneCollector {
     status: CollectorStatus,
     /// What it tells people, as it is now, such as the model of the CPU.
     facts: BTreeMap<String, String>,
+    /// Its options that are set, by the file or by flags; nothing of one that does not run. The others have their defaults.
+    #[schema(value_type = BTreeMap<String, serde_json::Value>)]
+    options: serde_json::Map<String, serde_json::Value>,
     /// The families that it declared, and those that its patterns have become.
     #[schema(value_type = Vec<FamilyJson>)]
     families: serde_json::Value,
@@ -123,10 +126,12 @@ pub(super) async fn one(name: &str, site: &State<Site>) -> Result<Json<serde_jso
         let facts = frame.map(|_| scheduler.facts_of(&status.name)).unwrap_or_default();
         let families = json::families(declared, frame);
         let facts = facts.rows().iter().cloned().collect();
+        let options = running.as_ref().and_then(|plugin| plugin.options_of(&status.name));
+        let options = options.map(|options| options.table().clone()).unwrap_or_default();
         let patterns =
             declared.iter().filter(|family| family.is_pattern()).map(relink_core::Family::name).collect();
         let families = serde_json::json!(families);
-        serde_json::json!(OneCollector { status, facts, families, patterns })
+        serde_json::json!(OneCollector { status, facts, options, families, patterns })
     };
     let collectors = std::mem::take(&mut status.collectors).into_iter().map(one).collect();
     // A value has each key once; written at once, the flattened status would write its list as well.

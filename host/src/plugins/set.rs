@@ -115,6 +115,11 @@ impl Plugin {
         all.find(|(name, _)| *name == collector).map(|(_, families)| families)
     }
 
+    /// The options that one of its collectors was made with.
+    pub(crate) fn options_of(&self, collector: &str) -> Option<&Options> {
+        self.collectors.iter().find(|one| one.name == collector).map(|one| &one.options)
+    }
+
     fn idle(self, state: State, error: Error) -> Idle {
         Idle {
             name: self.name.to_owned(),
