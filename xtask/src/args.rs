@@ -17,7 +17,7 @@ type Takes = &'static [&'static str];
 /// What is handed on as it is, to a program that knows it.
 const ANYTHING: Takes = &["..."];
 
-const COMMANDS: [(&str, Takes); 15] = [
+const COMMANDS: [(&str, Takes); 16] = [
     ("run", &["--plugins=", "--release", "--registry=", "--dylib", "-- relink arguments"]),
     ("build", &["--plugins=", "--release", "--registry=", "--message-format="]),
     ("plugin list", &[]),
@@ -30,6 +30,7 @@ const COMMANDS: [(&str, Takes); 15] = [
     ("watch", ANYTHING),
     ("test", &["TEST...", "-- arguments of the tests"]),
     ("fuzz", &["TARGET...", "--time="]),
+    ("miri", &[]),
     ("tidy", &[]),
     ("ci", &[]),
     ("bench", &["scrape", "reload", "large", "interfaces"]),
@@ -56,6 +57,7 @@ pub(crate) enum Task {
     Watch { args: Vec<OsString> },
     Test { filter: Vec<OsString> },
     Fuzz { targets: Vec<String>, seconds: u64 },
+    Miri,
     Tidy,
     Ci,
     Bench(Vec<Section>),
@@ -176,6 +178,7 @@ fn task(command: &str, given: Given) -> Result<Task> {
             Task::Test { filter }
         }
         "fuzz" => Task::Fuzz { seconds: given.seconds()?, targets: given.words },
+        "miri" => Task::Miri,
         "tidy" => Task::Tidy,
         "ci" => Task::Ci,
         _ => {

@@ -24,6 +24,17 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
 }
 
+/// The same by the name of rustup's cargo, which takes another toolchain: the cargo that runs this command takes none.
+pub(crate) fn rustup(args: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(args).current_dir(crate::workspace::root());
+    for name in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+        command.env_remove(name);
+    }
+    forget_package(&mut command);
+    command
+}
+
 /// Cargo tells a program that it runs about that program's package; what xtask starts is about another one. Besides, build
 /// scripts look at these variables: were they set here and not in an agent's builder, the first reload would build `ring`,
 /// and all that stands on it, once more.

@@ -8,6 +8,7 @@ mod cargo;
 mod ci;
 mod failure;
 mod fuzz;
+mod miri;
 mod plugin;
 mod reload;
 mod run;
@@ -50,6 +51,7 @@ fn perform(task: Task) -> Result<()> {
         Task::Watch { args } => reload::watch(&args),
         Task::Test { filter } => test::perform(&filter),
         Task::Fuzz { targets, seconds } => fuzz::perform(&targets, seconds),
+        Task::Miri => miri::perform(),
         Task::Tidy => tidy::perform(),
         Task::Ci => ci::perform(),
         Task::Bench(sections) => bench::perform(&sections),

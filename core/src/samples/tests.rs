@@ -158,6 +158,7 @@ fn the_first_mistake_is_kept() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "a million samples take the interpreter an hour")]
 fn a_flood_is_cut_and_bounded_in_memory() {
     let mut out = samples();
     let long = "x".repeat(10_000);
@@ -173,6 +174,7 @@ fn a_flood_is_cut_and_bounded_in_memory() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "as many names take the interpreter an hour")]
 fn names_beyond_what_patterns_may_become_are_counted_apart() {
     const FIELD: Family = Family::gauge("field_{}", "Field {}.");
     let mut out = Samples::new(&[FIELD], 10);

@@ -397,3 +397,28 @@ fn a_large_history_is_followed_in_pieces() {
         (1..=60).collect::<Vec<_>>()
     );
 }
+
+/// What another image hands over may be anything: it is refused, or is a history that can be asked and goes on.
+#[test]
+fn fuzz_history() {
+    let (small, large) = (layout(1), layout(3));
+    let of = |seconds: u64| {
+        let mut history = filled(seconds, &small);
+        (seconds..seconds + 9).for_each(|second| history.push(&snapshot(&[("cpu", &large)], second), SECOND));
+        history
+    };
+    let seeds = [of(0), of(70), of(700)].map(|history| history.encode());
+    let next = snapshot(&[("cpu", &small)], 710);
+    relink_fuzz::fuzz("history", &seeds, &["cpu", "load", "\u{0}\u{0}\u{0}"], |input| {
+        let Ok(mut history) = History::decode(input, SPAN, 1 << 20) else { return };
+        history.push(&next, SECOND);
+        for step_ms in [0, 60_000] {
+            history.columns(&Ask { step_ms, ..Ask::default() });
+        }
+        assert_eq!(
+            History::decode(&history.encode(), SPAN, 1 << 20).map(|again| again.last_id()),
+            Ok(history.last_id())
+        );
+        let _ = (history.reach(), history.after(0));
+    });
+}

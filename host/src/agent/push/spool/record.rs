@@ -350,4 +350,23 @@ mod tests {
         seal(&mut newer);
         assert_eq!(version(&newer), Some(9));
     }
+
+    #[test]
+    fn fuzz_segment() {
+        let (bytes, _) = segment();
+        let mark = super::super::mark::bytes(Reached { number: 7, samples: 1 << 40 }).to_vec();
+        let seeds = [bytes, segment_head().to_vec(), mark];
+        relink_fuzz::fuzz("segment", &seeds, &["relinkq\n", "\u{0}\u{0}\u{0}\u{0}"], |input| {
+            let _ = (version(input), super::super::mark::read(input));
+            let mut bytes = input.to_vec();
+            read(&bytes);
+            // With heads that are sound again, so that what they say is believed.
+            for at in 0..bytes.len().saturating_sub(RECORD_HEAD) {
+                if bytes[at..].starts_with(&RECORD_MAGIC) {
+                    seal(&mut bytes[at..at + RECORD_HEAD]);
+                }
+            }
+            read(&bytes);
+        });
+    }
 }
