@@ -1,8 +1,6 @@
 //! A chip: its folder, what it is called, its sensors.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use relink_core::{Kind, Samples, Unread};
@@ -126,8 +124,7 @@ impl Sensor {
 
 /// What the driver calls a sensor, to the letter: some drivers end it with spaces. Bytes that are no text are one U+FFFD.
 fn read_label(path: &Path, unread: &mut Unread) -> Option<String> {
-    let mut bytes = Vec::new();
-    unread.unless(path, File::open(path))?.read_to_end(&mut bytes).ok()?;
+    let bytes = unread.bytes(path)?;
     let mut label = String::new();
     for chunk in bytes.utf8_chunks() {
         label += chunk.valid();
