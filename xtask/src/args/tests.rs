@@ -55,7 +55,7 @@ fn what_is_unknown_is_refused_with_what_is_known() {
     assert_eq!(
         refused("rum"),
         "unknown command \"rum\"; known: run, build, plugin list, plugin new, plugin collector, plugin build, \
-         plugin add, plugin remove, reload, watch, test, fuzz, tidy, ci, bench"
+         plugin add, plugin remove, reload, watch, test, fuzz, miri, tidy, ci, bench"
     );
     assert_eq!(
         refused("run --dylip"),
