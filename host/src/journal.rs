@@ -88,6 +88,12 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
+    /// A journal as an agent has told it. It is read from its text, as one that is handed over is: what reads it from values as
+    /// well would be 40 kB of the executable.
+    pub(crate) fn told(journal: &serde_json::Value) -> serde_json::Result<Self> {
+        serde_json::from_slice(journal.to_string().as_bytes())
+    }
+
     /// Milliseconds of this step, 0 if it was not taken.
     pub(crate) fn ms_of(&self, step: Step) -> f64 {
         self.steps.iter().find(|entry| entry.step == step).map_or(0.0, |entry| entry.ms)

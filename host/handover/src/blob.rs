@@ -157,12 +157,14 @@ fn decode(bytes: &[u8]) -> Result<Contents, Rejected> {
     let mut sections = std::iter::from_fn(|| section(&mut rest)).take(sections as usize);
     let Some(Some((_, state))) = sections.next() else { return rejected("its state is missing or damaged") };
     // One whose name is damaged is none of those that the state names.
-    let mut intact: BTreeMap<&[u8], &[u8]> = sections.flatten().collect();
+    let mut intact: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
+    intact.extend(sections.flatten());
     let state: State =
         serde_json::from_slice(state).map_err(|error| Rejected(format!("its state: {error}")))?;
-    let others = state.bytes.iter();
-    let others =
-        others.map(|name| (name.clone(), intact.remove(name.as_bytes()).map(<[u8]>::to_vec))).collect();
+    let mut others = BTreeMap::new();
+    others.extend(
+        state.bytes.iter().map(|name| (name.clone(), intact.remove(name.as_bytes()).map(<[u8]>::to_vec))),
+    );
     Ok((state, others))
 }
 

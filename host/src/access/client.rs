@@ -10,9 +10,10 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
-use x509_cert::der::Decode;
-use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::der::asn1::{ObjectIdentifier, OctetStringRef};
+use x509_cert::der::{self, AnyRef, Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
+
+use super::identity::sequence;
 
 /// `client_auth_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,20 +132,83 @@ impl ClientCertVerifier for Verifier {
     }
 }
 
-/// The names that can be listed: DNS names, addresses, e-mail addresses and URIs. `None` for no valid certificate.
-fn subject_alternative_names(certificate: &[u8]) -> Option<Vec<String>> {
-    let certificate = x509_cert::Certificate::from_der(certificate).ok()?;
-    let Some((_, SubjectAltName(names))) = certificate.tbs_certificate.get().ok()? else {
-        return Some(Vec::new());
-    };
-    let text = |name: &GeneralName| match name {
-        GeneralName::DnsName(name) | GeneralName::Rfc822Name(name) => Some(name.to_string()),
-        GeneralName::UniformResourceIdentifier(uri) => Some(uri.to_string()),
-        GeneralName::IpAddress(octets) => match *octets.as_bytes() {
+/// The names that can be listed: DNS names, addresses, e-mail addresses and URIs. Only the extension that has them is looked at; to
+/// read a certificate with all there is in it would be 50 kB of the executable.
+fn subject_alternative_names(certificate: &[u8]) -> der::Result<Vec<String>> {
+    let mut fields = sequence(&mut sequence(&mut SliceReader::new(certificate)?)?)?;
+    let mut names = Vec::new();
+    while !fields.is_finished() {
+        let field = AnyRef::decode(&mut fields)?;
+        if field.tag() != EXTENSIONS {
+            continue;
+        }
+        let mut extensions = sequence(&mut SliceReader::new(field.value())?)?;
+        while !extensions.is_finished() {
+            let mut extension = sequence(&mut extensions)?;
+            let what = ObjectIdentifier::decode(&mut extension)?;
+            let _is_critical = Option::<bool>::decode(&mut extension)?;
+            let value = OctetStringRef::decode(&mut extension)?;
+            if what == SUBJECT_ALTERNATIVE_NAME {
+                let mut all = sequence(&mut SliceReader::new(value.as_bytes())?)?;
+                while !all.is_finished() {
+                    names.extend(name(AnyRef::decode(&mut all)?));
+                }
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// Where the extensions are among the fields of a certificate.
+const EXTENSIONS: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber::N3 };
+const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+
+/// One name as text, if it is of a kind that can be listed (RFC 5280, section 4.2.1.6).
+fn name(name: AnyRef<'_>) -> Option<String> {
+    let Tag::ContextSpecific { constructed: false, number } = name.tag() else { return None };
+    match number {
+        // rfc822Name, dNSName and uniformResourceIdentifier.
+        TagNumber::N1 | TagNumber::N2 | TagNumber::N6 => {
+            std::str::from_utf8(name.value()).ok().filter(|text| text.is_ascii()).map(str::to_owned)
+        }
+        // iPAddress.
+        TagNumber::N7 => match *name.value() {
             [a, b, c, d] => Some(Ipv4Addr::new(a, b, c, d).to_string()),
             ref octets => <[u8; 16]>::try_from(octets).ok().map(|octets| Ipv6Addr::from(octets).to_string()),
         },
         _ => None,
-    };
-    Some(names.iter().filter_map(text).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, SanType};
+
+    use super::*;
+
+    #[test]
+    fn names_of_four_kinds_are_found_and_no_other() {
+        let dns = |name: &str| SanType::DnsName(name.try_into().unwrap());
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = vec![
+            dns("box.example"),
+            SanType::Rfc822Name("ops@box.example".try_into().unwrap()),
+            SanType::URI("spiffe://box.example/a".try_into().unwrap()),
+            SanType::IpAddress([10, 1, 2, 3].into()),
+            SanType::IpAddress([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into()),
+            SanType::OtherName((vec![1, 2, 3], "other".into())),
+        ];
+        // Other extensions stand before and after it, critical ones among them.
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let certificate = certificate.der().to_vec();
+        let names = ["box.example", "ops@box.example", "spiffe://box.example/a", "10.1.2.3", "2001:db8::1"];
+        assert_eq!(subject_alternative_names(&certificate).unwrap(), names);
+        for length in 0..certificate.len() {
+            assert!(subject_alternative_names(&certificate[..length]).is_err(), "{length} bytes of it");
+        }
+        let without = CertificateParams::default().self_signed(&key).unwrap();
+        assert!(subject_alternative_names(without.der()).unwrap().is_empty());
+    }
 }

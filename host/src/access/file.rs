@@ -10,6 +10,7 @@ use relink_core::{Context, Error};
 use serde::Deserialize;
 
 use super::passwords::Users;
+use super::yaml;
 use crate::duration;
 
 /// The file as it is written. A section that is there and empty is as one that is absent.
@@ -87,12 +88,8 @@ impl File {
     }
 
     fn parse(text: &str) -> Result<File, Error> {
-        // A snippet of the text in an error could be a password's hash or a key, and errors go to the log.
-        let options = serde_saphyr::options! { with_snippet: false };
         // A file of comments only asks for nothing.
-        let mut file = serde_saphyr::from_str_with_options::<Option<File>>(text, options)
-            .map_err(|error| Error::new(error.to_string()))?
-            .unwrap_or_default();
+        let mut file = yaml::read::<Option<File>>(text)?.unwrap_or_default();
         if let Some(tls) = &mut file.tls_server_config {
             tls.forget_blanks();
         }

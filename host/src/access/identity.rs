@@ -83,7 +83,7 @@ impl<'a> Leaf<'a> {
 }
 
 /// What is in the SEQUENCE that comes next.
-fn sequence<'a>(reader: &mut SliceReader<'a>) -> der::Result<SliceReader<'a>> {
+pub(super) fn sequence<'a>(reader: &mut SliceReader<'a>) -> der::Result<SliceReader<'a>> {
     let any = AnyRef::decode(reader)?;
     any.tag().assert_eq(Tag::Sequence)?;
     SliceReader::new(any.value())

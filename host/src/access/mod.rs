@@ -13,6 +13,7 @@ mod rate;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod yaml;
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
+use relink_core::order::gathered;
 use relink_core::{Error, registry};
 use tokio::sync::watch;
 
@@ -339,7 +340,7 @@ impl Agent {
             self.scheduler.statuses().into_iter().filter(|status| !status.state.runs()).collect();
         let collectors = running.iter().flat_map(|plugin| &plugin.collectors);
         let facts: BTreeMap<_, _> =
-            collectors.map(|collector| (collector.name, self.scheduler.facts_of(collector.name))).collect();
+            gathered(collectors.map(|collector| (collector.name, self.scheduler.facts_of(collector.name))));
         let part = |collector: &Arc<Collector>| {
             let reading = snapshot.reading(collector.name)?;
             Some(Part {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use relink_core::Error;
+use relink_core::order::gathered;
 use serde::Serialize;
 
 use crate::agent::{Agent, push};
@@ -88,7 +89,7 @@ fn collect_each(agent: &Agent) -> Result<BTreeMap<String, BTreeSet<PathBuf>>, Er
             (path.starts_with(&paths.procfs) || path.starts_with(&paths.sysfs)) && !is_own(path)
         };
         let opened = now.difference(&before).map(|(_, path)| path);
-        sources.insert(name.to_owned(), opened.filter(is_source).map(|path| as_named(path)).collect());
+        sources.insert(name.to_owned(), gathered(opened.filter(is_source).map(|path| as_named(path))));
         before = now;
     }
     Ok(sources)
@@ -97,7 +98,7 @@ fn collect_each(agent: &Agent) -> Result<BTreeMap<String, BTreeSet<PathBuf>>, Er
 /// The descriptors that this process has open, and their files.
 fn open_files() -> BTreeSet<(OsString, PathBuf)> {
     let entries = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
-    entries.filter_map(|entry| Some((entry.file_name(), std::fs::read_link(entry.path()).ok()?))).collect()
+    gathered(entries.filter_map(|entry| Some((entry.file_name(), std::fs::read_link(entry.path()).ok()?))))
 }
 
 /// The folder of this process.

@@ -28,7 +28,7 @@ pub(crate) fn prove(
     chosen: &str,
     boot: &'static Boot,
 ) -> Result<String, Error> {
-    let chosen: Choice = serde_json::from_str(chosen).context("reading RELINK_PREFLIGHT")?;
+    let chosen: Choice = serde_json::from_slice(chosen.as_bytes()).context("reading RELINK_PREFLIGHT")?;
     config.choose(&chosen);
     let agent = Agent::new(built, config, Arc::new(Counters::first())).map_err(|failed| failed.error)?;
     let agent = Arc::new(agent);

@@ -6,7 +6,6 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use relink_core::Error;
-use serde_json::Value;
 
 use super::remote::{Answer, Remote, harmless};
 use crate::journal::{Asked, Entry, Journal, Outcome};
@@ -73,7 +72,7 @@ fn outcome(
         match answer.recv_timeout(GLANCE) {
             Ok(answer) => {
                 let answer = answer?;
-                let Ok(journal) = serde_json::from_value::<Journal>(answer.body.clone()) else {
+                let Ok(journal) = Journal::told(&answer.body) else {
                     shown.clear();
                     return Err(answer.refusal());
                 };
@@ -96,8 +95,8 @@ fn outcome(
 
 /// The reload that runs, or was the last.
 fn newest(remote: &Remote) -> Option<Journal> {
-    let mut reloads = remote.get("/reloads").ok()?.success().ok()?;
-    serde_json::from_value(reloads["reloads"].get_mut(0).map(Value::take)?).ok()
+    let reloads = remote.get("/reloads").ok()?.success().ok()?;
+    Journal::told(reloads["reloads"].get(0)?).ok()
 }
 
 /// Under TLS the answer comes before the exec, and another connection learns of the outcome.
@@ -105,7 +104,7 @@ fn promised(remote: &Remote, id: &str, shown: &mut Shown) -> Result<Journal, Err
     let began = Instant::now();
     loop {
         let answer = remote.get(&format!("/reloads/{id}")).and_then(Answer::success);
-        let journal = answer.and_then(|body| Ok(serde_json::from_value::<Journal>(body)?));
+        let journal = answer.and_then(|body| Ok(Journal::told(&body)?));
         match journal {
             Ok(journal) => {
                 shown.show(&journal);
@@ -218,7 +217,7 @@ fn milliseconds(ms: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn summary(more: Value) -> String {
         let mut journal = json!({

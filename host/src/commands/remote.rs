@@ -75,7 +75,8 @@ impl Remote {
         let status = answer.status().as_u16();
         let text = answer.body_mut().read_to_string().unwrap_or_default();
         // What is no JSON is a sentence, such as that of `/-/ready`.
-        let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.trim().to_owned()));
+        let body =
+            serde_json::from_slice(text.as_bytes()).unwrap_or_else(|_| Value::String(text.trim().to_owned()));
         Ok(Answer { status, body })
     }
 }

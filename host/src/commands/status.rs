@@ -60,7 +60,7 @@ impl StatusReport {
             generation: list["generation"].take(),
             since: list["since"].take(),
             plugins: list["plugins"].as_array_mut().map(std::mem::take).unwrap_or_default(),
-            last_reload: last.and_then(|journal| serde_json::from_value(journal).ok()),
+            last_reload: last.and_then(|journal| Journal::told(&journal).ok()),
         })
     }
 

@@ -12,6 +12,7 @@ use super::answer::{ErrorBody, Json, Refusal};
 use crate::expose::json::{self, FamilyJson};
 use crate::names;
 use crate::plugins::status::{CollectorStatus, Status as PluginStatus};
+use relink_core::order::gathered;
 
 /// All plugins that are known.
 #[derive(Serialize, ToSchema)]
@@ -125,7 +126,7 @@ pub(super) async fn one(name: &str, site: &State<Site>) -> Result<Json<serde_jso
         // Of one that does not answer, what it told some time ago may no longer be so.
         let facts = frame.map(|_| scheduler.facts_of(&status.name)).unwrap_or_default();
         let families = json::families(declared, frame);
-        let facts = facts.rows().iter().cloned().collect();
+        let facts = gathered(facts.rows().iter().cloned());
         let options = running.as_ref().and_then(|plugin| plugin.options_of(&status.name));
         let options = options.map(|options| options.table().clone()).unwrap_or_default();
         let patterns =

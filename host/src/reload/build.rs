@@ -65,12 +65,14 @@ pub(crate) async fn build(
     }
     let mut errors = String::new();
     let mut finished = None;
-    let ended = child::run(command, "the builder", limit, stop, |line| match serde_json::from_str(&line) {
-        Ok(Line::Progress { done, total, name }) => progress(format!("{done} of {total} crates {name}")),
-        Ok(Line::Diagnostic { level, rendered }) if level == "error" => errors.push_str(&rendered),
-        Ok(Line::Diagnostic { .. }) | Err(_) => {}
-        Ok(Line::Finished { success, executable, fresh, error }) => {
-            finished = Some((success, executable, fresh, error));
+    let ended = child::run(command, "the builder", limit, stop, |line| {
+        match serde_json::from_slice(line.as_bytes()) {
+            Ok(Line::Progress { done, total, name }) => progress(format!("{done} of {total} crates {name}")),
+            Ok(Line::Diagnostic { level, rendered }) if level == "error" => errors.push_str(&rendered),
+            Ok(Line::Diagnostic { .. }) | Err(_) => {}
+            Ok(Line::Finished { success, executable, fresh, error }) => {
+                finished = Some((success, executable, fresh, error));
+            }
         }
     })
     .await?;

@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
+use relink_core::order::gathered;
 use relink_core::{Context, Error};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
@@ -71,29 +72,27 @@ impl Report {
         // What is off is missed by nobody.
         let refused = idle.into_iter().filter(|status| status.state == State::Refused);
         let (libraries, plugins) = (agent.libraries(), agent.scheduler.running());
-        let plugins = running
-            .into_iter()
-            .map(|status| {
-                let plugin = plugins.iter().find(|plugin| plugin.name == status.name);
-                let families = plugin.into_iter().flat_map(|plugin| plugin.families()).map(|family| {
-                    let labels = family.label_names().join(",");
-                    (family.name().to_owned(), format!("{:?} {{{labels}}}", family.kind()).to_lowercase())
-                });
-                let running = status.collectors.into_iter().filter(|collector| collector.state.runs());
-                let plugin = ReportedPlugin {
-                    version: status.version,
-                    source: match status.path {
-                        Some(_) => libraries.hash_of(&status.name).map(str::to_owned),
-                        None => agent.source_of(&status.name).map(str::to_owned),
-                    },
-                    path: status.path,
-                    collectors: running.map(|collector| (collector.name, collector.error)).collect(),
-                    families: families.collect(),
-                };
-                (status.name, plugin)
-            })
-            .collect();
-        let refused_files = refused.filter_map(|status| Some((status.path?, status.error?))).collect();
+        let plugins = running.into_iter().map(|status| {
+            let plugin = plugins.iter().find(|plugin| plugin.name == status.name);
+            let families = plugin.into_iter().flat_map(|plugin| plugin.families()).map(|family| {
+                let labels = family.label_names().join(",");
+                (family.name().to_owned(), format!("{:?} {{{labels}}}", family.kind()).to_lowercase())
+            });
+            let running = status.collectors.into_iter().filter(|collector| collector.state.runs());
+            let plugin = ReportedPlugin {
+                version: status.version,
+                source: match status.path {
+                    Some(_) => libraries.hash_of(&status.name).map(str::to_owned),
+                    None => agent.source_of(&status.name).map(str::to_owned),
+                },
+                path: status.path,
+                collectors: gathered(running.map(|collector| (collector.name, collector.error))),
+                families: gathered(families),
+            };
+            (status.name, plugin)
+        });
+        let refused_files = refused.filter_map(|status| Some((status.path?, status.error?)));
+        let (plugins, refused_files) = (gathered(plugins), gathered(refused_files));
         Report { plugins, refused_files, metrics: String::new(), ready: 0 }
     }
 
@@ -131,12 +130,12 @@ impl Report {
     }
 
     fn collectors(&self) -> BTreeSet<&str> {
-        self.plugins.values().flat_map(|plugin| plugin.collectors.keys().map(String::as_str)).collect()
+        gathered(self.plugins.values().flat_map(|plugin| plugin.collectors.keys().map(String::as_str)))
     }
 
     fn families(&self) -> BTreeMap<&str, &str> {
         let all = self.plugins.values().flat_map(|plugin| &plugin.families);
-        all.map(|(name, shape)| (name.as_str(), shape.as_str())).collect()
+        gathered(all.map(|(name, shape)| (name.as_str(), shape.as_str())))
     }
 
     /// Why the image of this report must not take over from that of `now`, as pairs of plugin and reason; an error
@@ -224,9 +223,9 @@ pub(crate) async fn preflight(
         return Err(Error::new(format!("the new image failed its preflight ({})\n{words}", ended.status)));
     }
     let report: Report =
-        lines.iter().rev().find_map(|line| serde_json::from_str(line).ok()).ok_or_else(|| {
-            Error::new("the new image ended its preflight without a report; is it a relink agent?")
-        })?;
+        lines.iter().rev().find_map(|line| serde_json::from_slice(line.as_bytes()).ok()).ok_or_else(
+            || Error::new("the new image ended its preflight without a report; is it a relink agent?"),
+        )?;
     let refused = report.judge(now)?;
     Ok(if refused.is_empty() { Verdict::Proven(report) } else { Verdict::Refused(refused) })
 }

@@ -250,7 +250,7 @@ impl Config {
         self.web_config.take_if(|path| path.as_os_str().is_empty());
         if let Some(builder) = &settings.builder {
             self.reload.builder = Some(
-                serde_json::from_str(builder)
+                serde_json::from_slice(builder.as_bytes())
                     .context(format_args!("RELINK_BUILDER is {builder:?}, expected a JSON list of words"))?,
             );
         }

@@ -143,11 +143,9 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     if host.is_empty() {
         return Ok(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
     }
-    let mut found: Vec<_> =
-        (host, port).to_socket_addrs().map_err(|error| wrong(&error.to_string()))?.collect();
+    let found = (host, port).to_socket_addrs().map_err(|error| wrong(&error.to_string()))?;
     // Of a name's addresses Go takes one of IPv4 where there is one, and `localhost` has both.
-    found.sort_by_key(SocketAddr::is_ipv6);
-    found.first().copied().ok_or_else(|| wrong("has no address"))
+    found.min_by_key(SocketAddr::is_ipv6).ok_or_else(|| wrong("has no address"))
 }
 
 #[cfg(test)]

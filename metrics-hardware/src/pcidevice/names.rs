@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use relink_core::order::gathered;
 use relink_core::{Paths, Unread};
 
 use super::device::PciDevice;
@@ -34,7 +35,7 @@ impl Names {
         odd: &mut Vec<String>,
     ) {
         let devices: Vec<_> = devices.collect();
-        let wanted: BTreeSet<String> = devices.iter().flat_map(|device| keys(device.ids)).flatten().collect();
+        let wanted: BTreeSet<String> = gathered(devices.iter().flat_map(|device| keys(device.ids)).flatten());
         if wanted.iter().any(|key| !self.known.contains_key(key)) {
             match self.files.iter().find_map(|file| unread.read(file)) {
                 Some(text) => self.known = look_up(&text, wanted),
@@ -89,7 +90,7 @@ fn keys(ids: [Option<u32>; 6]) -> [Option<String>; 7] {
 /// The names of these keys. In the file a tab at the beginning says that a line belongs to the one above; a key is the
 /// numbers of a line and of those it belongs to.
 fn look_up(text: &str, wanted: BTreeSet<String>) -> BTreeMap<String, Option<String>> {
-    let mut found: BTreeMap<String, Option<String>> = wanted.into_iter().map(|key| (key, None)).collect();
+    let mut found: BTreeMap<String, Option<String>> = gathered(wanted.into_iter().map(|key| (key, None)));
     let mut above: Vec<&str> = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let rest = line.trim_start_matches('\t');

@@ -3,7 +3,7 @@
 
 mod keys;
 
-use relink_core::{Collector, Error, Paths, Samples, Source};
+use relink_core::{Collector, Error, Paths, Samples, Source, order};
 use relink_sysfs::{Device, Devices};
 
 use keys::{COUNTERS, GAUGES};
@@ -33,7 +33,10 @@ impl Collector for MeminfoNuma {
         if let Some(entries) = self.folder.due(out) {
             self.nodes = entries.iter().filter_map(Node::of).collect();
             // As people count: node2 before node10.
-            self.nodes.sort_by(|a, b| (a.number.len(), &a.number).cmp(&(b.number.len(), &b.number)));
+            let length = |node: &Node| node.number.len();
+            order::sort_by(&mut self.nodes, |one, other| {
+                (length(one), &one.number).cmp(&(length(other), &other.number))
+            });
         }
         let (before, mut first) = (out.len(), None);
         for node in &mut self.nodes {

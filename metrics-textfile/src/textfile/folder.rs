@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use relink_core::Error;
+use relink_core::{Error, order};
 
 use super::file::File;
 
@@ -72,7 +72,7 @@ impl Folder {
                 paths.push(self.path.join(name));
             }
         }
-        paths.sort_unstable();
+        order::sort_by(&mut paths, Ord::cmp);
         Ok(paths)
     }
 }

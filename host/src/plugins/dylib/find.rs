@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use relink_core::{Context, Error};
+use relink_core::{Context, Error, order};
 
 use super::trust;
 
@@ -49,6 +49,6 @@ pub(super) fn libraries(dir: &Path) -> Result<Vec<(PathBuf, Seen)>, Error> {
             found.push((path, seen));
         }
     }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
+    order::sort_by(&mut found, |one, other| one.0.cmp(&other.0));
     Ok(found)
 }

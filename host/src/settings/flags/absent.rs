@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use relink_core::Error;
+use relink_core::order::gathered;
 use relink_core::registry::{CollectorDescriptor, OptionKind};
 
 use super::Given;
@@ -61,12 +62,12 @@ impl Given {
     /// The collectors that were asked for and that nothing here stands for.
     pub(crate) fn lacking(&self) -> impl Iterator<Item = &'static str> {
         let on = self.switched.iter().filter(|(_, on)| *on).filter_map(|(name, _)| self.lacks(name));
-        on.collect::<BTreeSet<_>>().into_iter()
+        gathered::<_, BTreeSet<_>>(on).into_iter()
     }
 
     /// What was taken and does not do what it says: a line each.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let lacking: BTreeSet<_> = self.lacking().collect();
+        let lacking: BTreeSet<_> = gathered(self.lacking());
         let absent = self.absent.iter().map(|(name, flags)| {
             let shown = if lacking.contains(name) {
                 format!("; node_scrape_collector_success{{collector={name:?}}} is 0")

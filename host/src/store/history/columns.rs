@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use relink_core::Kind;
+use relink_core::{Kind, order};
 
 use super::History;
 use super::chunk::Rows;
@@ -167,12 +167,12 @@ impl History {
             .into_iter()
             .map(|(series, filling)| ColumnSeries { values: filling.finished(count), ..series });
         let mut series: Vec<_> = finished.collect();
-        let mut order: HashMap<Arc<str>, usize> = HashMap::new();
+        let mut place: HashMap<Arc<str>, usize> = HashMap::new();
         for one in &series {
-            let next = order.len();
-            order.entry(Arc::clone(&one.family)).or_insert(next);
+            let next = place.len();
+            place.entry(Arc::clone(&one.family)).or_insert(next);
         }
-        series.sort_by_key(|one| order[&one.family]);
+        order::sort_by(&mut series, |one, other| place[&one.family].cmp(&place[&other.family]));
         Columns { times: rows.times, gaps: rows.gaps, step_ms, series }
     }
 

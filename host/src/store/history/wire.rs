@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relink_core::Kind;
+use relink_core::order::gathered;
 
 use super::chunk::{Block, Chunk, Packed, ROWS, Stored};
 use super::columns::Bins;
@@ -141,7 +142,7 @@ impl<'a> Reader<'a> {
         let mut history = History::new(span, budget);
         history.next_id = self.number().filter(|id| (1..u64::MAX / 2).contains(id))?;
         history.is_short = self.number()? != 0;
-        history.asked = self.many(|reader| reader.text().map(Box::from))?.into_iter().collect();
+        history.asked = gathered(self.many(|reader| reader.text().map(Box::<str>::from))?);
         let tables: Vec<_> = self.many(Self::table)?;
         let stills: Stills = self.many(|reader| reader.still(&tables))?;
         for tier in &mut history.tiers {
