@@ -286,19 +286,6 @@ fn collectors_are_switched_one_by_one() {
 }
 
 #[test]
-fn a_plugin_tells_the_options_of_its_collectors() {
-    let folder = Folder::new("[plugins]\nenabled = [\"disk\"]\n[collectors.filesystem]\nmount_timeout = 3\n");
-    let agent = folder.start(&["--collector.diskstats.device-exclude=^ram", "--no-collector.arp"]);
-    let collectors = agent.get("/plugins/disk").json()["collectors"].clone();
-    let options = |name: &str| {
-        let mut all = collectors.as_array().unwrap().iter();
-        all.find(|one| one["name"] == name).unwrap()["options"].clone()
-    };
-    assert_eq!(options("diskstats"), serde_json::json!({"device_exclude": "^ram"}));
-    assert_eq!(options("filesystem"), serde_json::json!({"mount_timeout": 3}));
-}
-
-#[test]
 fn a_collector_that_is_off_says_which_flag_did_it_and_a_plugin_of_such_does_not_run() {
     let folder = Folder::new(QUIET);
     let agent = folder.start(&["--no-collector.diskstats", "--no-collector.filesystem"]);

@@ -297,3 +297,16 @@ fn paths_and_methods_that_do_not_exist() {
         assert!([400, 405].contains(&answer.status), "{method}: {}", answer.status);
     }
 }
+
+#[test]
+fn a_plugin_tells_the_options_of_its_collectors() {
+    let folder = Folder::new("[plugins]\nenabled = [\"disk\"]\n[collectors.filesystem]\nmount_timeout = 3\n");
+    let agent = folder.start(&["--collector.diskstats.device-exclude=^ram", "--no-collector.arp"]);
+    let collectors = agent.get("/plugins/disk").json()["collectors"].clone();
+    let options = |name: &str| {
+        let mut all = collectors.as_array().unwrap().iter();
+        all.find(|one| one["name"] == name).unwrap()["options"].clone()
+    };
+    assert_eq!(options("diskstats"), serde_json::json!({"device_exclude": "^ram"}));
+    assert_eq!(options("filesystem"), serde_json::json!({"mount_timeout": 3}));
+}

@@ -45,7 +45,6 @@ mod error;
 pub mod guard;
 mod metric;
 mod options;
-pub mod order;
 mod register;
 pub mod registry;
 mod samples;

@@ -1,12 +1,10 @@
 //! Names that one may have meant.
 
-use relink_core::order;
-
 /// Those of the `known` names that look like this one, the likeliest first; three at most.
 pub(crate) fn close<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let likeness = known.into_iter().map(|known| (strsim::jaro_winkler(name, known), known));
     let mut close: Vec<_> = likeness.filter(|(likeness, _)| *likeness > 0.85).collect();
-    order::sort_by(&mut close, |one, other| other.0.total_cmp(&one.0));
+    relink_order::sort_by(&mut close, |one, other| other.0.total_cmp(&one.0));
     close.into_iter().take(3).map(|(_, name)| name).collect()
 }
 

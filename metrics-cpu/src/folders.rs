@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use relink_core::{Unread, order};
+use relink_core::Unread;
 
 /// How often the files of the CPUs are looked for again: a driver may bring them, as cpufreq's modules do, long after the
 /// CPU is there, and a CPU may be plugged in that is not online yet. Only time can tell, as sysfs does not change the date of
@@ -27,7 +27,7 @@ pub(crate) fn list(folder: &Path, unread: &mut Unread) -> Vec<CpuFolder> {
             Some(CpuFolder { number, label: number.to_string(), path: folder.join(name) })
         })
         .collect();
-    order::sort_by(&mut cpus, |one, other| one.number.cmp(&other.number));
+    relink_order::sort_by(&mut cpus, |one, other| one.number.cmp(&other.number));
     cpus
 }
 

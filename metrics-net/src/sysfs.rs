@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use relink_core::{Context, Error, Samples, Unread, order};
+use relink_core::{Context, Error, Samples, Unread};
 
 /// The interfaces by name, what is no UTF-8 as U+FFFD, and their folders.
 pub(crate) fn interfaces(folder: &Path, out: &mut Samples) -> Result<Vec<(String, PathBuf)>, Error> {
@@ -23,7 +23,7 @@ pub(crate) fn interfaces(folder: &Path, out: &mut Samples) -> Result<Vec<(String
         }
     }
     unread.tell(out);
-    order::sort_by(&mut found, Ord::cmp);
+    relink_order::sort_by(&mut found, Ord::cmp);
     // Names that differ in nothing but U+FFFD would be one series, and a series can't be there twice.
     found.dedup_by(|(name, _), (before, _)| name == before);
     Ok(found)

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use relink_core::{Collector, Error, Family, Paths, Samples, order};
+use relink_core::{Collector, Error, Family, Paths, Samples};
 
 use crate::netlink::{Interface, Network, Station, Wireless};
 
@@ -98,7 +98,7 @@ impl Collector for Wifi {
         };
         let Some(family) = family else { return Ok(()) };
         let mut interfaces = wireless.interfaces(family)?;
-        order::sort_by(&mut interfaces, |one, other| one.name.cmp(&other.name));
+        relink_order::sort_by(&mut interfaces, |one, other| one.name.cmp(&other.name));
         // Names that differ in nothing but U+FFFD would be one series, and a series can't be there twice.
         interfaces.dedup_by(|one, before| one.name == before.name);
         for interface in &interfaces {
@@ -119,7 +119,7 @@ fn push(interface: &Interface, network: Option<Network>, mut stations: Vec<Stati
     if let Some(network) = network {
         out.push(&INFO, [device, &network.address, &network.name, network.mode], 1.0);
     }
-    order::sort_by(&mut stations, |one, other| one.address.cmp(&other.address));
+    relink_order::sort_by(&mut stations, |one, other| one.address.cmp(&other.address));
     stations.dedup_by(|one, before| one.address == before.address);
     for station in stations {
         for (at, number) in numbers(&station).into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! The units, and what is asked of each.
 
-use relink_core::{Error, Family, Samples, order};
+use relink_core::{Error, Family, Samples};
 
 use crate::bus::Bus;
 use crate::systemd::{Settings, get};
@@ -128,7 +128,7 @@ impl List {
                 Err(why) => out.warn(format!("a unit: {why}")),
             }
         }
-        order::sort_by(&mut units, |one, other| one.name.cmp(other.name));
+        relink_order::sort_by(&mut units, |one, other| one.name.cmp(other.name));
         units.dedup_by(|unit, before| {
             let is_twice = unit.name == before.name;
             if is_twice {

@@ -4,7 +4,7 @@ use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use relink_core::{Samples, Unread, order};
+use relink_core::{Samples, Unread};
 
 /// How often the files of a device are looked for again: drivers add some to a device that has been there for long, as
 /// coretemp does when a CPU comes online, and what could not be read at first may be readable now. Only time can tell,
@@ -64,7 +64,7 @@ impl Devices {
         });
         let mut found = unread.unless(&self.folder, found).unwrap_or_default();
         unread.tell(out);
-        order::sort_by(&mut found, Ord::cmp);
+        relink_order::sort_by(&mut found, Ord::cmp);
         if found == self.entries && self.looked.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
             return None;
         }

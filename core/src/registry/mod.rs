@@ -5,7 +5,6 @@
 
 pub use crate::descriptor::{CollectorDescriptor, Descriptor, Factory, OptionDescriptor, OptionKind};
 pub use crate::options::{OptionSet, OptionValue, Options};
-use crate::order;
 
 #[cfg(not(feature = "linkme"))]
 #[path = "inventory.rs"]
@@ -19,7 +18,7 @@ pub mod backend;
 /// The plugins that are linked in, sorted by name and then by package. Two of one name are both listed.
 pub fn plugins() -> Vec<&'static Descriptor> {
     let mut plugins: Vec<_> = backend::registered().collect();
-    order::sort_by(&mut plugins, |one, other| (one.name, one.package).cmp(&(other.name, other.package)));
+    plugins.sort_by_key(|plugin| (plugin.name, plugin.package));
     plugins
 }
 

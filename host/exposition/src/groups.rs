@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::parse::{Draft, Sample};
-use relink_core::{Context, Error, order};
+use relink_core::{Context, Error};
 
 use super::write::{label, push_escaped, push_number};
 use super::{Exposition, Line, RuntimeKind, TextFamily};
@@ -145,7 +145,7 @@ fn grouped(kind: RuntimeKind, samples: Vec<Sample<'_>>) -> Result<Vec<Sample<'_>
     }
     let mut out = Vec::new();
     for mut group in groups {
-        order::sort_by(&mut group.parts, |one, other| one.0.total_cmp(&other.0));
+        relink_order::sort_by(&mut group.parts, |one, other| one.0.total_cmp(&other.0));
         if kind == RuntimeKind::Histogram {
             group.add_up()?;
         }

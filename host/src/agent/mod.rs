@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use relink_core::order::gathered;
 use relink_core::{Error, registry};
+use relink_order::gathered;
 use tokio::sync::watch;
 
 use crate::agent::events::Events;

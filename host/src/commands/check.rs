@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use relink_core::Error;
-use relink_core::order::gathered;
+use relink_order::gathered;
 use serde::Serialize;
 
 use crate::agent::{Agent, push};

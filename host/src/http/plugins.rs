@@ -12,7 +12,7 @@ use super::answer::{ErrorBody, Json, Refusal};
 use crate::expose::json::{self, FamilyJson};
 use crate::names;
 use crate::plugins::status::{CollectorStatus, Status as PluginStatus};
-use relink_core::order::gathered;
+use relink_order::gathered;
 
 /// All plugins that are known.
 #[derive(Serialize, ToSchema)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use relink_core::registry::{CollectorDescriptor, Descriptor, Options};
-use relink_core::{Collector as Code, Error, Family, order};
+use relink_core::{Collector as Code, Error, Family};
 
 use super::status::{CollectorStatus, Placement, State, Status};
 use crate::settings::Config;
@@ -97,7 +97,7 @@ impl Plugin {
                 }
             }
         }
-        order::sort_by(&mut collectors, |one, other| one.name.cmp(other.name));
+        relink_order::sort_by(&mut collectors, |one, other| one.name.cmp(other.name));
         let &Descriptor { name, version, help, .. } = about;
         let path = path.map(Path::to_owned);
         Ok(Plugin { name, version, help, placement, path, generation, collectors, off })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use relink_core::{Error, Facts, order};
+use relink_core::{Error, Facts};
 use tokio::sync::watch;
 
 use super::instance::{Instance, Trial};
@@ -170,7 +170,7 @@ impl Scheduler {
             }
             status
         }));
-        order::sort_by(&mut all, |one, other| one.name.cmp(&other.name));
+        relink_order::sort_by(&mut all, |one, other| one.name.cmp(&other.name));
         all
     }
 
@@ -248,7 +248,7 @@ impl Schedule {
         let samples = collectors.iter().map(|collector| collector.samples).sum();
         let last_collect_seconds = times.reduce(|sum, one| sum + one);
         collectors.extend(plugin.off.iter().map(Off::status));
-        order::sort_by(&mut collectors, |one: &CollectorStatus, other| one.name.cmp(&other.name));
+        relink_order::sort_by(&mut collectors, |one: &CollectorStatus, other| one.name.cmp(&other.name));
         Status {
             name: plugin.name.to_owned(),
             version: plugin.version.to_owned(),

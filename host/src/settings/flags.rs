@@ -8,7 +8,6 @@
 mod absent;
 mod given;
 
-use relink_core::order;
 use relink_core::registry::{Descriptor, OptionKind};
 
 pub(crate) use given::Given;
@@ -121,7 +120,7 @@ impl Flags {
     /// agent's flags.
     pub(crate) fn help(&self, linked: &[&'static Descriptor]) -> String {
         let mut collectors: Vec<_> = linked.iter().flat_map(|plugin| plugin.collectors).collect();
-        order::sort_by(&mut collectors, |one, other| one.name.cmp(other.name));
+        relink_order::sort_by(&mut collectors, |one, other| one.name.cmp(other.name));
         let mut text = "Collectors; each is switched with --[no-]collector.NAME:\n".to_owned();
         for collector in collectors {
             let off = if collector.on { "" } else { " [off by default]" };

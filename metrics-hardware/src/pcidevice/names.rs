@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use relink_core::order::gathered;
 use relink_core::{Paths, Unread};
+use relink_order::gathered;
 
 use super::device::PciDevice;
 

@@ -3,7 +3,7 @@
 
 mod keys;
 
-use relink_core::{Collector, Error, Paths, Samples, Source, order};
+use relink_core::{Collector, Error, Paths, Samples, Source};
 use relink_sysfs::{Device, Devices};
 
 use keys::{COUNTERS, GAUGES};
@@ -34,7 +34,7 @@ impl Collector for MeminfoNuma {
             self.nodes = entries.iter().filter_map(Node::of).collect();
             // As people count: node2 before node10.
             let length = |node: &Node| node.number.len();
-            order::sort_by(&mut self.nodes, |one, other| {
+            relink_order::sort_by(&mut self.nodes, |one, other| {
                 (length(one), &one.number).cmp(&(length(other), &other.number))
             });
         }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use relink_core::{Error, order};
+use relink_core::Error;
 
 use super::file::File;
 
@@ -72,7 +72,7 @@ impl Folder {
                 paths.push(self.path.join(name));
             }
         }
-        order::sort_by(&mut paths, Ord::cmp);
+        relink_order::sort_by(&mut paths, Ord::cmp);
         Ok(paths)
     }
 }

@@ -12,6 +12,7 @@ const EXPOSITION: &str = "relink-exposition";
 const HANDOVER: &str = "relink-handover";
 const IMPORT: &str = "relink-import";
 const NETLINK: &str = "relink-netlink";
+const ORDER: &str = "relink-order";
 const PATTERN: &str = "relink-pattern";
 const SYSFS: &str = "relink-sysfs";
 const TESTING: &str = "relink-testing";
@@ -46,13 +47,14 @@ fn may_depend(from: &str, to: &str, kind: &str) -> bool {
     }
     match from {
         CORE => dev && to == IMPORT,
-        HOST => [CORE, EXPOSITION, HANDOVER, IMPORT].contains(&to) || (dev && to == TESTKIT),
+        HOST => [CORE, EXPOSITION, HANDOVER, IMPORT, ORDER].contains(&to) || (dev && to == TESTKIT),
         AGENT => to == HOST || to.starts_with(PLUGIN_PREFIX) || (dev && to == TESTKIT),
         VERIFY => to == CORE || to == EXPOSITION,
         TESTING => [CORE, EXPOSITION, IMPORT].contains(&to),
-        NETLINK | PATTERN | SYSFS | EXPOSITION | IMPORT => to == CORE,
+        SYSFS | EXPOSITION => to == CORE || to == ORDER,
+        NETLINK | PATTERN | IMPORT => to == CORE,
         plugin if plugin.starts_with(PLUGIN_PREFIX) => {
-            [CORE, NETLINK, PATTERN, SYSFS].contains(&to) || (dev && to == TESTING)
+            [CORE, NETLINK, ORDER, PATTERN, SYSFS].contains(&to) || (dev && to == TESTING)
         }
         _ => false,
     }
@@ -69,11 +71,12 @@ fn rule(from: &str) -> &'static str {
         VERIFY => "it reads pages as the host does, and needs nothing of an agent",
         IMPORT => "it calls what the contract exports, and knows nothing of an agent",
         NETLINK => "asking the kernel needs the contract's errors, and nothing else",
+        ORDER => "it sorts, whatever is sorted",
         PATTERN => "an option that is a regular expression needs the contract's errors, and nothing else",
         SYSFS => "small files need the contract's samples, and nothing else",
         TESTING => "it holds plugins against the contract, and needs nothing of an agent",
         plugin if plugin.starts_with(PLUGIN_PREFIX) => {
-            "a plugin knows the contract only, netlink, patterns of options and small files"
+            "a plugin knows the contract only, netlink, order, patterns of options and small files"
         }
         "xtask" => "these commands must build when the rest does not",
         _ => "a new member needs a line in xtask/src/tidy/imports.rs",
@@ -98,6 +101,10 @@ mod tests {
             ("metrics-net", "relink-netlink", "normal", true),
             ("relink-netlink", "relink-core", "normal", true),
             ("relink-netlink", "relink-sysfs", "normal", false),
+            ("metrics-cpu", "relink-order", "normal", true),
+            ("relink-host", "relink-order", "normal", true),
+            ("relink-order", "relink-core", "normal", false),
+            ("relink-core", "relink-order", "normal", false),
             ("metrics-cpu", "relink-sysfs", "normal", true),
             ("relink-sysfs", "relink-core", "normal", true),
             ("relink-sysfs", "relink-pattern", "normal", false),
@@ -144,7 +151,7 @@ mod tests {
         assert_eq!(
             problems(&workspace),
             [
-                "metrics-disk/Cargo.toml: metrics-disk may not depend on relink-host; a plugin knows the contract only, netlink, patterns of options and small files"
+                "metrics-disk/Cargo.toml: metrics-disk may not depend on relink-host; a plugin knows the contract only, netlink, order, patterns of options and small files"
             ]
         );
     }

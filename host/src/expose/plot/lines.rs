@@ -1,7 +1,7 @@
 //! Points of the history → lines to draw: counters as rates, no more points than there are pixels, gaps where
 //! nothing is known.
 
-use relink_core::{Kind, order};
+use relink_core::Kind;
 
 use crate::store::history::{ColumnSeries, Columns};
 
@@ -53,7 +53,7 @@ pub(super) fn lines(columns: &Columns, kind: Kind, span: Span, most: usize) -> V
     let lines = columns.series.iter().map(line);
     let mut lines: Vec<_> = lines.filter(|line| !line.pieces.is_empty()).collect();
     // Stable, so that series of one size keep their order.
-    order::sort_by(&mut lines, |one, other| other.size().total_cmp(&one.size()));
+    relink_order::sort_by(&mut lines, |one, other| other.size().total_cmp(&one.size()));
     lines.truncate(most);
     lines
 }

@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use relink_core::{Context, Error, order};
+use relink_core::{Context, Error};
 
 use super::trust;
 
@@ -49,6 +49,6 @@ pub(super) fn libraries(dir: &Path) -> Result<Vec<(PathBuf, Seen)>, Error> {
             found.push((path, seen));
         }
     }
-    order::sort_by(&mut found, |one, other| one.0.cmp(&other.0));
+    relink_order::sort_by(&mut found, |one, other| one.0.cmp(&other.0));
     Ok(found)
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use relink_core::Error;
-use relink_core::order::gathered;
 use relink_core::registry::{CollectorDescriptor, OptionKind};
+use relink_order::gathered;
 
 use super::Given;
 use super::given::Written;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use relink_core::{Kind, order};
+use relink_core::Kind;
 
 use super::History;
 use super::chunk::Rows;
@@ -172,7 +172,7 @@ impl History {
             let next = place.len();
             place.entry(Arc::clone(&one.family)).or_insert(next);
         }
-        order::sort_by(&mut series, |one, other| place[&one.family].cmp(&place[&other.family]));
+        relink_order::sort_by(&mut series, |one, other| place[&one.family].cmp(&place[&other.family]));
         Columns { times: rows.times, gaps: rows.gaps, step_ms, series }
     }
 

@@ -8,7 +8,6 @@ use super::chunk::{Block, Chunk, Stored};
 use super::columns::Bins;
 use super::table::SeriesTable;
 use super::{History, pack, values_of};
-use relink_core::order;
 
 /// How many values are unpacked at once, about: 512 KiB.
 const AT_ONCE: usize = 1 << 16;
@@ -111,7 +110,7 @@ impl Past {
     }
 
     fn sort(&mut self) {
-        order::sort_by(&mut self.rows, |(one, _), (other, _)| one.collector().cmp(other.collector()));
+        relink_order::sort_by(&mut self.rows, |(one, _), (other, _)| one.collector().cmp(other.collector()));
     }
 
     /// The series of each collector with their values, by the collectors' names. A table is the same as long as its series are.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relink_core::Kind;
-use relink_core::order::gathered;
+use relink_order::gathered;
 
 use super::chunk::{Block, Chunk, Packed, ROWS, Stored};
 use super::columns::Bins;

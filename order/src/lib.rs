@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 ///
 /// ```
 /// let mut names = ["node10", "node2"];
-/// relink_core::order::sort_by(&mut names, |one, other| one.len().cmp(&other.len()));
+/// relink_order::sort_by(&mut names, |one, other| one.len().cmp(&other.len()));
 /// assert_eq!(names, ["node2", "node10"]);
 /// ```
 pub fn sort_by<T>(items: &mut [T], mut compare: impl FnMut(&T, &T) -> Ordering) {
@@ -36,7 +36,7 @@ fn sort_places(places: &mut [usize], compare: &mut dyn FnMut(usize, usize) -> Or
 /// Collects into a map or a set, one item after the other.
 ///
 /// ```
-/// let lengths: std::collections::BTreeMap<_, _> = relink_core::order::gathered([("two", 3), ("three", 5)]);
+/// let lengths: std::collections::BTreeMap<_, _> = relink_order::gathered([("two", 3), ("three", 5)]);
 /// assert_eq!(lengths["three"], 5);
 /// ```
 pub fn gathered<T, M: Default + Extend<T>>(items: impl IntoIterator<Item = T>) -> M {
