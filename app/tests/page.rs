@@ -14,7 +14,7 @@ use scene::{LIVE, PLUGINS, Scene, pictures, snapshots, stand_in_the_chart};
 use serde_json::{Value, json};
 use support::here;
 
-const NEW_PLUGIN: &str = "document.querySelector('#chart-disk-bytes')";
+const NEW_PLUGIN: &str = "document.querySelector('#chart-disk-throughput')";
 
 #[test]
 fn a_reload_brings_its_charts_and_no_line_has_a_gap() {

@@ -69,7 +69,7 @@ fn what_is_full_busy_and_hot_is_on_the_first_screen() {
         "a chip names what is full",
         "/m77 9\\d.* % full/.test(document.querySelector('.chip').textContent)",
     );
-    assert_eq!(page.eval("document.querySelector('.chip').hash"), json!("#filesystems"));
+    assert_eq!(page.eval("document.querySelector('.chip').hash"), json!("#file-systems"));
     // Names that are markup, or run from right to left, are texts like others.
     page.eval("document.querySelector('#interfaces').scrollIntoView(), 1");
     page.wait("interfaces are listed", "document.querySelector('#table-interfaces tbody th')");

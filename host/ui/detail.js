@@ -1,73 +1,68 @@
 // The page of one plugin: its collectors with facts, options and all their families.
 
 import { familyChart } from './catalogue.js';
-import { el, units } from './format.js';
-import { Line } from './lines.js';
+import { el, sheet, small, state, unitOf } from './format.js';
+import { Lines } from './lines.js';
 import { course } from './paint.js';
 import { runs } from './plugins.js';
-import { plainLines } from './sums.js';
 import { store } from './view.js';
 
-const definitions = (pairs) => el('dl', {}, ...pairs.flatMap(([name, value]) => [el('dt', {}, el('bdi', {}, name)), el('dd', {}, el('bdi', {}, String(value)))]));
+const definitions = (pairs) => el('dl', ...Object.entries(pairs ?? {}).flatMap(([name, value]) => [el('dt', el('bdi', name)), el('dd', el('bdi', String(value)))]));
+
+// What is looked at closely, above the sections.
+export function show(place, title, ...nodes) {
+	place.hidden = false;
+	place.replaceChildren(el('article.card', el('h2', el('bdi', title)), ' ', el('a', { href: '#' }, 'Close'), ...nodes));
+}
 
 export class Detail {
-	// `switch_(name, on)` asks for a reload that switches a collector; `chart(family)` shows one.
-	constructor(place, want, switch_, chart) {
-		Object.assign(this, { place, want, switch_, chart, families: [], cells: [] });
+	// `turn(name, on)` asks for a reload that switches a collector; `chart(family)` shows one.
+	constructor(place, want, turn, chart) {
+		Object.assign(this, { place, want, turn, chart, cells: [] });
 	}
 
 	async open(name) {
 		const fresh = this.name !== name;
 		this.name = name;
-		this.place.hidden = false;
-		const answer = await fetch(`/plugins/${encodeURIComponent(name)}`).catch(() => null), told = await answer?.json().catch(() => null);
+		const answer = await fetch(`/plugins/${encodeURIComponent(name)}`).catch(() => null), told = (await answer?.json()) ?? { error: 'The agent does not answer', hint: '' };
 		if (this.name !== name) return;
-		const back = el('a', { href: '#agent' }, 'Close');
-		if (!answer?.ok) return this.place.replaceChildren(el('article.card', {}, el('h2', {}, `Plugin ${name}`), ' ', back, el('p', {}, told ? `${told.error}. ${told.hint}` : 'The agent does not answer.')));
-		const { version, placement, generation, path, help, collectors } = told;
 		this.cells = [];
-		this.place.replaceChildren(el('article.card', {}, el('h2', {}, el('bdi', {}, `Plugin ${name}`)), ' ', back,
-			el('p.muted', {}, `${help}. Version ${version}, ${placement}, generation ${generation}${path ? `, ${path}` : ''}`), ...collectors.flatMap((one) => this.collector(one))));
-		this.families = this.cells.map(({ family }) => family.name);
+		const { version, placement, generation, path = '', help, collectors, error, hint } = told;
+		show(this.place, `Plugin ${name}`, ...(answer?.ok ? [el('p.muted', `${help}. Version ${version}, ${placement}, generation ${generation} ${path}`), ...collectors.flatMap((one) => this.collector(one))] : [`${error}. ${hint}`]));
 		this.want();
 		if (fresh) this.place.focus();
 	}
 
 	close() {
-		this.name = null;
-		this.families = [];
+		Object.assign(this, { name: null, cells: [] });
 		this.place.hidden = true;
-		this.place.replaceChildren();
 	}
 
-	collector({ name, help, state, error, warnings, facts, options, families }) {
-		const on = runs({ state }), button = el('button', { onclick: () => this.switch_(name, !on) }, on ? 'Switch off' : 'Switch on');
-		const words = error ?? warnings.join('; '), rows = families.map((family) => this.row(family));
-		return [el('h3', {}, `${name} `, el('span.state', { 'data-state': state }, state), ' ', state === 'refused' ? '' : button), el('p.muted', {}, help), words ? el('p.words', {}, words) : '',
-			definitions(Object.entries(facts ?? {})), options ? definitions(Object.entries(options)) : '',
-			el('div.scroll', { tabIndex: 0, role: 'region', ariaLabel: `Families of ${name}` }, el('table.things', {}, el('tbody', {}, ...rows)))];
+	get families() {
+		return this.cells.map(({ name }) => name);
+	}
+
+	collector({ name, help, state: is, error, warnings, facts, options, families }) {
+		const on = runs(is), words = error ?? warnings.join('; ');
+		return [el('h3', `${name} `, state(is), ' ', is === 'refused' ? '' : el('button', { onclick: () => this.turn(name, !on) }, on ? 'Switch off' : 'Switch on')),
+			el('p.muted', help), words ? el('p.words', words) : '', definitions(facts), definitions(options),
+			sheet(`Families of ${name}`, ['Family', 'Meaning', 'Now', 'Course'], el('tbody', ...families.map((family) => this.row(family))))];
 	}
 
 	// A family with its newest value, or how many it has.
 	row(family) {
-		const canvas = el('canvas', { ariaHidden: 'true' }), value = el('td'), { unit } = familyChart(family), { samples, name, help, type } = family;
-		if (samples.length === 1) value.textContent = type === 'counter' ? units.plain.text(Number(samples[0].value), 5) : unit.text(Number(samples[0].value), 5);
-		else value.textContent = `${samples.length} series`;
-		this.cells.push({ family, canvas });
-		const button = el('button.entry', { onclick: () => this.chart(family) }, el('bdi', {}, name));
-		return el('tr', {}, el('th', { scope: 'row' }, button), el('td.muted', {}, help), value, el('td.course', {}, canvas));
+		const { samples, name, help } = family, canvas = small();
+		this.cells.push({ name, canvas, lines: new Lines(familyChart(family)) });
+		const value = samples.length === 1 ? unitOf(family, false).text(Number(samples[0].value), 5) : `${samples.length} series`;
+		return el('tr', el('th', { scope: 'row' }, el('button.entry', { onclick: () => this.chart(family) }, el('bdi', name))), el('td.muted', help), el('td', value), el('td.course', canvas));
 	}
 
-	// The small line of a family is that of its series with the most.
+	// The small line of a family is that of the series with the most.
 	draw() {
-		if (!this.name) return;
-		for (const cell of this.cells) {
-			if (cell.version !== store.version) {
-				cell.version = store.version;
-				const found = plainLines({ [cell.family.name]: '' }, { gauge: cell.family.type !== 'counter' }).slice(0, 64).map(({ name, at }) => new Line(name, at));
-				cell.line = found.sort((a, b) => b.mean(0, store.length) - a.mean(0, store.length))[0];
-			}
-			if (cell.line) course(cell.canvas, cell.line.fill());
+		for (const { canvas, lines } of this.cells) {
+			lines.choose({ first: 0, end: store.length });
+			const [most] = lines.shown.toSorted((a, b) => b.rank - a.rank);
+			if (most) course(canvas, most.fill());
 		}
 	}
 }

@@ -8,7 +8,7 @@ import { FACTS, Header } from './header.js';
 import { Health, WATCHED } from './health.js';
 import { Plugins, runs } from './plugins.js';
 import { Reloads } from './reload.js';
-import { Search, families, specs } from './search.js';
+import { Search, families } from './search.js';
 import { Section } from './section.js';
 import { STARTED, Stream } from './stream.js';
 import { COSTS } from './sums.js';
@@ -19,69 +19,49 @@ import { address, pause, read, store, view, wanted } from './view.js';
 const MOST = 24;
 
 const at = (id) => document.getElementById(id);
-// `aim`: the section that the address names, until it is there to be scrolled to.
-let asked = false, pointed = false, aim = null;
+// `aim`: the section that the address names, until it is there to be scrolled to. `looked`: the plugins whose families are known.
+let aim = null, looked = '', running = [];
 
 // Once, when the browser paints next.
-view.redraw = () => {
-	if (!asked) requestAnimationFrame(draw);
-	asked = true;
-};
-view.recursor = () => {
-	if (!pointed) requestAnimationFrame(point);
-	pointed = true;
-};
-view.changed = () => stream.want([], wanted());
+function once(act) {
+	let asked = false;
+	return () => {
+		if (!asked) requestAnimationFrame(() => {
+			asked = false;
+			act();
+		});
+		asked = true;
+	};
+}
+view.redraw = once(draw);
+view.recursor = once(() => {
+	for (const section of sections) section.point();
+});
+view.changed = want;
 
 function draw() {
-	asked = false;
 	if (!store.length) return;
-	timeline.draw();
-	header.draw();
-	health.draw();
-	for (const section of sections) section.draw();
-	plugins.draw();
-	detail.draw();
+	for (const part of [timeline, header, health, ...sections, plugins, detail]) part.draw();
 	aim?.element.scrollIntoView();
 	aim = null;
-}
-
-function point() {
-	pointed = false;
-	for (const section of sections) section.point();
 }
 
 read();
 const header = new Header();
 const health = new Health(at('health'));
-const reloads = new Reloads(at('reload'), () => view.redraw());
+const reloads = new Reloads(at('reload'), view.redraw);
 const timeline = new Timeline(at('timeline'), reloads, (time) => (location.hash = `compare/${time.toFixed(1)}`));
-const sections = SECTIONS.map((spec) => new Section(spec, want));
-at('charts').append(...sections.map(({ element }) => element));
-const plugins = new Plugins(sections.find(({ spec }) => spec.id === 'agent').body);
-const found = new Section({ id: 'found', title: 'Found', open: true, charts: [] }, want);
-sections.push(found);
-const chart = (list) => {
-	found.add(specs(list));
-	if (!found.element.isConnected) at('search').after(found.element);
-	aim = found;
-	view.redraw();
-};
-const search = new Search(chart);
-at('search').append(search.element);
-const detail = new Detail(at('detail'), want, (name, on) => reloads.ask(`?${on ? 'on' : 'off'}=${encodeURIComponent(name)}`), (family) => chart([family]));
-const compare = new Compare(at('detail'));
-
 const stream = new Stream(store, {
-	came: () => {
-		if (view.ahead) view.ahead = 0;
+	came() {
+		view.ahead = 0;
 		header.age(false, 0, stream.id);
 		view.redraw();
 	},
 	plugins({ plugins: list }) {
+		running = list;
 		plugins.list(list);
 		health.plugins(list);
-		look((running = list));
+		look();
 		view.redraw();
 	},
 	reload(journal) {
@@ -100,12 +80,29 @@ const stream = new Stream(store, {
 		if (silent) view.redraw();
 	},
 });
+const sections = SECTIONS.map((spec) => new Section(spec, want));
+at('charts').append(...sections.map(({ element }) => element));
+const section = (id) => sections.find((section) => section.id === id);
+const plugins = new Plugins(section('agent').body);
+const found = new Section({ title: 'Found', tables: [], charts: [] }, want);
+sections.push(found);
+at('search').after(found.element);
+const chart = (list) => {
+	found.add(list.map(familyChart));
+	aim = found;
+	view.redraw();
+};
+const search = new Search(chart);
+at('search').append(search.element);
+const detail = new Detail(at('detail'), want, (name, on) => reloads.ask(`?${on ? 'on' : 'off'}=${encodeURIComponent(name)}`), (family) => chart([family]));
+const compare = new Compare(at('detail'));
+
 // What changes without an event.
 setInterval(() => {
 	if (document.hidden || view.ahead) return;
 	reach();
 	looked = '';
-	look(running);
+	look();
 }, 60000);
 
 // All that is in view, what stands above it first.
@@ -119,20 +116,17 @@ async function reach() {
 	if (!answer) return;
 	const told = await answer.json();
 	if (!answer.ok) return say(at('reach'), told.error);
-	const times = told.families[0].series[0]?.points.map(([time]) => time) ?? [];
 	stream.interval = told.interval;
-	timeline.past(times, told.gaps);
-	header.reach(told.time - (told.tiers[0]?.oldest ?? NaN), told.seconds_kept, told.time - store.one(STARTED)?.at(store.last));
+	timeline.past(told.families[0].series[0]?.points.map(([time]) => time) ?? [], told.gaps);
+	header.reach(told.time - (told.tiers[0]?.oldest ?? NaN), told.seconds_kept, told.time - store.now(STARTED));
 }
 
 // Families that no section knows of, looked for when other plugins run than before.
-const more = sections.find(({ spec }) => spec.id === 'more');
-let looked = '', running = [];
-async function look(plugins) {
-	const key = plugins.map(({ name, generation, state }) => name + generation + runs({ state })).join();
+async function look() {
+	const key = running.map(({ name, generation, state }) => name + generation + runs(state)).join();
 	if (looked === key) return;
 	looked = key;
-	more.add(((await families()) ?? []).filter(isOther).slice(0, MOST).map(familyChart));
+	section('more').add((await families()).filter(isOther).slice(0, MOST).map(familyChart));
 }
 
 function route() {
@@ -142,8 +136,8 @@ function route() {
 	else detail.close();
 	if (kind === 'compare' && Number(name)) compare.open(Number(name));
 	else compare.close();
-	aim = sections.find(({ spec }) => spec.id === kind);
-	aim?.open();
+	aim = section(kind);
+	if (aim) aim.element.open = true;
 	view.redraw();
 }
 addEventListener('hashchange', route);

@@ -1,20 +1,17 @@
 // The reload: the button, the steps as they happen, the compiler's words.
 
-import { clock, el, say, seconds } from './format.js';
-
-const plain = (outcome) => outcome.replace('_', ' ');
-export const took = ({ steps }) => steps.reduce((sum, { ms }) => sum + ms, 0) / 1000;
+import { clock, el, say, seconds, state } from './format.js';
 
 export class Reloads {
 	// `told` is called when there is news of a reload.
 	constructor(place, told) {
-		Object.assign(this, { told, journals: new Map(), answered: '' });
-		this.button = el('button.primary', {}, 'Reload plugins');
+		Object.assign(this, { told, journals: new Map() });
+		this.button = el('button.primary', 'Reload plugins');
 		this.token = el('input', { type: 'password', autocomplete: 'off', ariaLabel: 'Bearer token', placeholder: 'Bearer token', hidden: true });
 		this.status = el('p.unseen', { role: 'status' });
 		this.newest = el('div.newest');
-		this.older = el('details', { hidden: true }, el('summary', {}, 'Earlier reloads'));
-		this.form = el('form', {}, this.token, this.button);
+		this.older = el('details', { hidden: true }, el('summary', 'Earlier reloads'), el('div'));
+		this.form = el('form', this.token, this.button);
 		this.form.onsubmit = (event) => {
 			event.preventDefault();
 			this.ask();
@@ -30,7 +27,7 @@ export class Reloads {
 	async ask(query = '') {
 		// Not disabled, which would take the focus away.
 		if (this.button.ariaDisabled === 'true') return;
-		this.button.ariaDisabled = 'true';
+		this.button.ariaDisabled = true;
 		this.tell('asked for a reload');
 		const headers = this.token.value ? { Authorization: `Bearer ${this.token.value}` } : {};
 		try {
@@ -46,7 +43,7 @@ export class Reloads {
 			this.lost = true;
 			this.fetch();
 		}
-		this.button.ariaDisabled = 'false';
+		this.button.ariaDisabled = false;
 	}
 
 	// Tells screen readers, and with a class everybody.
@@ -68,25 +65,23 @@ export class Reloads {
 	}
 
 	note(journal) {
-		const { id, steps, outcome, generation } = journal;
+		const { id, steps, outcome } = journal;
 		this.journals.set(id, journal);
-		this.tell(`Reload ${id}: ${outcome === 'running' ? (steps.at(-1)?.step ?? 'begins') : `${plain(outcome)}, generation ${generation}`}`);
+		this.tell(`Reload ${id}: ${outcome === 'running' ? (steps.at(-1)?.step ?? 'begins') : plain(outcome)}`);
 		this.draw();
 	}
 
 	draw() {
-		const { all } = this, [newest, ...older] = all;
-		this.button.ariaDisabled = String(newest?.outcome === 'running');
-		const open = [...this.older.querySelectorAll('[open]')].map(({ id }) => id);
-		this.newest.replaceChildren(...(newest ? [el('p', {}, title(newest), el('span.muted', {}, summary(newest))), ...account(newest)] : []));
+		const [newest, ...older] = this.all;
+		this.button.ariaDisabled = newest?.outcome === 'running';
+		this.newest.replaceChildren(...(newest ? account(newest) : []));
 		this.older.hidden = !older.length;
-		this.older.replaceChildren(this.older.firstChild, ...older.slice(0, 20).map((journal) => {
-			const id = `reload-${journal.id}`;
-			return el('details', { id, open: open.includes(id) }, el('summary', {}, title(journal)), el('p.muted', {}, summary(journal)), ...account(journal));
-		}));
+		this.older.lastChild.replaceChildren(...older.slice(0, 20).flatMap(account));
 		this.told();
 	}
 }
+
+export const plain = (outcome) => outcome.replace('_', ' ');
 
 // As `+disk −net ~cpu`; of collectors, where no plugin came or went.
 export function changes({ plugins: { added, removed, replaced }, collectors }) {
@@ -94,19 +89,24 @@ export function changes({ plugins: { added, removed, replaced }, collectors }) {
 	return words(['+', added], ['−', removed], ['~', replaced]) || words(['+', collectors?.added], ['−', collectors?.removed]);
 }
 
-const title = (journal) => el('span.state', { 'data-state': journal.outcome }, el('bdi', {}, `${journal.id} ${plain(journal.outcome)} ${changes(journal)}`.trim()));
+export const title = (journal) => `${journal.id} ${plain(journal.outcome)} ${changes(journal)}`.trim();
+
+// When it ended.
+export const ended = ({ started, steps }) => started + steps.reduce((sum, { ms }) => sum + ms, 0) / 1000;
 
 // In words, on one line.
 export function summary(journal) {
-	const { outcome, pause_ms: pause, started, generation, by } = journal, running = outcome === 'running';
-	return [`at ${clock(started)}`, by && `asked by ${by}`, running ? 'under way' : `took ${seconds(took(journal))}`,
+	const { outcome, pause_ms: pause, started, generation, by } = journal;
+	return [`at ${clock(started)}`, by && `asked by ${by}`, outcome === 'running' ? 'under way' : `took ${seconds(ended(journal) - started)}`,
 		pause !== null && `longest pause ${seconds(pause / 1000)}`, `generation ${generation}`].filter(Boolean).join(', ');
 }
 
+// All of it: title and summary, steps, what went wrong.
 function account(journal) {
-	const { steps, error, plugins } = journal, words = [error, ...plugins.refused.map(({ name, reason }) => `${name}: ${reason}`)].filter(Boolean);
+	const { outcome, steps, error, plugins } = journal, words = [error, ...plugins.refused.map(({ name, reason }) => `${name}: ${reason}`)].filter(Boolean);
 	return [
-		el('ol.steps', {}, ...steps.map(({ step, ms, detail }) => el('li', { title: detail ?? '' }, el('span', {}, step), el('b', {}, seconds(ms / 1000)), el('small', {}, detail ?? '')))),
+		el('p', state(outcome, title(journal)), el('span.muted', ` ${summary(journal)}`)),
+		el('ol.steps', ...steps.map(({ step, ms, detail }) => el('li', { title: detail ?? '' }, step, el('b', seconds(ms / 1000)), el('small', detail ?? '')))),
 		...words.map((text) => el('pre.words', { tabIndex: 0, role: 'region', ariaLabel: 'What went wrong' }, text)),
 	];
 }

@@ -8,57 +8,55 @@ import { kept } from './view.js';
 
 // Draws only what is near the window.
 const seen = new IntersectionObserver((entries) => {
-	for (const { target, isIntersecting } of entries) target.shown?.(isIntersecting);
+	for (const { target, isIntersecting } of entries) target.shown(isIntersecting);
 }, { rootMargin: '20px' });
+
+// A title as it stands in the address.
+const slug = (title) => title.toLowerCase().replaceAll(' ', '-');
 
 export class Section {
 	// `want` is called when it needs other families than before.
-	constructor(spec, want) {
-		Object.assign(this, { spec, want, near: false });
-		this.parts = [...(spec.tables ?? []).map((name) => new Table({ id: name, ...TABLES[name] })), ...spec.charts.map((one) => new Chart(one))];
+	constructor({ title, tables, charts }, want) {
+		Object.assign(this, { id: slug(title), want, near: false, parts: [] });
 		this.body = el('div.body');
-		this.element = el('details.section.blank', { hidden: !this.parts.length, id: spec.id, open: this.remembered() ?? Boolean(spec.open) }, el('summary', {}, el('h2', {}, spec.title)), this.body);
+		this.element = el('details.section.blank', { id: this.id, open: kept(`open ${this.id}`) !== '0' }, el('summary', el('h2', title)), this.body);
 		this.element.ontoggle = () => {
-			kept(`open ${spec.id}`, this.element.open ? 1 : 0);
+			kept(`open ${this.id}`, this.element.open ? 1 : 0);
 			this.want();
 			this.draw();
 		};
 		this.element.shown = (near) => {
-			const first = near && !this.near;
-			this.near ||= near;
-			if (first) this.want();
+			if (!near || this.near) return;
+			this.near = true;
+			this.want();
 		};
 		seen.observe(this.element);
-		this.parts.forEach((part) => this.watch(part));
+		this.take([...tables.map((name) => new Table(TABLES[name], name)), ...this.charts(charts)]);
 	}
 
-	remembered() {
-		const word = kept(`open ${this.spec.id}`);
-		return word === null ? null : word === '1';
+	charts(specs) {
+		return specs.map((spec) => new Chart(spec, slug(spec.title)));
 	}
 
-	watch(part) {
-		part.element.shown = (visible) => {
-			part.visible = visible;
-			if (visible) part.draw();
-		};
-	}
-
-	add(specs) {
-		const fresh = specs.filter(({ id }) => !this.parts.some(({ spec }) => spec.id === id)).map((spec) => new Chart(spec));
-		fresh.forEach((part) => this.watch(part));
-		this.parts.push(...fresh);
+	take(parts) {
+		for (const part of parts) {
+			part.element.shown = (visible) => {
+				part.visible = visible;
+				if (visible) part.draw();
+			};
+		}
+		this.parts.push(...parts);
 		this.element.hidden = !this.parts.length;
+	}
+
+	// Charts that it has not yet.
+	add(specs) {
+		this.take(this.charts(specs.filter(({ title }) => !this.parts.some(({ spec }) => spec.title === title))));
 		this.want();
 	}
 
 	families() {
-		if (!this.element.open || !this.near) return [];
-		return this.parts.flatMap(({ spec }) => spec.families);
-	}
-
-	open() {
-		this.element.open = true;
+		return this.element.open && this.near ? this.parts.flatMap(({ spec }) => spec.families) : [];
 	}
 
 	// A part is on the page while it has something to show.

@@ -10,13 +10,12 @@ const GATHER = 50;
 // Of the agent's process: another value is another process.
 export const STARTED = 'process_start_time_seconds';
 
-const now = () => performance.now();
+const times = () => [performance.now(), Date.now()];
 
 export class Stream {
-	// `on` has plugins(list), reload(journal), opened(), came() after each snapshot, and state(name).
+	// `on` has plugins(list), reload(journal), opened(), came() after each snapshot, and state(silent).
 	constructor(store, on) {
-		Object.assign(this, { store, on, families: [], span: 0, id: 0, delay: SOONEST, interval: 1, fresh: true });
-		this.heard = [now(), Date.now()];
+		Object.assign(this, { store, on, families: [], span: 0, id: 0, delay: SOONEST, interval: 1, fresh: true, heard: times() });
 		document.addEventListener('visibilitychange', () => this.follow());
 		setInterval(() => this.watch(), 1000);
 	}
@@ -26,11 +25,8 @@ export class Stream {
 		if (span === this.span && families.every((family) => this.families.includes(family))) return;
 		// Of another span the store begins anew, as it is told as fine as can be; what other families have fills into it.
 		this.anew ||= span !== this.span;
-		this.fresh = true;
-		this.families = [...new Set([...families, ...this.families])];
-		this.span = span;
-		clearTimeout(this.timer);
-		this.timer = setTimeout(() => this.open(), GATHER);
+		Object.assign(this, { fresh: true, families: [...new Set([...families, ...this.families])], span });
+		this.later(GATHER);
 	}
 
 	// A page that nobody sees holds no connection, and catches up from the history later.
@@ -45,6 +41,11 @@ export class Stream {
 		this.source = null;
 	}
 
+	later(delay) {
+		clearTimeout(this.timer);
+		this.timer = setTimeout(() => this.open(), delay);
+	}
+
 	open() {
 		this.close();
 		if (document.hidden) return;
@@ -52,46 +53,40 @@ export class Stream {
 		query.append('span', Math.ceil(this.span));
 		if (!this.fresh) query.append('last_event_id', this.id);
 		// Numbers hold for one connection, and its first snapshot is whole.
-		Object.assign(this, { numbers: [], whole: true });
+		Object.assign(this, { numbers: [], whole: true, asked: performance.now() });
 		const source = (this.source = new EventSource(`/events?${query}`));
-		this.asked = now();
-		source.onopen = () => this.on.opened();
+		source.onopen = this.on.opened;
 		source.onerror = () => this.source === source && this.again();
-		const events = { series: (data) => this.series(data), past: (data) => this.past(data), samples: (data, id) => this.samples(data, id), plugins: this.on.plugins, reload: this.on.reload };
-		for (const [name, act] of Object.entries(events)) {
-			source.addEventListener(name, ({ data, lastEventId }) => this.source === source && act(JSON.parse(data), Number(lastEventId)));
+		for (const name of ['series', 'past', 'samples', 'plugins', 'reload']) {
+			source.addEventListener(name, ({ data, lastEventId }) => this.source === source && (this[name] ?? this.on[name]).call(this, JSON.parse(data), Number(lastEventId)));
 		}
 	}
 
 	again() {
 		this.close();
-		this.timer = setTimeout(() => this.open(), this.delay);
+		this.later(this.delay);
 		this.delay = Math.min(LATEST, this.delay * 2);
 		this.watch();
 	}
 
 	// Seconds since the newest snapshot came; a suspended machine's monotonic clock may stand still meanwhile.
 	age() {
-		const [steady, wall] = this.heard;
-		return Math.max(now() - steady, Date.now() - wall) / 1000;
-	}
-
-	silent() {
-		return this.age() > Math.max(3, 3 * this.interval);
+		return Math.max(...times().map((time, at) => time - this.heard[at])) / 1000;
 	}
 
 	watch() {
 		if (document.hidden) return;
-		this.on.state(this.silent());
-		if (this.source && now() - this.asked > DEAD && this.age() * 1000 > Math.max(DEAD, 5000 * this.interval)) this.again();
+		const age = this.age(), { interval } = this;
+		this.on.state(age > Math.max(3, 3 * interval));
+		if (this.source && performance.now() - this.asked > DEAD && age * 1000 > Math.max(DEAD, 5000 * interval)) this.again();
 	}
 
 	// The family and the labels of each number.
 	series({ families }) {
 		if (this.fresh && this.anew) this.store.reset();
 		this.fresh = this.anew = false;
-		for (const { name, type, unit, series } of families) {
-			for (const [number, labels] of series) this.numbers[number] = this.store.add(name, type, unit, labels);
+		for (const { series, ...family } of families) {
+			for (const [number, labels] of series) this.numbers[number] = this.store.add(family, labels);
 		}
 	}
 
@@ -103,22 +98,22 @@ export class Stream {
 	}
 
 	samples({ time, gap, values, gone = [] }, id) {
-		const { store, numbers } = this;
+		const { store, numbers } = this, set = new Set();
 		this.id = id;
 		// A connection begins with the newest snapshot, which may be known.
 		if (time / 1000 !== store.newest) store.push(time / 1000, gap);
-		if (this.whole) {
-			const there = new Set(values.filter((_, at) => at % 2 === 0).map((number) => numbers[number]));
-			for (const { series } of store.families.values()) for (const one of series) if (!there.has(one)) store.set(one, NaN);
+		for (let at = 0; at < values.length; at += 2) {
+			store.set(numbers[values[at]], Number(values[at + 1]));
+			set.add(numbers[values[at]]);
 		}
-		this.whole = false;
-		for (let at = 0; at < values.length; at += 2) store.set(numbers[values[at]], Number(values[at + 1]));
+		for (const one of this.whole ? store.every() : []) if (!set.has(one)) store.set(one, NaN);
 		for (const number of gone) store.set(numbers[number], NaN);
+		this.whole = false;
 		this.came();
 	}
 
 	came() {
-		const { store } = this, started = store.one(STARTED)?.at(store.last);
+		const { store } = this, started = store.now(STARTED);
 		if (started > 0) {
 			if (this.started && this.started !== started) {
 				store.restarts.push(started);
@@ -127,8 +122,7 @@ export class Stream {
 			}
 			this.started = started;
 		}
-		this.heard = [now(), Date.now()];
-		this.delay = SOONEST;
+		Object.assign(this, { heard: times(), delay: SOONEST });
 		store.forget(store.newest - Math.max(600, this.span) * 1.25);
 		this.on.came();
 	}

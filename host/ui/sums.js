@@ -1,6 +1,5 @@
 // What several places of the page reckon from series in the same way.
 
-import { sources } from './store.js';
 import { store } from './view.js';
 
 export const CPU = 'node_cpu_seconds_total';
@@ -14,19 +13,13 @@ export const isDisk = (device) => !LAYERED.test(device);
 // Names of families that follow a pattern.
 export const names = (pattern, keys) => keys.split(' ').map((key) => pattern.replace('*', key));
 
-export const by = (list, name) => Map.groupBy(list, ({ labels }) => labels[name]);
+export const by = (family, label) => Map.groupBy(store.all(family), ({ labels }) => labels[label]);
 
-// Series of a family that sums are made of: physical ones, if there are any.
-export function summed(family, is) {
-	const all = store.all(family), own = all.filter(({ labels }) => is(labels.device));
-	return own.length ? own : all.filter(({ labels }) => labels.device !== 'lo');
-}
-
-// The sum of rates, or of values; without a value where none has one.
-export function total(list, place, read = (series) => store.rate(series, place)) {
+// The sum of what series are or grow by; without a value where none has one.
+export function total(list, place) {
 	let sum = NaN;
 	for (const series of list) {
-		const value = read(series);
+		const value = store.read(series, place);
 		if (!Number.isNaN(value)) sum = (sum || 0) + value;
 	}
 	return sum;
@@ -37,19 +30,3 @@ export function busyLine(list) {
 	const idle = list.filter(({ labels: { mode } }) => mode === 'idle' || mode === 'iowait');
 	return (place) => Math.max(0, 100 - (100 * total(idle, place)) / total(list, place));
 }
-
-// Lines of series as they are: rates of counters, values of gauges. `words` names each family.
-export function plainLines(words, { scale = 1, cap = Infinity, gauge, name } = {}) {
-	return Object.entries(words).flatMap(([family, word]) => store.all(family).map((series) => ({
-		name: name?.(series.labels, word) ?? ([...Object.values(series.labels), word].join(' ').trim() || 'value'),
-		of: series.serial,
-		series: gauge && scale === 1 ? series : null,
-		at: gauge ? (place) => series.at(place) * scale : (place) => Math.min(cap, store.rate(series, place) * scale),
-	})));
-}
-
-// One line a word: the sum of a family's rates.
-export const sumLines = (words, is = () => true) => Object.entries(words).flatMap(([family, word]) => {
-	const list = summed(family, is);
-	return list.length ? [{ name: word, of: sources(list), at: (place) => total(list, place) }] : [];
-});

@@ -1,32 +1,29 @@
 // A table whose rows are sorted by value, with a small line in each.
 
-import { byName, el, say } from './format.js';
-import { Line } from './lines.js';
+import { byName, el, say, sheet, small } from './format.js';
+import { Line, STANDS } from './lines.js';
 import { course } from './paint.js';
-import { span, store, view } from './view.js';
+import { newest, store } from './view.js';
 
-// Seconds for which the order stands, so that rows don't run away from who reads them.
-const STANDS = 5, LATELY = 10;
+// What jumps is ranked by its mean of so many seconds.
+const LATELY = 10;
 
 // `spec` says what it lists: see things.js.
 export class Table {
-	constructor(spec) {
-		Object.assign(this, { spec, rows: new Map(), order: [], sorted: -Infinity, by: spec.sort, down: true, whole: false, visible: false });
-		const head = [['name', spec.of], ...Object.entries(spec.columns).map(([id, { title }]) => [id, title])];
-		this.heads = head.map(([id, title]) => this.head(id, title));
+	constructor(spec, id) {
+		Object.assign(this, { spec, rows: [], sorted: -Infinity, by: 0, down: true, whole: false, visible: false });
+		this.columns = spec.small ? spec.columns.slice(0, 2) : spec.columns;
+		this.heads = [spec.of, ...this.columns.map(({ title }) => title)].map((title, at) => (spec.small ? title : this.head(title, at - 1)));
 		this.body = el('tbody');
 		this.more = el('button.more', { hidden: true, onclick: () => this.change({ whole: !this.whole }) });
-		this.note = el('p.muted');
-		const table = el('table.things', {}, el('caption', {}, spec.title), el('thead', {}, el('tr', {}, ...this.heads, el('th', { scope: 'col' }, el('span.unseen', {}, 'course')))), this.body);
-		this.element = el(`article.card.${spec.small ? 'small' : 'wide'}`, { id: `table-${spec.id}` }, el('div.scroll', { tabIndex: spec.small ? -1 : 0, role: 'region', ariaLabel: spec.title }, table), this.note, this.more);
+		this.element = el(`article.card.${spec.small ? 'small' : 'wide'}`, { id: `table-${id}` }, sheet(spec.title, [...this.heads, el('span.unseen', 'course')], this.body), this.more);
+		// Rows don't run away from a pointer.
 		this.element.onpointerenter = () => (this.held = true);
 		this.element.onpointerleave = () => (this.held = false);
 	}
 
-	head(id, title) {
-		if (this.spec.small) return el('th', { scope: 'col' }, title);
-		const button = el('button', { onclick: () => this.change({ by: id, down: this.by === id ? !this.down : id !== 'name' }) }, title);
-		return el('th', { scope: 'col', 'data-id': id }, button);
+	head(title, by) {
+		return el('button', { onclick: () => this.change({ by, down: this.by === by ? !this.down : by >= 0 }) }, title);
 	}
 
 	change(part) {
@@ -34,73 +31,57 @@ export class Table {
 		this.draw();
 	}
 
+	// Whether there is something to show, looked up again when that has changed.
 	get filled() {
-		return this.things().size > 0;
-	}
-
-	// What there is, looked up again when that has changed.
-	things() {
-		if (this.version === store.version) return this.rows;
-		this.version = store.version;
-		const before = this.rows;
-		this.rows = new Map(this.spec.things().map((thing) => {
-			const known = before.get(thing.name);
-			if (known?.thing.of === thing.of && known.epoch === store.epoch) return [thing.name, Object.assign(known, { thing })];
-			return [thing.name, { thing, line: new Line(thing.name, thing.course), epoch: store.epoch }];
-		}));
-		this.sorted = -Infinity;
-		return this.rows;
+		const stamp = store.stamp(this.spec.families);
+		if (this.stamp !== stamp) {
+			const before = new Map(this.rows.map((row) => [row.name, row]));
+			this.rows = this.spec.things().map((thing) => Object.assign(before.get(thing.name) ?? {}, thing, { line: new Line(thing.name, thing.values[0]) }));
+			Object.assign(this, { stamp, sorted: -Infinity });
+		}
+		return this.rows.length > 0;
 	}
 
 	draw() {
-		if (!this.visible || !store.length) return;
-		const place = this.place(), all = [...this.things().values()];
-		const at = performance.now() / 1000;
-		for (const row of all) row.values = row.thing.values(place);
-		const there = all.filter(({ values }) => !Number.isNaN(values[this.spec.sort]));
-		if (at - this.sorted > STANDS && !this.held) {
-			this.sorted = at;
-			this.sort(there.length ? there : all);
+		if (!this.visible || !this.filled || !store.length) return;
+		const now = performance.now() / 1000, place = newest();
+		if (now - this.sorted > STANDS && !this.held) {
+			this.sorted = now;
+			this.sort(place);
 		}
-		this.order.forEach((row) => this.fill(row));
+		for (const row of this.order) this.fill(row, place);
 	}
 
-	place() {
-		const end = view.from !== null || view.paused !== null ? store.find(span()[1] + 1e-6) - 1 : store.last;
-		return Math.max(0, Math.min(store.last, end));
-	}
-
-	sort(all) {
-		const { by, down, spec } = this, end = this.place() + 1, from = store.find(store.times[end - 1] - LATELY);
-		// What jumps is ranked by its mean of late.
-		for (const row of all) row.rank = by === spec.sort ? row.line.mean(from, end) : row.values[by] ?? NaN;
-		const value = ({ rank }) => (Number.isNaN(rank) ? -Infinity : rank);
-		const ranked = by === 'name' ? (a, b) => byName(a.thing.name, b.thing.name) : (a, b) => value(a) - value(b) || byName(b.thing.name, a.thing.name);
-		const sorted = all.sort((a, b) => (down ? ranked(b, a) : ranked(a, b))), apart = sorted.filter(({ thing }) => !thing.apart);
-		this.order = this.whole ? sorted : (apart.length ? apart : sorted).slice(0, spec.limit);
-		this.order.forEach((row) => (row.element ??= this.row(row)));
+	sort(place) {
+		const { by, down, spec, rows } = this, from = store.find(store.times[place] - LATELY);
+		for (const row of rows) row.rank = by ? row.values[by]?.(place) : row.line.mean(from, place + 1);
+		const there = rows.filter(({ rank }) => by < 0 || !Number.isNaN(rank)), apart = (there.length ? there : rows).filter((row) => !row.apart);
+		const sorted = (this.whole || !apart.length ? rows : apart).toSorted((a, b) => (by < 0 ? byName(b.name, a.name) : (a.rank || 0) - (b.rank || 0) || byName(b.name, a.name)));
+		this.order = (down ? sorted.reverse() : sorted).slice(0, this.whole ? rows.length : spec.limit ?? 10);
+		for (const row of this.order) row.element ??= this.row(row);
 		const elements = this.order.map(({ element }) => element);
-		if (elements.some((element, at) => this.body.children[at] !== element) || this.body.children.length !== elements.length) this.body.replaceChildren(...elements);
-		for (const head of this.heads) head.ariaSort = head.dataset.id === by ? (down ? 'descending' : 'ascending') : null;
-		this.more.hidden = spec.small || (sorted.length === this.order.length && !this.whole);
-		say(this.more, this.whole ? 'fewer' : `all ${sorted.length}${spec.rest && sorted.length > apart.length ? `, ${sorted.length - apart.length} of them ${spec.rest}` : ''}`);
+		if (elements.length !== this.body.children.length || elements.some((element, at) => this.body.children[at] !== element)) this.body.replaceChildren(...elements);
+		if (spec.small) return;
+		this.heads.forEach((head, at) => (head.parentElement.ariaSort = at - 1 === by ? (down ? 'descending' : 'ascending') : null));
+		const folded = rows.filter((row) => row.apart).length;
+		this.more.hidden = rows.length === this.order.length && !this.whole;
+		say(this.more, this.whole ? 'fewer' : `all ${rows.length}${folded && apart.length ? `, ${folded} of them ${spec.rest}` : ''}`);
 	}
 
 	row(row) {
-		row.cells = Object.keys(this.spec.columns).map(() => el('td'));
-		row.canvas = el('canvas', { ariaHidden: 'true' });
-		return el('tr', {}, el('th', { scope: 'row', title: row.thing.name }, el('bdi', {}, row.thing.name)), ...row.cells, el('td.course', {}, row.canvas));
+		row.cells = this.columns.map(({ bar }) => el(bar ? 'td.bar' : 'td'));
+		row.canvas = small();
+		return el('tr', el('th', { scope: 'row', title: row.name }, el('bdi', row.name)), ...row.cells, el('td.course', row.canvas));
 	}
 
-	fill(row) {
-		Object.entries(this.spec.columns).forEach(([id, { text, bar, bad }], at) => {
-			const value = row.values[id], cell = row.cells[at];
-			say(cell, text(value));
-			if (bar) cell.style.setProperty('--part', `${Math.min(100, Math.max(0, value || 0))}%`);
-			cell.classList.toggle('bar', Boolean(bar));
-			cell.classList.toggle('bad', Boolean(bad?.(value)));
+	fill({ cells, values, canvas, line }, place) {
+		this.columns.forEach(({ unit, bar, bad }, at) => {
+			const value = values[at](place), cell = cells[at];
+			say(cell, unit.text(value));
+			if (bar) cell.style.setProperty('--part', `${value || 0}%`);
+			cell.classList.toggle('bad', value >= bad);
 		});
-		course(row.canvas, row.line.fill(), this.spec.top);
+		course(canvas, line.fill(), this.columns[0].bar ? 100 : 0);
 	}
 
 	point() {}

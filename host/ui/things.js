@@ -1,116 +1,98 @@
 // What the tables list: CPUs, disks, file systems, interfaces, sensors.
 
 import { units } from './format.js';
-import { sources } from './store.js';
 import { CPU, busyLine, by, isDisk, isPhysical, names, total } from './sums.js';
 import { store } from './view.js';
 
-const { percent, memory: size, bytesPerSecond, perSecond, seconds } = units;
-const text = (unit) => (value) => unit.text(value);
+const { memory, bytesPerSecond, perSecond, seconds } = units;
 
-// By which label's value a family's series are found.
-const found = (family, label) => by(store.all(family), label);
-const rate = (series, place, scale = 1) => (series ? store.rate(series, place) * scale : NaN);
-const ratio = (sum, count) => (count > 0 ? sum / count : sum >= 0 ? 0 : NaN);
-const or = (...values) => values.find((value) => !Number.isNaN(value)) ?? NaN;
+// Columns of one unit; from `bad` on a value is bad.
+const columns = (unit, titles, bad = Infinity) => titles.split(', ').map((title) => ({ title, unit, bad }));
+const share = (title, bad) => ({ title, unit: units.percent, bad, bar: true });
+
+// Reads series by a label's value: `of(place)(family, name)`.
+function reader(families, label) {
+	const found = families.map((family) => new Map(store.all(family).map((series) => [series.labels[label], series])));
+	return (name) => found.map((series) => (place) => store.read(series.get(name), place));
+}
+const labelled = (family, label) => store.all(family).map(({ labels }) => labels[label]);
+const sum = (...parts) => (place) => parts.reduce((sum, part) => sum + (part(place) || 0), 0);
 
 function cpus() {
-	const hertz = found('node_cpu_scaling_frequency_hertz', 'cpu');
-	return [...found(CPU, 'cpu')].map(([cpu, list]) => {
-		const busy = busyLine(list), mode = (name) => list.find(({ labels }) => labels.mode === name), [user, system, waits] = ['user', 'system', 'iowait'].map(mode);
-		return { name: `cpu${cpu}`, of: sources(list), course: busy, values: (place) => {
-			const share = (series) => rate(series, place, 100 / total(list, place));
-			return { busy: busy(place), user: share(user), system: share(system), iowait: share(waits), hertz: hertz.get(cpu)?.[0].at(place) ?? NaN };
-		} };
+	const of = reader([HERTZ], 'cpu');
+	return [...by(CPU, 'cpu')].map(([cpu, list]) => {
+		const mode = (name) => (place) => (100 * store.read(list.find(({ labels }) => labels.mode === name), place)) / total(list, place);
+		return { name: `cpu${cpu}`, values: [busyLine(list), mode('user'), mode('system'), mode('iowait'), ...of(cpu)] };
 	});
 }
 
 function disks() {
-	const of = (key) => found(`node_disk_${key}_total`, 'device');
-	const [read, written, reads, writes, readTime, writeTime, queue] =
-		['read_bytes', 'written_bytes', 'reads_completed', 'writes_completed', 'read_time_seconds', 'write_time_seconds', 'io_time_weighted_seconds'].map(of);
-	return store.all('node_disk_io_time_seconds_total').map((time) => {
-		const { device } = time.labels, at = (map, place) => rate(map.get(device)?.[0], place);
-		const course = (place) => Math.min(100, store.rate(time, place) * 100);
-		return { name: device, of: time.serial, course, apart: !isDisk(device), values: (place) => ({
-			busy: course(place), read: at(read, place), written: at(written, place), operations: at(reads, place) + at(writes, place),
-			await: ratio(at(readTime, place) + at(writeTime, place), at(reads, place) + at(writes, place)), queue: at(queue, place),
-		}) };
+	const of = reader(DISKS, 'device');
+	return labelled(DISKS[0], 'device').map((name) => {
+		const [busy, read, written, reads, writes, reading, writing, queue] = of(name), done = sum(reads, writes);
+		const wait = (place) => (done(place) > 0 ? sum(reading, writing)(place) / done(place) : 0);
+		return { name, apart: !isDisk(name), values: [(place) => Math.min(100, busy(place) * 100), wait, read, written, done, queue] };
 	});
 }
 
-// Seconds until a file system is full, as its space has gone since the oldest place that is known, a minute at least.
-function left(available, place) {
-	let from = Math.max(0, store.find(store.times[place] - 600));
-	while (from < place && Number.isNaN(available.at(from))) from++;
-	const span = store.times[place] - store.times[from], gone = available.at(from) - available.at(place);
-	const rest = available.at(place) / (gone / span);
-	return span >= 60 && gone > 0 && rest < 30 * 86400 ? rest : NaN;
+// Seconds until a file system is full, as its space has gone in the last ten minutes, of which a minute at least is known.
+function until(available, place) {
+	const now = available(place);
+	let from = store.find(store.times[place] - 600);
+	while (from < place && Number.isNaN(available(from))) from++;
+	const known = store.times[place] - store.times[from], rest = (now * known) / (available(from) - now);
+	return known >= 60 && rest > 0 && rest < 30 * 86400 ? rest : NaN;
 }
 
 function filesystems() {
-	const of = (key) => found(`node_filesystem_${key}`, 'mountpoint'), [free, available, files, filesFree] = ['free_bytes', 'avail_bytes', 'files', 'files_free'].map(of);
-	return store.all('node_filesystem_size_bytes').map((whole) => {
-		const name = whole.labels.mountpoint, at = (map, place) => map.get(name)?.[0]?.at(place) ?? NaN;
-		const course = (place) => {
-			const used = whole.at(place) - at(free, place), rest = at(available, place);
-			return used + rest > 0 ? (100 * used) / (used + rest) : NaN;
-		};
-		return { name, of: sources([whole, ...(free.get(name) ?? []), ...(available.get(name) ?? [])]), course, values: (place) => ({
-			used: course(place), left: at(available, place), size: whole.at(place), inodes: at(files, place) > 0 ? 100 - (100 * at(filesFree, place)) / at(files, place) : NaN,
-			full: available.has(name) ? left(available.get(name)[0], place) : NaN,
-		}) };
+	const of = reader(SPACE, 'mountpoint');
+	return labelled(SPACE[0], 'mountpoint').map((name) => {
+		const [size, free, available, files, filesFree] = of(name);
+		// What root has kept for itself is neither used nor left.
+		const used = (place) => 100 - (100 * available(place)) / (size(place) - free(place) + available(place));
+		return { name, values: [used, available, size, (place) => 100 - (100 * filesFree(place)) / files(place), (place) => until(available, place)] };
 	});
 }
 
 function interfaces() {
-	const of = (key) => found(`node_network_${key}`, 'device');
-	const [out, inErrors, outErrors, inDrops, outDrops, speed] = ['transmit_bytes_total', 'receive_errs_total', 'transmit_errs_total', 'receive_drop_total', 'transmit_drop_total', 'speed_bytes'].map(of);
-	return store.all('node_network_receive_bytes_total').map((received) => {
-		const { device } = received.labels, at = (map, place) => rate(map.get(device)?.[0], place), both = (one, other) => or(one, 0) + or(other, 0);
-		const course = (place) => store.rate(received, place) + at(out, place);
-		return { name: device, of: sources([received, ...(out.get(device) ?? [])]), course, apart: !isPhysical(device), values: (place) => ({
-			both: course(place), in: store.rate(received, place), out: at(out, place), errors: both(at(inErrors, place), at(outErrors, place)),
-			drops: both(at(inDrops, place), at(outDrops, place)), speed: speed.get(device)?.[0]?.at(place) ?? NaN,
-		}) };
+	const of = reader(NETWORK, 'device');
+	return labelled(NETWORK[0], 'device').map((name) => {
+		const [received, sent, errorsIn, errorsOut, dropsIn, dropsOut, speed] = of(name);
+		return { name, apart: !isPhysical(name), values: [(place) => received(place) + sent(place), received, sent, sum(errorsIn, errorsOut), sum(dropsIn, dropsOut), speed] };
 	});
 }
 
 function sensors() {
-	const key = ({ labels: { chip, sensor } }) => `${chip} ${sensor}`, map = (family) => new Map(store.all(family).map((series) => [key(series), series]));
-	const [names, most, critical] = ['node_hwmon_sensor_label', 'node_hwmon_temp_max_celsius', 'node_hwmon_temp_crit_celsius'].map(map);
-	const chips = found('node_hwmon_chip_names', 'chip');
-	return store.all('node_hwmon_temp_celsius').map((series) => {
-		const { chip, sensor } = series.labels, at = (map, place) => map.get(key(series))?.at(place) ?? NaN;
-		const name = [chips.get(chip)?.[0].labels.chip_name ?? chip, names.get(key(series))?.labels.label ?? sensor].join(' ');
-		return { name: `${name} (${chip} ${sensor})`, of: series.serial, course: (place) => series.at(place), values: (place) => ({ now: series.at(place), most: at(most, place), critical: at(critical, place) }) };
+	const key = ({ chip, sensor }) => `${chip} ${sensor}`, found = SENSORS.map((family) => new Map(store.all(family).map((series) => [key(series.labels), series])));
+	const chips = by('node_hwmon_chip_names', 'chip');
+	return store.all(SENSORS[0]).map(({ labels }) => {
+		const [now, most, critical, word] = found.map((series) => series.get(key(labels)));
+		const name = `${chips.get(labels.chip)?.[0].labels.chip_name ?? ''} ${word?.labels.label ?? ''} (${key(labels)})`.trim();
+		return { name, values: [now, most, critical].map((series) => (place) => store.read(series, place)) };
 	});
 }
 
-const CPUS = [CPU, 'node_cpu_scaling_frequency_hertz'];
+const HERTZ = 'node_cpu_scaling_frequency_hertz';
 const DISKS = names('node_disk_*_total', 'io_time_seconds read_bytes written_bytes reads_completed writes_completed read_time_seconds write_time_seconds io_time_weighted_seconds');
 const SPACE = names('node_filesystem_*', 'size_bytes free_bytes avail_bytes files files_free');
 const NETWORK = names('node_network_*', 'receive_bytes_total transmit_bytes_total receive_errs_total transmit_errs_total receive_drop_total transmit_drop_total speed_bytes');
-const SENSORS = names('node_hwmon_*', 'temp_celsius temp_max_celsius temp_crit_celsius sensor_label chip_names');
-const busy = { title: 'busy', text: text(percent), bar: true, bad: (value) => value >= 95 };
-const used = { title: 'used', text: text(percent), bar: true, bad: (value) => value >= 90 };
-const column = (title, unit) => ({ title, text: text(unit) });
-const dash = (title, unit) => ({ title, text: (value) => (value > 0 ? unit.text(value) : '–'), bad: (value) => value > 0 });
+const SENSORS = names('node_hwmon_*', 'temp_celsius temp_max_celsius temp_crit_celsius sensor_label');
 
-const columns = (unit, text) => Object.fromEntries(text.split(', ').map((pair) => pair.split(': ')).map(([id, title]) => [id, column(title ?? id, unit)]));
-const table = (title, of, things, families, sort, limit, columns, more) => ({ title, of, things, families, sort, limit, columns, ...more });
+// `things()` have a name and a value a column; the first is what they are sorted by at first, and the small line's. `rest` is what is folded away.
+const cpu = { of: 'CPU', things: cpus, families: [CPU, HERTZ], columns: [share('busy', 95), ...columns(units.percent, 'user, system, iowait'), ...columns(units.hertz, 'frequency')] };
+const disk = { of: 'disk', things: disks, families: DISKS, rest: 'on top of others',
+	columns: [share('busy', 95), ...columns(seconds, 'await'), ...columns(bytesPerSecond, 'read, written'), ...columns(perSecond, 'operations'), ...columns(units.plain, 'queue')] };
+const filesystem = { of: 'mounted at', things: filesystems, families: SPACE, columns: [share('used', 90), ...columns(memory, 'left, size'), share('inodes', 90), ...columns(seconds, 'full in')] };
+const few = { small: true, limit: 3 };
 
-// `small` ones stand in the overview. `top` is the top of a row's small line, and `rest` what is folded away.
 export const TABLES = {
-	hottest: table('Hottest CPUs', 'CPU', cpus, [CPU], 'busy', 3, { busy }, { small: true, top: 100 }),
-	busiest: table('Busiest disks', 'disk', disks, DISKS, 'busy', 3, { busy, ...columns(seconds, 'await') }, { small: true, top: 100 }),
-	fullest: table('Fullest file systems', 'mounted at', filesystems, SPACE, 'used', 3, { used, ...columns(size, 'left') }, { small: true, top: 100 }),
-	cpus: table('CPUs', 'CPU', cpus, CPUS, 'busy', 8, { busy, ...columns(percent, 'user, system, iowait'), ...columns(units.hertz, 'hertz: frequency') }, { top: 100 }),
-	disks: table('Disks', 'disk', disks, DISKS, 'busy', 10,
-		{ busy, ...columns(seconds, 'await'), ...columns(bytesPerSecond, 'read, written'), ...columns(perSecond, 'operations'), ...columns(units.plain, 'queue') }, { top: 100, rest: 'on top of others' }),
-	filesystems: table('File systems', 'mounted at', filesystems, SPACE, 'used', 10,
-		{ used, ...columns(size, 'left, size'), inodes: { title: 'inodes', text: text(percent), bad: used.bad }, full: { title: 'full in', text: (value) => seconds.text(value, 2), bad: (value) => value < 86400 } }, { top: 100 }),
-	interfaces: table('Interfaces', 'interface', interfaces, NETWORK, 'both', 10,
-		{ ...columns(bytesPerSecond, 'both: both ways, in, out'), errors: dash('errors', perSecond), drops: dash('drops', perSecond), ...columns(bytesPerSecond, 'speed') }, { rest: 'virtual' }),
-	sensors: table('Sensors', 'sensor', sensors, SENSORS, 'now', 12, columns(units.celsius, 'now, most: high, critical')),
+	hottest: { title: 'Hottest CPUs', ...cpu, ...few },
+	busiest: { title: 'Busiest disks', ...disk, ...few },
+	fullest: { title: 'Fullest file systems', ...filesystem, ...few },
+	cpus: { title: 'CPUs', ...cpu },
+	disks: { title: 'Disks', ...disk },
+	filesystems: { title: 'File systems', ...filesystem },
+	interfaces: { title: 'Interfaces', of: 'interface', things: interfaces, families: NETWORK, rest: 'virtual',
+		columns: [...columns(bytesPerSecond, 'both ways, in, out'), ...columns(perSecond, 'errors, drops', Number.MIN_VALUE), ...columns(bytesPerSecond, 'speed')] },
+	sensors: { title: 'Sensors', of: 'sensor', things: sensors, families: [...SENSORS, 'node_hwmon_chip_names'], columns: columns(units.celsius, 'now, high, critical') },
 };

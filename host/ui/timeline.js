@@ -1,8 +1,8 @@
 // The generations of this agent on a strip above all charts: which code served when, and what happened in between.
 
 import { clock, el, say } from './format.js';
-import { changes, summary, took } from './reload.js';
-import { change, span, store, view } from './view.js';
+import { changes, ended, plain, summary, title } from './reload.js';
+import { span, store, unzoom, view } from './view.js';
 
 const SPANS = [[600, '10 min'], [7200, '2 h'], [86400, '24 h']];
 // Pixels that a mark's word takes.
@@ -14,10 +14,9 @@ export class Timeline {
 	constructor(place, reloads, open) {
 		Object.assign(this, { reloads, open, seconds: 600, gaps: [] });
 		this.buttons = SPANS.map(([value, name]) => el('button', { value, onclick: () => this.choose(value) }, name));
-		this.strip = el('div.strip', { role: 'group', ariaLabel: 'Generations of the code, and what happened' });
-		this.words = el('p.muted', {}, '');
-		place.append(el('div.head', {}, el('h2', {}, 'Generations'), this.words, el('div.group', { role: 'group', ariaLabel: 'Span of the strip' }, ...this.buttons)), this.strip);
-		this.strip.ondblclick = () => change({ from: null, to: null });
+		this.strip = el('div.strip', { role: 'group', ariaLabel: 'Generations of the code, and what happened', ondblclick: unzoom });
+		this.words = el('p.muted');
+		place.append(el('div.head', el('h2', 'Generations'), this.words, el('div.group', { role: 'group', ariaLabel: 'Span of the strip' }, ...this.buttons)), this.strip);
 	}
 
 	// When the agent measured, as far as it remembers, and before which of these times nobody did.
@@ -29,35 +28,38 @@ export class Timeline {
 
 	choose(seconds) {
 		this.seconds = seconds;
-		this.key = '';
 		this.draw();
 	}
 
 	// All that happened, the oldest first.
 	events() {
 		const reloads = this.reloads.all.filter(({ outcome }) => TONES[outcome]).map((journal) => ({
-			time: journal.started + took(journal), tone: TONES[journal.outcome], journal,
-			word: journal.outcome === 'committed' ? changes(journal) || `gen ${journal.generation}` : `${journal.outcome.replace('_', ' ')} ${journal.id}`,
-			detail: `Reload ${journal.id} ${`${journal.outcome.replace('_', ' ')} ${changes(journal)}`.trim()}, ${summary(journal)}${journal.error ? `: ${journal.error.split('\n')[0]}` : ''}`,
+			time: ended(journal), tone: TONES[journal.outcome], journal,
+			word: journal.outcome === 'committed' ? changes(journal) || `gen ${journal.generation}` : plain(journal.outcome),
+			detail: `Reload ${title(journal)}, ${summary(journal)}${journal.error ? `: ${journal.error.split('\n')[0]}` : ''}`,
 		}));
-		const starts = [this.reloads.started ?? [], store.restarts].flat()
-			.map((time) => ({ time, tone: 'warn', word: 'agent started', detail: `The agent was started, at ${clock(time)}` }));
 		// One start is known from the stream and from the record.
-		const distinct = starts.filter(({ time }, at) => !starts.some((other, place) => place < at && Math.abs(other.time - time) < 15));
-		return [...reloads, ...distinct].sort((a, b) => a.time - b.time);
+		const starts = [this.reloads.started ?? [], store.restarts].flat().filter((time, at, all) => !all.slice(0, at).some((other) => Math.abs(other - time) < 15));
+		return [...reloads, ...starts.map((time) => ({ time, tone: 'warn', word: 'agent started', detail: `The agent was started, at ${clock(time)}` }))].sort((a, b) => a.time - b.time);
 	}
 
 	draw() {
-		if (!store.length) return;
 		const events = this.events(), to = store.newest + view.ahead, from = to - this.seconds;
 		view.marks = events;
-		for (const button of this.buttons) button.ariaPressed = String(Number(button.value) === this.seconds);
-		const x = (time) => `${Math.min(100, Math.max(0, (100 * (time - from)) / this.seconds)).toFixed(2)}%`;
+		for (const button of this.buttons) button.ariaPressed = Number(button.value) === this.seconds;
 		const key = [...events.map(({ time, word }) => time + word), this.gaps.length, store.epoch].join();
 		if (this.key !== key) {
 			this.key = key;
-			this.parts = [...this.bands(events), ...this.holes(), ...events.map((event) => this.mark(event)), this.window()];
+			// The last is what the charts show.
+			this.parts = [...this.bands(events), ...this.holes(), ...events.map((event) => this.mark(event)), { element: el('span.window', { ariaHidden: 'true' }), span }];
 			this.strip.replaceChildren(...this.parts.map(({ element }) => element));
+		}
+		const x = (time) => `${Math.min(100, Math.max(0, (100 * (time - from)) / this.seconds)).toFixed(2)}%`;
+		for (const { element, span } of this.parts) {
+			const [start, end] = span();
+			element.hidden = end < from || start > to;
+			element.style.left = x(start);
+			if (end > start) element.style.width = `calc(${x(end)} - ${x(start)})`;
 		}
 		// A word that would lie on the next mark is left to the tip; one at the right end stands to the left.
 		const marks = this.parts.filter(({ time }) => time), room = this.strip.clientWidth / this.seconds;
@@ -65,18 +67,11 @@ export class Timeline {
 			element.classList.toggle('bare', (marks[at + 1]?.time - time) * room < ROOM);
 			element.classList.toggle('flip', (to - time) * room < ROOM);
 		});
-		for (const { element, span, time } of this.parts) {
-			const [start, end] = span?.() ?? [time, time];
-			element.hidden = end < from || start > to;
-			element.style.left = x(start);
-			if (span) element.style.width = `calc(${x(end)} - ${x(start)})`;
-		}
 	}
 
 	bands(events) {
-		const borders = events.filter(({ journal }) => journal?.outcome === 'committed'), earliest = borders[0]?.journal.before;
-		const generation = store.one('relink_generation')?.at(store.last);
-		const names = borders.length ? [earliest, ...borders.map(({ journal }) => journal.generation)] : [generation];
+		const borders = events.filter(({ journal }) => journal?.outcome === 'committed');
+		const names = [borders[0]?.journal.before ?? store.now('relink_generation'), ...borders.map(({ journal }) => journal.generation)];
 		return names.map((name, at) => ({
 			element: el('span.band', { 'data-odd': at % 2 }, `gen ${name}`),
 			span: () => [borders[at - 1]?.time ?? Math.max(store.restarts[0] ?? 0, this.oldest ?? store.times[0]), borders[at]?.time ?? store.newest + view.ahead],
@@ -92,12 +87,7 @@ export class Timeline {
 
 	mark({ time, word, tone, detail }) {
 		const show = () => say(this.words, detail);
-		const element = el('button.mark', { 'data-tone': tone, title: detail, ariaLabel: `${word}. ${detail}. Compare before and after`, onclick: () => this.open(time), onpointerenter: show, onfocus: show }, el('bdi', {}, word));
-		return { element, time };
-	}
-
-	// What the charts show.
-	window() {
-		return { element: el('span.window', { ariaHidden: 'true' }), span };
+		const element = el('button.mark', { 'data-tone': tone, title: detail, ariaLabel: `${detail}. Compare before and after`, onclick: () => this.open(time), onpointerenter: show, onfocus: show }, el('bdi', word));
+		return { element, time, span: () => [time, time] };
 	}
 }

@@ -103,7 +103,7 @@ pub fn snapshots(page: &mut Page) -> (u64, u64) {
 pub fn stand_in_the_chart(page: &mut Page) {
     page.eval("document.querySelector('[aria-labelledby=chart-cpu]').focus()");
     page.press("End");
-    page.wait("the tooltip is there", "!document.querySelector('.tip').hidden");
+    page.wait("figures are of the cursor", "document.querySelector('.now').textContent.startsWith('at ')");
 }
 
 /// The widths at which the page is looked at, and the theme.
