@@ -5,7 +5,7 @@ import { clock, el, isCounter, percent, sheet, unitOf, units } from './format.js
 import { families } from './search.js';
 import { COSTS } from './sums.js';
 
-const SIDE = 60, LISTED = 40;
+const SIDE = 60, ROWS = 40;
 // What says when or how often a reload was, and not what it did.
 const MOMENT = /_timestamp_seconds$|^relink_generation$|^node_time_seconds$/;
 // Families in one question: its address must not be too long for the agent.
@@ -88,7 +88,7 @@ function tell(rows) {
 	const heads = ['Series', 'mean before', 'mean after', 'change', '95 % before', '95 % after'];
 	return [el('p.muted', `${SIDE} s on either side, rates of counters; ${both.length} series, ${changed.length} of them changed beyond what they waver by`),
 		el('p', [['One collection', COSTS], ['CPU of the agent', 'process_cpu_seconds_total'], ['memory', 'process_resident_memory_bytes']].map((one) => cost(rows, ...one)).join(', ')), list('Came', after, before), list('Went', before, after),
-		sheet('What changed', heads, el('tbody', ...changed.slice(0, LISTED).map(line)))];
+		sheet('What changed', heads, el('tbody', ...changed.slice(0, ROWS).map(difference)))];
 }
 
 // What the agent itself cost, on both sides.
@@ -102,7 +102,7 @@ function written(family, value) {
 	return unit.text(unit === units.percent ? value * 100 : value);
 }
 
-function line({ family, labels, before, after }) {
+function difference({ family, labels, before, after }) {
 	const part = (100 * (after.mean - before.mean)) / Math.abs(before.mean), key = Object.entries(labels).map(([key, value]) => `${key}="${value}"`).join(', ');
 	const change = Math.abs(part) < 1e5 ? `${part > 0 ? '+' : '−'}${percent(Math.abs(part))}` : 'from 0';
 	return el('tr', el('th', { scope: 'row', title: `${family.name} ${key}` }, el('bdi', family.name), el('small', ' ', el('bdi', key))),

@@ -13,6 +13,8 @@ export function el(kind, ...children) {
 	return made;
 }
 
+export const at = (id) => document.getElementById(id);
+
 // Only where it differs, so that nothing is laid out or announced for nothing.
 export function say(node, text) {
 	if (node.textContent !== text) node.textContent = text;

@@ -1,6 +1,6 @@
 // The head of the page: which machine, how old the newest data is, how far back the agent remembers; ranges, pause.
 
-import { clock, el, say, seconds, units } from './format.js';
+import { at, clock, el, say, seconds, units } from './format.js';
 import { readColours } from './paint.js';
 import { STARTED } from './stream.js';
 import { CPU, by } from './sums.js';
@@ -11,7 +11,6 @@ export const FACTS = ['node_uname_info', 'node_boot_time_seconds', 'node_memory_
 // Seconds that a start may take before the first snapshot.
 const GRACE = 15;
 
-const at = (id) => document.getElementById(id);
 const whole = (value) => (value < 120 ? `${Math.floor(value)} s` : seconds(value, 2));
 
 export class Header {

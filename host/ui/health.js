@@ -5,18 +5,18 @@ import { by, isDisk, isPhysical, names } from './sums.js';
 import { store } from './view.js';
 
 // Seconds that a counter is looked at.
-const LATELY = 60, WHILE = 10;
+const MINUTE = 60, WHILE = 10;
 
-const SPACE = [['', ...names('node_filesystem_*', 'size_bytes avail_bytes')], ['inodes ', ...names('node_filesystem_*', 'files files_free')]];
+const ROOM_LEFT = [['', ...names('node_filesystem_*', 'size_bytes avail_bytes')], ['inodes ', ...names('node_filesystem_*', 'files files_free')]];
 const FAULTS = names('node_network_*_total', 'receive_errs transmit_errs receive_drop transmit_drop');
 const THROTTLES = names('node_cpu_*_throttles_total', 'core package');
 const SEGMENTS = names('node_netstat_Tcp_*', 'RetransSegs OutSegs');
 const [STALLS, KILLS, SWAPPED, BUSY, OFFSET, SYNCED] = ['node_pressure_memory_stalled_seconds_total', 'node_vmstat_oom_kill', 'node_vmstat_pswpin',
 	'node_disk_io_time_seconds_total', 'node_timex_offset_seconds', 'node_timex_sync_status'];
-export const WATCHED = [...SPACE.flatMap(([, ...both]) => both), ...FAULTS, ...THROTTLES, ...SEGMENTS, STALLS, KILLS, SWAPPED, BUSY, OFFSET, SYNCED];
+export const WATCHED = [...ROOM_LEFT.flatMap(([, ...both]) => both), ...FAULTS, ...THROTTLES, ...SEGMENTS, STALLS, KILLS, SWAPPED, BUSY, OFFSET, SYNCED];
 
 const mean = (family, seconds) => (store.one(family) ? store.mean(store.one(family), seconds) : NaN);
-const grown = (families) => families.flatMap((family) => store.all(family)).reduce((sum, series) => sum + store.growth(series, LATELY)[0], 0);
+const grown = (families) => families.flatMap((family) => store.all(family)).reduce((sum, series) => sum + store.growth(series, MINUTE)[0], 0);
 const count = (number, one, many = `${one}s`) => `${Math.round(number)} ${Math.round(number) === 1 ? one : many}`;
 // In words the worst of what is found, as names with a figure.
 const worst = (found, words) => {
@@ -25,7 +25,7 @@ const worst = (found, words) => {
 };
 
 function space() {
-	const full = SPACE.flatMap(([word, sizes, frees]) => {
+	const full = ROOM_LEFT.flatMap(([word, sizes, frees]) => {
 		const rest = by(frees, 'mountpoint');
 		return store.all(sizes).map((size) => {
 			const { mountpoint } = size.labels;
@@ -50,19 +50,19 @@ function swapping() {
 	return rate > 1 && `${units.perSecond.text(rate)} pages swapped in`;
 }
 
-function disks() {
+function busiest() {
 	const busy = store.all(BUSY).map((series) => [series.labels.device, store.mean(series, WHILE) * 100]);
 	return worst(busy.filter(([name, share]) => share > 95 && isDisk(name)), (name, share) => `${name} ${percent(Math.min(100, share))} busy`);
 }
 
 function network() {
-	const faults = FAULTS.flatMap((family) => store.all(family).map((series) => [series.labels.device, store.growth(series, LATELY)[0], family.includes('errs') ? 'error' : 'drop']));
+	const faults = FAULTS.flatMap((family) => store.all(family).map((series) => [series.labels.device, store.growth(series, MINUTE)[0], family.includes('errs') ? 'error' : 'drop']));
 	const found = faults.filter(([name, sum]) => sum > 0 && isPhysical(name)).map(([name, sum, word]) => [`${name} ${count(sum, word)}`, sum]);
 	return worst(found, (words) => `${words} in the last minute`);
 }
 
 function retransmits() {
-	const [again, sent] = SEGMENTS.map((family) => mean(family, LATELY));
+	const [again, sent] = SEGMENTS.map((family) => mean(family, MINUTE));
 	return again > 1 && again / sent > 0.02 && `${percent((100 * again) / sent)} of TCP segments sent again`;
 }
 
@@ -96,7 +96,7 @@ export class Health {
 	draw() {
 		// Where it is on the page, its name while all is well, and what says in words what is wrong.
 		const rules = [
-			['file-systems', 'space', space()], ['memory', 'memory', stalls()], ['memory', 'out of memory', killed()], ['memory', 'swap', swapping()], ['disks', 'disks', disks()],
+			['file-systems', 'space', space()], ['memory', 'memory', stalls()], ['memory', 'out of memory', killed()], ['memory', 'swap', swapping()], ['disks', 'disks', busiest()],
 			['interfaces', 'network', network()], ['sockets', 'TCP', retransmits()], ['system', 'clock', clockOff()], ['cpu', 'throttling', throttled()], ['agent', 'plugins', this.faults()],
 		];
 		const key = rules.join();

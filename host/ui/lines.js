@@ -62,7 +62,7 @@ export class Lines {
 		if (now - this.chosen < STANDS && this.key === key) return;
 		Object.assign(this, { chosen: now, key });
 		for (const line of this.all) line.rank = line.mean(first, end) || 0;
-		const busy = this.all.filter(({ rank }) => rank), some = busy.length ? busy : this.all;
+		const busy = this.all.filter(({ rank }) => rank), some = busy.length ? busy : this.all.slice(0, SHOWN / 2);
 		const shown = some.length > SHOWN ? some.toSorted((a, b) => b.rank - a.rank).slice(0, SHOWN) : some;
 		this.others = some.filter((line) => !shown.includes(line));
 		this.colour(shown);

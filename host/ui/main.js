@@ -3,7 +3,7 @@
 import { SECTIONS, familyChart, isOther } from './catalogue.js';
 import { Compare } from './compare.js';
 import { Detail } from './detail.js';
-import { say } from './format.js';
+import { at, say } from './format.js';
 import { FACTS, Header } from './header.js';
 import { Health, WATCHED } from './health.js';
 import { Plugins, runs } from './plugins.js';
@@ -18,7 +18,6 @@ import { address, pause, read, store, view, wanted } from './view.js';
 // So many charts of families that nobody knows.
 const MOST = 24;
 
-const at = (id) => document.getElementById(id);
 // `aim`: the section that the address names, until it is there to be scrolled to. `looked`: the plugins whose families are known.
 let aim = null, looked = '', running = [];
 
@@ -82,19 +81,19 @@ const stream = new Stream(store, {
 });
 const sections = SECTIONS.map((spec) => new Section(spec, want));
 at('charts').append(...sections.map(({ element }) => element));
-const section = (id) => sections.find((section) => section.id === id);
-const plugins = new Plugins(section('agent').body);
+const sectionOf = (id) => sections.find((section) => section.id === id);
+const plugins = new Plugins(sectionOf('agent').body);
 const found = new Section({ title: 'Found', tables: [], charts: [] }, want);
 sections.push(found);
 at('search').after(found.element);
-const chart = (list) => {
+const showChart = (list) => {
 	found.add(list.map(familyChart));
 	aim = found;
 	view.redraw();
 };
-const search = new Search(chart);
+const search = new Search(showChart);
 at('search').append(search.element);
-const detail = new Detail(at('detail'), want, (name, on) => reloads.ask(`?${on ? 'on' : 'off'}=${encodeURIComponent(name)}`), (family) => chart([family]));
+const detail = new Detail(at('detail'), want, (name, on) => reloads.ask(`?${on ? 'on' : 'off'}=${encodeURIComponent(name)}`), (family) => showChart([family]));
 const compare = new Compare(at('detail'));
 
 // What changes without an event.
@@ -126,7 +125,7 @@ async function look() {
 	const key = running.map(({ name, generation, state }) => name + generation + runs(state)).join();
 	if (looked === key) return;
 	looked = key;
-	section('more').add((await families()).filter(isOther).slice(0, MOST).map(familyChart));
+	sectionOf('more').add((await families()).filter(isOther).slice(0, MOST).map(familyChart));
 }
 
 function route() {
@@ -136,7 +135,7 @@ function route() {
 	else detail.close();
 	if (kind === 'compare' && Number(name)) compare.open(Number(name));
 	else compare.close();
-	aim = section(kind);
+	aim = sectionOf(kind);
 	if (aim) aim.element.open = true;
 	view.redraw();
 }

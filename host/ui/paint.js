@@ -78,7 +78,7 @@ function straight(g, ...ends) {
 }
 
 // The places of a plot in runs without a gap, in which each value is known.
-function* runs({ first, end }, ...columns) {
+function* stretches({ first, end }, ...columns) {
 	let from = first;
 	for (let place = first; place <= end; place++) {
 		const ends = place === end || columns.some((column) => Number.isNaN(column[place]));
@@ -91,7 +91,7 @@ function* runs({ first, end }, ...columns) {
 export function line(g, plot, values) {
 	const { x, y } = plot;
 	g.beginPath();
-	for (const [from, end] of runs(plot, values)) {
+	for (const [from, end] of stretches(plot, values)) {
 		let pixel = NaN, at = 0, low = 0, high = 0;
 		for (let place = from; place < end; place++) {
 			const value = values[place], here = x(store.times[place]);
@@ -114,7 +114,7 @@ export function line(g, plot, values) {
 // What lies between two lines, or above 0; per pixel the highest.
 export function area(g, plot, upper, lower) {
 	const { x, y } = plot;
-	for (const [from, end] of runs(plot, upper, ...(lower ? [lower] : []))) {
+	for (const [from, end] of stretches(plot, upper, ...(lower ? [lower] : []))) {
 		const points = [];
 		for (let place = from; place < end; place++) {
 			const here = x(store.times[place]), last = points.at(-1), point = [here, upper[place], lower?.[place] ?? 0];

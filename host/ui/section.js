@@ -11,6 +11,9 @@ const seen = new IntersectionObserver((entries) => {
 	for (const { target, isIntersecting } of entries) target.shown(isIntersecting);
 }, { rootMargin: '20px' });
 
+// Folded until somebody opens them.
+const FOLDED = ['sockets', 'system', 'sensors'];
+
 // A title as it stands in the address.
 const slug = (title) => title.toLowerCase().replaceAll(' ', '-');
 
@@ -18,8 +21,9 @@ export class Section {
 	// `want` is called when it needs other families than before.
 	constructor({ title, tables, charts }, want) {
 		Object.assign(this, { id: slug(title), want, near: false, parts: [] });
+		const known = kept(`open ${this.id}`), open = known ? known === '1' : !FOLDED.includes(this.id);
 		this.body = el('div.body');
-		this.element = el('details.section.blank', { id: this.id, open: kept(`open ${this.id}`) !== '0' }, el('summary', el('h2', title)), this.body);
+		this.element = el('details.section.blank', { id: this.id, open }, el('summary', el('h2', title)), this.body);
 		this.element.ontoggle = () => {
 			kept(`open ${this.id}`, this.element.open ? 1 : 0);
 			this.want();

@@ -6,7 +6,7 @@ import { course } from './paint.js';
 import { newest, store } from './view.js';
 
 // What jumps is ranked by its mean of so many seconds.
-const LATELY = 10;
+const RECENT = 10;
 
 // `spec` says what it lists: see things.js.
 export class Table {
@@ -53,7 +53,7 @@ export class Table {
 	}
 
 	sort(place) {
-		const { by, down, spec, rows } = this, from = store.find(store.times[place] - LATELY);
+		const { by, down, spec, rows } = this, from = store.find(store.times[place] - RECENT);
 		for (const row of rows) row.rank = by ? row.values[by]?.(place) : row.line.mean(from, place + 1);
 		const there = rows.filter(({ rank }) => by < 0 || !Number.isNaN(rank)), apart = (there.length ? there : rows).filter((row) => !row.apart);
 		const sorted = (this.whole || !apart.length ? rows : apart).toSorted((a, b) => (by < 0 ? byName(b.name, a.name) : (a.rank || 0) - (b.rank || 0) || byName(b.name, a.name)));

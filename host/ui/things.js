@@ -4,8 +4,6 @@ import { units } from './format.js';
 import { CPU, busyLine, by, isDisk, isPhysical, names, total } from './sums.js';
 import { store } from './view.js';
 
-const { memory, bytesPerSecond, perSecond, seconds } = units;
-
 // Columns of one unit; from `bad` on a value is bad.
 const columns = (unit, titles, bad = Infinity) => titles.split(', ').map((title) => ({ title, unit, bad }));
 const share = (title, bad) => ({ title, unit: units.percent, bad, bar: true });
@@ -57,8 +55,8 @@ function filesystems() {
 function interfaces() {
 	const of = reader(NETWORK, 'device');
 	return labelled(NETWORK[0], 'device').map((name) => {
-		const [received, sent, errorsIn, errorsOut, dropsIn, dropsOut, speed] = of(name);
-		return { name, apart: !isPhysical(name), values: [(place) => received(place) + sent(place), received, sent, sum(errorsIn, errorsOut), sum(dropsIn, dropsOut), speed] };
+		const [received, sent, errorsIn, errorsOut, dropsIn, dropsOut] = of(name);
+		return { name, apart: !isPhysical(name), values: [(place) => received(place) + sent(place), received, sent, sum(errorsIn, errorsOut), sum(dropsIn, dropsOut)] };
 	});
 }
 
@@ -75,14 +73,14 @@ function sensors() {
 const HERTZ = 'node_cpu_scaling_frequency_hertz';
 const DISKS = names('node_disk_*_total', 'io_time_seconds read_bytes written_bytes reads_completed writes_completed read_time_seconds write_time_seconds io_time_weighted_seconds');
 const SPACE = names('node_filesystem_*', 'size_bytes free_bytes avail_bytes files files_free');
-const NETWORK = names('node_network_*', 'receive_bytes_total transmit_bytes_total receive_errs_total transmit_errs_total receive_drop_total transmit_drop_total speed_bytes');
+const NETWORK = names('node_network_*', 'receive_bytes_total transmit_bytes_total receive_errs_total transmit_errs_total receive_drop_total transmit_drop_total');
 const SENSORS = names('node_hwmon_*', 'temp_celsius temp_max_celsius temp_crit_celsius sensor_label');
 
 // `things()` have a name and a value a column; the first is what they are sorted by at first, and the small line's. `rest` is what is folded away.
 const cpu = { of: 'CPU', things: cpus, families: [CPU, HERTZ], columns: [share('busy', 95), ...columns(units.percent, 'user, system, iowait'), ...columns(units.hertz, 'frequency')] };
 const disk = { of: 'disk', things: disks, families: DISKS, rest: 'on top of others',
-	columns: [share('busy', 95), ...columns(seconds, 'await'), ...columns(bytesPerSecond, 'read, written'), ...columns(perSecond, 'operations'), ...columns(units.plain, 'queue')] };
-const filesystem = { of: 'mounted at', things: filesystems, families: SPACE, columns: [share('used', 90), ...columns(memory, 'left, size'), share('inodes', 90), ...columns(seconds, 'full in')] };
+	columns: [share('busy', 95), ...columns(units.seconds, 'await'), ...columns(units.bytesPerSecond, 'read, written'), ...columns(units.perSecond, 'operations'), ...columns(units.plain, 'queue')] };
+const filesystem = { of: 'mounted at', things: filesystems, families: SPACE, columns: [share('used', 90), ...columns(units.memory, 'left, size'), share('inodes', 90), ...columns(units.seconds, 'full in')] };
 const few = { small: true, limit: 3 };
 
 export const TABLES = {
@@ -93,6 +91,6 @@ export const TABLES = {
 	disks: { title: 'Disks', ...disk },
 	filesystems: { title: 'File systems', ...filesystem },
 	interfaces: { title: 'Interfaces', of: 'interface', things: interfaces, families: NETWORK, rest: 'virtual',
-		columns: [...columns(bytesPerSecond, 'both ways, in, out'), ...columns(perSecond, 'errors, drops', Number.MIN_VALUE), ...columns(bytesPerSecond, 'speed')] },
+		columns: [...columns(units.bytesPerSecond, 'both ways, in, out'), ...columns(units.perSecond, 'errors, drops', Number.MIN_VALUE)] },
 	sensors: { title: 'Sensors', of: 'sensor', things: sensors, families: [...SENSORS, 'node_hwmon_chip_names'], columns: columns(units.celsius, 'now, high, critical') },
 };

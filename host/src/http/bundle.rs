@@ -1,13 +1,10 @@
 //! The dashboard's modules as one: a browser far away asks once in place of once a module, and what is alike in them is compressed
 //! together. In the source each thing has its module; nothing is built before the agent is.
 
-use std::fmt::Write;
-
-/// One module of these, which are named by their files, in any order. Each becomes a function of its own, called in the order in which
-/// they need each other, so that no name of one is in the way of another's. Comments and indentation are left out, line numbers within a
-/// module stay.
+/// One module of these, which are named by their files, in any order: one behind the other, in the order in which they need each other.
+/// They share one scope, so no two may declare the same name. Comments, indentation and empty lines are left out.
 ///
-/// An import is a line `import { a, b } from './file.js';`, an export begins a line with `export` and declares one name.
+/// An import is a line `import { a, b } from './file.js';`, an export begins a line with `export`.
 pub(super) fn bundle(modules: &[(&str, &str)]) -> String {
     let mut made = String::new();
     let mut done = Vec::new();
@@ -23,41 +20,33 @@ fn add<'a>(name: &'a str, modules: &[(&'a str, &'a str)], done: &mut Vec<&'a str
         return;
     }
     done.push(name);
-    let imports: Vec<_> = text.lines().filter_map(import).collect();
-    for (_, from) in &imports {
+    for from in text.lines().filter_map(imported) {
         add(from, modules, done, made);
     }
-    let mut exports = Vec::new();
-    let _ = writeln!(made, "const {} = (() => {{", variable(name));
-    for line in text.lines().map(str::trim_start) {
-        if let Some((names, from)) = import(line) {
-            let _ = write!(made, "const {{{names}}} = {};", variable(from));
-        } else if let Some(declaration) = line.strip_prefix("export ") {
-            exports.push(declared(declaration));
-            made.push_str(declaration);
-        } else if !line.starts_with("//") {
-            made.push_str(line);
+    for line in text.lines().filter(|line| imported(line).is_none()).map(str::trim_start) {
+        if !line.is_empty() && !line.starts_with("//") {
+            made.push_str(line.strip_prefix("export ").unwrap_or(line));
+            made.push('\n');
         }
-        made.push('\n');
     }
-    let _ = writeln!(made, "return {{ {} }};\n}})();", exports.join(", "));
 }
 
-/// The names and the file of an import.
-fn import(line: &str) -> Option<(&str, &str)> {
-    let (names, from) = line.strip_prefix("import {")?.split_once("} from './")?;
-    Some((names, from.strip_suffix("';")?))
+/// The file that a line imports from.
+fn imported(line: &str) -> Option<&str> {
+    let (_, from) = line.strip_prefix("import {")?.split_once("} from './")?;
+    from.strip_suffix("';")
 }
 
-/// What a declaration declares: `const a = …`, `function a(`, `async function a(`, `class A {`.
-fn declared(declaration: &str) -> &str {
-    let rest = declaration.trim_start_matches("async ").split_once(' ').map_or("", |(_, rest)| rest);
-    rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("")
-}
-
-/// `main.js` as `main_js`.
-fn variable(file: &str) -> String {
-    file.replace(['.', '-'], "_")
+/// The names that a line declares for a whole module: of `const a = 1, b = 2` the first, of `const { a, b } = …` all.
+#[cfg(test)]
+pub(super) fn declared(line: &str) -> Vec<&str> {
+    let rest = line.trim_start_matches("export ").trim_start_matches("async ");
+    let kinds = ["const ", "let ", "class ", "function "];
+    let Some(rest) = kinds.iter().find_map(|kind| rest.strip_prefix(kind)) else { return Vec::new() };
+    let end = if rest.starts_with(['[', '{']) { " =" } else { " " };
+    let names = rest.split(end).next().unwrap_or_default().split(|c: char| !c.is_alphanumeric() && c != '_');
+    let mut names = names.filter(|name| !name.is_empty());
+    if end == " =" { names.collect() } else { names.next().into_iter().collect() }
 }
 
 #[cfg(test)]
@@ -70,20 +59,21 @@ mod tests {
             ("main.js", "// What it does.\nimport { A, b } from './other.js';\n\nb(A);\n"),
             ("other.js", "export const A = 1;\n\n// Why.\nexport async function b(a) {\n\treturn a;\n}\n"),
         ]);
-        let expected = "const other_js = (() => {\nconst A = 1;\n\n\nasync function b(a) {\nreturn a;\n}\nreturn { A, b };\n})();\n\
-            const main_js = (() => {\n\nconst { A, b } = other_js;\n\nb(A);\nreturn {  };\n})();\n";
-        assert_eq!(made, expected);
+        assert_eq!(made, "const A = 1;\nasync function b(a) {\nreturn a;\n}\nb(A);\n");
     }
 
     #[test]
-    fn what_is_declared_has_its_name() {
-        for (declaration, name) in [
-            ("const now = () => (a ?? b);", "now"),
-            ("class Chart {", "Chart"),
-            ("function heat(g, plot) {", "heat"),
-            ("async function take(one, x = 1) {", "take"),
+    fn what_is_declared_has_its_names() {
+        for (line, names) in [
+            ("const now = () => (a ?? b);", &["now"][..]),
+            ("export class Chart {", &["Chart"]),
+            ("function heat(g, plot) {", &["heat"]),
+            ("export async function take(one, x = 1) {", &["take"]),
+            ("const [A, B] = ['C', 'D'];", &["A", "B"]),
+            ("\tconst inner = 1;", &[]),
+            ("view.redraw = once(draw);", &[]),
         ] {
-            assert_eq!(declared(declaration), name);
+            assert_eq!(declared(line), names, "{line}");
         }
     }
 }

@@ -155,6 +155,7 @@ pub(super) fn file(name: &str) -> Option<&'static File> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bundle::declared;
     use super::*;
 
     #[test]
@@ -184,6 +185,16 @@ mod tests {
         let source: u64 = files.iter().map(|file| file.metadata().unwrap().len()).sum();
         let packed: usize = FILES.iter().map(|file| packed_well(file.content.as_bytes()).len()).sum();
         assert!(source <= MOST_SOURCE && packed <= MOST_PACKED, "{source} bytes, {packed} over the wire");
+    }
+
+    #[test]
+    fn no_two_modules_declare_the_same_name() {
+        let mut names: Vec<_> =
+            MODULES.iter().flat_map(|(_, text)| text.lines()).flat_map(declared).collect();
+        assert!(names.len() > 100, "{names:?}");
+        names.sort_unstable();
+        let twice: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+        assert!(twice.is_empty(), "{twice:?}: rename one of each, as the modules share a scope");
     }
 
     #[test]
