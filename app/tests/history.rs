@@ -240,3 +240,58 @@ fn a_picture_of_a_family() {
         assert!(answer.json()["hint"].as_str().unwrap().contains(hint), "{path}: {}", answer.text());
     }
 }
+
+#[test]
+fn before_and_after_a_moment() {
+    let folder = Folder::new(
+        "print = \"none\"\n[history]\ninterval = 0.1\n[plugins]\nenabled = [\"load\"]\n[path]\nprocfs = \"proc\"\n",
+    );
+    std::fs::create_dir(folder.path("proc")).unwrap();
+    let load = |one: &str| folder.write("proc/loadavg", format!("{one} 1.00 1.00 2/345 6789\n"));
+    load("1.00");
+    let agent = folder.start(&[]);
+    past(&agent, "family=node_load1", 8);
+    let border = past(&agent, "family=node_load1", 8)["time"].as_f64().unwrap();
+    load("7.00");
+    let told = until("enough of both sides", || {
+        let told = agent.get(&format!("/compare?at={border}&seconds=30"));
+        assert_eq!(told.status, 200, "{}", told.text());
+        Some(told.json()).filter(|told| {
+            told["most"][0]["after"]["p95"] == 7 && told["most"][0]["after"]["mean"].as_f64() > Some(6.0)
+        })
+    });
+    let first = &told["most"][0];
+    assert_eq!(
+        (
+            &first["family"],
+            &first["type"],
+            &first["labels"],
+            &first["before"]["mean"],
+            &first["before"]["p95"]
+        ),
+        (&json!("node_load1"), &json!("gauge"), &json!({}), &json!(1), &json!(1)),
+        "{told}"
+    );
+    assert!(told["changed"].as_u64() <= told["series"].as_u64() && told["seconds"] == 30.0, "{told}");
+    let cost: Vec<_> =
+        told["cost"].as_array().unwrap().iter().map(|one| one["family"].as_str().unwrap()).collect();
+    assert_eq!(
+        cost,
+        [
+            "node_scrape_collector_duration_seconds",
+            "process_cpu_seconds_total",
+            "process_resident_memory_bytes"
+        ]
+    );
+    for (query, said) in [
+        ("", "no time is given"),
+        ("?at=x", "at is"),
+        ("?at=1&seconds=0", "seconds is"),
+        ("?at=1&by=2", "by"),
+    ] {
+        let answer = agent.get(&format!("/compare{query}"));
+        assert!(answer.status == 400 && answer.text().contains(said), "{query}: {}", answer.text());
+    }
+    let long_ago = agent.get("/compare?at=1").json();
+    assert_eq!((&long_ago["series"], &long_ago["most"]), (&json!(0), &json!([])));
+}

@@ -133,13 +133,7 @@ fn everybody_can_read_and_use_it() {
         !reached.iter().any(|one| one.ends_with("without a ring") && !one.starts_with("BODY")),
         "{reached:?}"
     );
-    for control in [
-        "A Skip to the charts",
-        "BUTTON 1 min",
-        "BUTTON Reload plugins",
-        "A cpu",
-        "A /metrics",
-    ] {
+    for control in ["A Skip to the charts", "BUTTON 1 min", "BUTTON Reload plugins", "A cpu", "A /metrics"] {
         assert!(reached.iter().any(|one| one == control), "{control} in {reached:?}");
     }
     stand_in_the_chart(page);
@@ -150,6 +144,9 @@ fn everybody_can_read_and_use_it() {
     page.press("Home");
     page.wait("it says another moment", &format!("document.activeElement.ariaValueText !== {newest:?}"));
     page.press("Escape");
-    page.wait("figures are of now", "!document.activeElement.closest('article').querySelector('.now').textContent.startsWith('at ')");
+    page.wait(
+        "figures are of now",
+        "!document.activeElement.closest('article').querySelector('.now').textContent.startsWith('at ')",
+    );
     scene.is_clean(&[]);
 }

@@ -91,7 +91,7 @@ pub(crate) struct PastSeriesJson {
     points: Vec<Vec<Number>>,
 }
 
-fn labels<S: serde::Serializer>(labels: &[(String, String)], to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn labels<S: serde::Serializer>(labels: &[(String, String)], to: S) -> Result<S::Ok, S::Error> {
     Map(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()).serialize(to)
 }
 

@@ -1,6 +1,7 @@
 //! Snapshot → bytes: pure functions, one file a format.
 
 pub(crate) mod changes;
+pub(crate) mod compare;
 mod family;
 pub(crate) mod gzip;
 pub(crate) mod history;

@@ -126,10 +126,7 @@ impl Answer {
 
 /// Looks families up in the history.
 pub(super) fn look_up(agent: &Agent, names: &[String], question: &Question) -> Result<Answer, Refusal> {
-    if agent.config.history.interval.is_zero() {
-        let hint = "set [history] interval in relink.toml to seconds between two snapshots, such as 1.0";
-        return Err(Refusal::new(Status::NotFound, "the history is off", hint));
-    }
+    is_kept(agent)?;
     agent.was_looked_at();
     let declared = declared(agent);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -163,8 +160,17 @@ pub(super) fn look_up(agent: &Agent, names: &[String], question: &Question) -> R
     Ok(Answer { families, columns, reach: history.reach(), last_id: history.last_id(), now_ms })
 }
 
+/// Refuses to look into a history that is not kept.
+pub(super) fn is_kept(agent: &Agent) -> Result<(), Refusal> {
+    if !agent.config.history.interval.is_zero() {
+        return Ok(());
+    }
+    let hint = "set [history] interval in relink.toml to seconds between two snapshots, such as 1.0";
+    Err(Refusal::new(Status::NotFound, "the history is off", hint))
+}
+
 /// All families of collectors that run, and the agent's own.
-fn declared(agent: &Agent) -> Vec<Family> {
+pub(super) fn declared(agent: &Agent) -> Vec<Family> {
     let plugins = agent.scheduler.running();
     own::FAMILIES.iter().chain(plugins.iter().flat_map(|plugin| plugin.families())).copied().collect()
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod bundle;
 pub(crate) mod caller;
+mod compare;
 mod events;
 mod history;
 mod openapi;
@@ -93,6 +94,7 @@ fn routes() -> Vec<Route> {
         reload::one,
         events::events,
         history::history,
+        compare::compare,
         plot::picture,
         openapi::openapi,
         status::healthy,

@@ -7,7 +7,7 @@ use utoipa::{Modify, OpenApi};
 use crate::expose::json::Number;
 use crate::http::answer::ErrorBody;
 use crate::http::openapi::{self, Label};
-use crate::http::{events, history, page, plot, plugins, reload, scrape, status};
+use crate::http::{compare, events, history, page, plot, plugins, reload, scrape, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +26,7 @@ use crate::http::{events, history, page, plot, plugins, reload, scrape, status};
         reload::one,
         events::events,
         history::history,
+        compare::compare,
         plot::picture,
         status::healthy,
         status::ready,
