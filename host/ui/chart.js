@@ -27,7 +27,7 @@ export class Chart {
 		this.note = el('p.muted');
 		[this.picture, this.data] = ['picture', 'data'].map((word) => el('a', { ariaLabel: `${spec.title}: ${word}` }, word));
 		this.element = el('article.card', { title: spec.help ?? '' },
-			el('div.head', el('h3', { id }, el('bdi', spec.title)), this.now), this.plot, this.legend, el('div.foot', this.note, el('p.links', this.picture, this.data)));
+			el('div.head', el('h3', { id }, el('bdi', spec.title)), this.now), this.plot, this.legend, el('div.head', this.note, el('p.links', this.picture, this.data)));
 		this.plot.sized = (...size) => {
 			this.size = size;
 			this.draw();

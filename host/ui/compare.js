@@ -1,25 +1,15 @@
 // Before and after: what changed most around a time, and what the agent itself cost.
 
-import { show } from './detail.js';
+import { ask, show } from './detail.js';
 import { clock, el, percent, sheet, unitOf, units } from './format.js';
 
-export class Compare {
-	constructor(place) {
-		this.place = place;
-	}
-
-	async open(time) {
-		this.time = time;
-		const title = `Before and after ${clock(time)}`;
-		show(this.place, title, el('p.muted', 'asks the history …'));
-		this.place.focus();
-		const answer = await fetch(`/compare?at=${time}`).catch(() => null), told = (await answer?.json()) ?? { error: 'The agent does not answer', hint: '' };
-		if (this.time === time) show(this.place, title, ...(answer?.ok ? tell(told) : [el('p.words', `${told.error}. ${told.hint}`)]));
-	}
-
-	close() {
-		this.time = null;
-	}
+// Shows it, if it is still wanted when it is known.
+export async function compare(place, time, wanted) {
+	const title = `Before and after ${clock(time)}`;
+	show(place, title, el('p.muted', 'asks the history …'));
+	place.focus();
+	const told = await ask(`/compare?at=${time}`);
+	if (wanted()) show(place, title, ...(told.words ? [el('p.words', told.words)] : tell(told)));
 }
 
 function tell({ seconds, series, changed, most, cost, came, went }) {

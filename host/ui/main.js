@@ -1,8 +1,8 @@
 // The dashboard: one stream in; sections of charts and tables, the timeline, plugins and reloads out.
 
 import { SECTIONS, familyChart, isOther } from './catalogue.js';
-import { Compare } from './compare.js';
-import { Detail } from './detail.js';
+import { compare } from './compare.js';
+import { Detail, ask } from './detail.js';
 import { at, say } from './format.js';
 import { FACTS, Header } from './header.js';
 import { Health, WATCHED } from './health.js';
@@ -40,7 +40,7 @@ view.changed = want;
 
 function draw() {
 	if (!store.length) return;
-	for (const part of [timeline, header, health, ...sections, plugins, detail]) part.draw();
+	for (const part of [timeline, header, health, ...sections, plugins]) part.draw();
 	aim?.element.scrollIntoView();
 	aim = null;
 }
@@ -93,8 +93,7 @@ const showChart = (list) => {
 };
 const search = new Search(showChart);
 at('search').append(search.element);
-const detail = new Detail(at('detail'), want, (name, on) => reloads.ask(`?${on ? 'on' : 'off'}=${encodeURIComponent(name)}`), (family) => showChart([family]));
-const compare = new Compare(at('detail'));
+const detail = new Detail(at('detail'), (name, on) => reloads.ask(`?${on ? 'on' : 'off'}=${encodeURIComponent(name)}`), (family) => showChart([family]));
 
 // What changes without an event.
 setInterval(() => {
@@ -106,15 +105,13 @@ setInterval(() => {
 
 // All that is in view, what stands above it first.
 function want() {
-	stream.want([...FACTS, ...detail.families, ...sections.flatMap((section) => section.families()), ...WATCHED, COSTS, 'process_cpu_seconds_total'], wanted());
+	stream.want([...FACTS, ...sections.flatMap((section) => section.families()), ...WATCHED, COSTS, 'process_cpu_seconds_total'], wanted());
 }
 
 // How far back the agent remembers, and when it did not measure.
 async function reach() {
-	const answer = await fetch('/history?family=relink_generation').catch(() => null);
-	if (!answer) return;
-	const told = await answer.json();
-	if (!answer.ok) return say(at('reach'), told.error);
+	const told = await ask('/history?family=relink_generation');
+	if (told.words) return say(at('reach'), told.words);
 	stream.interval = told.interval;
 	timeline.past(told.families[0].series[0]?.points.map(([time]) => time) ?? [], told.gaps);
 	header.reach(told.time - (told.tiers[0]?.oldest ?? NaN), told.seconds_kept, told.time - store.now(STARTED));
@@ -133,8 +130,7 @@ function route() {
 	const [kind, name] = address.place.split('/');
 	if (kind === 'plugin' && name) detail.open(name);
 	else detail.close();
-	if (kind === 'compare' && Number(name)) compare.open(Number(name));
-	else compare.close();
+	if (kind === 'compare' && Number(name)) compare(at('detail'), Number(name), () => address.place === `compare/${name}`);
 	aim = sectionOf(kind);
 	if (aim) aim.element.open = true;
 	view.redraw();

@@ -77,54 +77,44 @@ function straight(g, ...ends) {
 	g.stroke();
 }
 
-// The places of a plot in runs without a gap, in which each value is known.
-function* stretches({ first, end }, ...columns) {
-	let from = first;
-	for (let place = first; place <= end; place++) {
-		const ends = place === end || columns.some((column) => Number.isNaN(column[place]));
-		if ((ends || store.gaps[place]) && place > from) yield [from, place];
-		if (ends) from = place + 1;
-		else if (store.gaps[place]) from = place;
+// The values in a plot in runs without a gap, a point a pixel; `below` is what another column has where it is highest.
+function trace({ first, end, x }, values, lower) {
+	const runs = [];
+	let run = null;
+	for (let place = first; place < end; place++) {
+		const value = values[place], below = lower ? lower[place] : 0, known = !Number.isNaN(value) && !Number.isNaN(below);
+		if (!known || store.gaps[place]) run = null;
+		if (!known) continue;
+		if (!run) runs.push((run = []));
+		const at = x(store.times[place]), last = run.at(-1);
+		if (!last || Math.floor(last.at) !== Math.floor(at)) run.push({ at, enter: value, low: value, high: value, leave: value, below });
+		else {
+			if (value > last.high) Object.assign(last, { high: value, below });
+			Object.assign(last, { low: Math.min(last.low, value), leave: value });
+		}
 	}
+	// A lone point is a dot.
+	for (const run of runs) run.push({ ...run.at(-1), at: run.at(-1).at + 0.75 });
+	return runs;
 }
 
 export function line(g, plot, values) {
-	const { x, y } = plot;
 	g.beginPath();
-	for (const [from, end] of stretches(plot, values)) {
-		let pixel = NaN, at = 0, low = 0, high = 0;
-		for (let place = from; place < end; place++) {
-			const value = values[place], here = x(store.times[place]);
-			if (Math.floor(here) === pixel) {
-				[low, high] = [Math.min(low, value), Math.max(high, value)];
-				if (place + 1 < end && Math.floor(x(store.times[place + 1])) === pixel) continue;
-				for (const one of [low, high, value]) g.lineTo(at, y(one));
-			} else {
-				[pixel, at, low, high] = [Math.floor(here), here, value, value];
-				if (place === from) g.moveTo(here, y(value));
-				else g.lineTo(here, y(value));
-			}
+	for (const run of trace(plot, values)) {
+		g.moveTo(run[0].at, plot.y(run[0].enter));
+		for (const { at, enter, low, high, leave } of run) {
+			for (const value of high > low ? [enter, low, high, leave] : [leave]) g.lineTo(at, plot.y(value));
 		}
-		// A lone point is a dot.
-		g.lineTo(at + 0.75, y(values[end - 1]));
 	}
 	g.stroke();
 }
 
-// What lies between two lines, or above 0; per pixel the highest.
-export function area(g, plot, upper, lower) {
-	const { x, y } = plot;
-	for (const [from, end] of stretches(plot, upper, ...(lower ? [lower] : []))) {
-		const points = [];
-		for (let place = from; place < end; place++) {
-			const here = x(store.times[place]), last = points.at(-1), point = [here, upper[place], lower?.[place] ?? 0];
-			if (!last || Math.floor(last[0]) !== Math.floor(here)) points.push(point);
-			else if (point[1] > last[1]) points[points.length - 1] = point;
-		}
-		if (points.length === 1) points.push([points[0][0] + 1, points[0][1], points[0][2]]);
+// What lies between two lines, or above 0.
+export function area(g, { y, ...plot }, upper, lower) {
+	for (const run of trace(plot, upper, lower)) {
 		g.beginPath();
-		for (const [here, above] of points) g.lineTo(here, y(above));
-		for (const [here, , below] of points.reverse()) g.lineTo(here, y(below));
+		for (const { at, high } of run) g.lineTo(at, y(high));
+		for (const { at, below } of run.reverse()) g.lineTo(at, y(below));
 		g.fill();
 	}
 }

@@ -4,19 +4,17 @@ import { clock, el, say } from './format.js';
 import { changes, ended, plain, summary, title } from './reload.js';
 import { span, store, unzoom, view } from './view.js';
 
-const SPANS = [[600, '10 min'], [7200, '2 h'], [86400, '24 h']];
-// Pixels that a mark's word takes.
-const ROOM = 110;
+// Seconds that it shows at least.
+const LEAST = 600;
 const TONES = { committed: 'accent', refused: 'bad', rolled_back: 'bad', failed: 'bad' };
 
 export class Timeline {
 	// `open` shows what was before and after a time.
 	constructor(place, reloads, open) {
-		Object.assign(this, { reloads, open, seconds: 600, gaps: [] });
-		this.buttons = SPANS.map(([value, name]) => el('button', { value, onclick: () => this.choose(value) }, name));
+		Object.assign(this, { reloads, open, gaps: [] });
 		this.strip = el('div.strip', { role: 'group', ariaLabel: 'Generations of the code, and what happened', ondblclick: unzoom });
 		this.words = el('p.muted');
-		place.append(el('div.head', el('h2', 'Generations'), this.words, el('div.group', { role: 'group', ariaLabel: 'Span of the strip' }, ...this.buttons)), this.strip);
+		place.append(el('div.head', el('h2', 'Generations'), this.words), this.strip);
 	}
 
 	// When the agent measured, as far as it remembers, and before which of these times nobody did.
@@ -24,11 +22,6 @@ export class Timeline {
 		this.oldest = times[0];
 		this.gaps = gaps.map((gap) => [times.findLast((time) => time < gap) ?? gap, gap]);
 		this.key = '';
-	}
-
-	choose(seconds) {
-		this.seconds = seconds;
-		this.draw();
 	}
 
 	// All that happened, the oldest first.
@@ -44,9 +37,8 @@ export class Timeline {
 	}
 
 	draw() {
-		const events = this.events(), to = store.newest + view.ahead, from = to - this.seconds;
+		const events = this.events(), to = store.newest + view.ahead, seconds = Math.max(LEAST, view.picked), from = to - seconds;
 		view.marks = events;
-		for (const button of this.buttons) button.ariaPressed = Number(button.value) === this.seconds;
 		const key = [...events.map(({ time, word }) => time + word), this.gaps.length, store.epoch].join();
 		if (this.key !== key) {
 			this.key = key;
@@ -54,19 +46,15 @@ export class Timeline {
 			this.parts = [...this.bands(events), ...this.holes(), ...events.map((event) => this.mark(event)), { element: el('span.window', { ariaHidden: 'true' }), span }];
 			this.strip.replaceChildren(...this.parts.map(({ element }) => element));
 		}
-		const x = (time) => `${Math.min(100, Math.max(0, (100 * (time - from)) / this.seconds)).toFixed(2)}%`;
+		const x = (time) => `${Math.min(100, Math.max(0, (100 * (time - from)) / seconds)).toFixed(2)}%`;
 		for (const { element, span } of this.parts) {
 			const [start, end] = span();
 			element.hidden = end < from || start > to;
 			element.style.left = x(start);
 			if (end > start) element.style.width = `calc(${x(end)} - ${x(start)})`;
+			// A mark's word stands on the side that has more room.
+			element.classList.toggle('flip', start > (from + to) / 2);
 		}
-		// A word that would lie on the next mark is left to the tip; one at the right end stands to the left.
-		const marks = this.parts.filter(({ time }) => time), room = this.strip.clientWidth / this.seconds;
-		marks.forEach(({ element, time }, at) => {
-			element.classList.toggle('bare', (marks[at + 1]?.time - time) * room < ROOM);
-			element.classList.toggle('flip', (to - time) * room < ROOM);
-		});
 	}
 
 	bands(events) {
@@ -87,7 +75,7 @@ export class Timeline {
 
 	mark({ time, word, tone, detail }) {
 		const show = () => say(this.words, detail);
-		const element = el('button.mark', { 'data-tone': tone, title: detail, ariaLabel: `${detail}. Compare before and after`, onclick: () => this.open(time), onpointerenter: show, onfocus: show }, el('bdi', word));
-		return { element, time, span: () => [time, time] };
+		const element = el('button.mark', { 'data-tone': tone, title: `${detail}. Compare before and after`, onclick: () => this.open(time), onpointerenter: show, onfocus: show }, el('bdi', word));
+		return { element, span: () => [time, time] };
 	}
 }

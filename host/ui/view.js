@@ -67,7 +67,7 @@ export function read() {
 	if (!parts.size && address.parts.size) return write();
 	address.parts = parts;
 	const [picked, from, to] = ['range', 'from', 'to'].map((name) => parseFloat(parts.get(name)));
-	Object.assign(view, { picked: (picked >= 0 ? picked : Number(kept('range'))) || 0 }, to > from ? { from, to } : { from: null, to: null });
+	Object.assign(view, { picked: picked || 0 }, to > from ? { from, to } : { from: null, to: null });
 }
 
 export function write() {
@@ -76,6 +76,5 @@ export function write() {
 		if (value) parts.set(name, value);
 		else parts.delete(name);
 	}
-	kept('range', view.picked);
 	history.replaceState(null, '', `#${[encodeURIComponent(place).replaceAll('%2F', '/'), ...(parts.size ? [parts] : [])].join('&')}`);
 }
