@@ -67,7 +67,7 @@ fn what_is_full_busy_and_hot_is_on_the_first_screen() {
     }
     page.wait(
         "a chip names what is full",
-        "/m77 9\\d.* % full/.test(document.querySelector('.chip').textContent)",
+        "/m77 9\\d.* % used/.test(document.querySelector('.chip').textContent)",
     );
     assert_eq!(page.eval("document.querySelector('.chip').hash"), json!("#file-systems"));
     // Names that are markup, or run from right to left, are texts like others.

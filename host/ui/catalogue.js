@@ -2,7 +2,7 @@
 
 import { percent, seconds, units } from './format.js';
 import { COSTS, CPU, by, isDisk, isPhysical, names, total } from './sums.js';
-import { TABLES } from './things.js';
+import { TABLES, rows } from './things.js';
 import { store } from './view.js';
 
 // The figure beside a title: of these lines, or of the one with the most.
@@ -37,8 +37,8 @@ function sums(title, pattern, text, is, help) {
 }
 
 // A table's column: a line a row.
-const column = (title, { things, families, columns }, at, more) => ({
-	title, families, lines: () => things().map(({ name, values }) => [name, values[at]]), unit: columns[at].unit, headline: highest, ...more,
+const column = (title, table, at, more) => ({
+	title, families: table.families, lines: () => rows(table).map(({ name, values }) => [name, values[at]]), unit: table.columns[at].unit, headline: highest, ...more,
 });
 
 function modes() {

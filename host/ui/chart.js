@@ -24,10 +24,9 @@ export class Chart {
 		this.chosen = el('div.chosen', { hidden: true });
 		this.plot = el('div.plot', { tabIndex: 0, role: 'slider', 'aria-labelledby': id, 'aria-valuenow': 0 }, this.canvas, this.over, this.chosen);
 		this.legend = el('ul.legend');
-		this.note = el('p.muted');
-		[this.picture, this.data] = ['picture', 'data'].map((word) => el('a', { ariaLabel: `${spec.title}: ${word}` }, word));
+		this.links = el('p.links');
 		this.element = el('article.card', { title: spec.help ?? '' },
-			el('div.head', el('h3', { id }, el('bdi', spec.title)), this.now), this.plot, this.legend, el('div.head', this.note, el('p.links', this.picture, this.data)));
+			el('div.head', el('h3', { id }, el('bdi', spec.title)), this.now), this.plot, this.legend, this.links);
 		this.plot.sized = (...size) => {
 			this.size = size;
 			this.draw();
@@ -138,14 +137,13 @@ export class Chart {
 		const { lines, spec } = this, { shown, only, unit } = lines, last = newest();
 		const gone = shown.length > 0 && shown.every(({ values }) => !Number.isFinite(values[last]) && !Number.isFinite(values[last - 1]));
 		this.element.classList.toggle('gone', gone);
-		say(this.now, `${within ? `at ${clock(time)}: ` : view.ahead ? `as of ${clock(time)}: ` : ''}${gone && !within ? '–' : spec.headline(lines, place)}`);
-		say(this.note, gone ? `no longer collected since ${clock(this.lastly())}` : '');
+		const when = within ? `at ${clock(time)}: ` : view.ahead ? `as of ${clock(time)}: ` : '';
+		say(this.now, gone && !within ? `no longer collected since ${clock(this.lastly())}` : when + spec.headline(lines, place));
 		const hidden = only === null ? this.rest : lines.all.length - 1, key = [...shown.map(({ name, slot }) => slot + name), hidden, only].join('\n');
 		if (this.key !== key) {
 			this.key = key;
-			const there = spec.families.filter((name) => store.families.has(name));
-			this.picture.href = `/plot/${there[0]}.svg`;
-			this.data.href = `/history?${new URLSearchParams(there.map((name) => ['family', name]))}`;
+			const there = spec.families.filter((name) => store.families.has(name)), link = (word, href) => el('a', { href, ariaLabel: `${spec.title}: ${word}` }, word);
+			this.links.replaceChildren(link('picture', `/plot/${there[0]}.svg`), link('data', `/history?${new URLSearchParams(there.map((name) => ['family', name]))}`));
 			this.entries = shown.map((line) => this.entry(line));
 			this.legend.replaceChildren(...this.entries.map(({ item }) => item), hidden > 0 ? el('li', this.others(hidden)) : '');
 		}

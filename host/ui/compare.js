@@ -1,7 +1,8 @@
 // Before and after: what changed most around a time, and what the agent itself cost.
 
-import { ask, show } from './detail.js';
+import { show } from './detail.js';
 import { clock, el, percent, sheet, unitOf, units } from './format.js';
+import { ask } from './stream.js';
 
 // Shows it, if it is still wanted when it is known.
 export async function compare(place, time, wanted) {

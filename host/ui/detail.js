@@ -2,17 +2,12 @@
 
 import { el, sheet, state, unitOf } from './format.js';
 import { runs } from './plugins.js';
+import { ask } from './stream.js';
 
 // What is looked at closely, above the sections.
 export function show(place, title, ...nodes) {
 	place.hidden = false;
 	place.replaceChildren(el('article.card', el('h2', el('bdi', title)), ' ', el('a', { href: '#' }, 'Close'), ...nodes));
-}
-
-// What the agent answers; an error as what it says of it.
-export async function ask(path) {
-	const answer = await fetch(path).catch(() => null), told = await answer?.json();
-	return answer?.ok ? told : { words: told ? `${told.error}. ${told.hint}` : 'The agent does not answer.' };
 }
 
 const definitions = (pairs) => el('dl', ...Object.entries(pairs ?? {}).flatMap(([name, value]) => [el('dt', el('bdi', name)), el('dd', el('bdi', String(value)))]));

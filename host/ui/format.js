@@ -29,12 +29,10 @@ export const state = (name, words = name) => el('span.state', { 'data-state': na
 // The canvas of a small line.
 export const small = () => el('canvas', { ariaHidden: 'true' });
 
-// Made once: that is most of what a number costs.
-const FORMATS = [...Array(10).keys()].map((maximumFractionDigits) => new Intl.NumberFormat('en', { maximumFractionDigits }));
-
+// So many digits that say something, but all before the point.
 function significant(value, digits) {
-	const size = value ? Math.floor(Math.log10(Math.abs(value))) : 0;
-	return FORMATS[Math.max(0, Math.min(9, digits - 1 - size))].format(value);
+	const whole = Math.trunc(Math.abs(value)).toString().length;
+	return String(Number(value.toPrecision(Math.max(digits, Math.min(whole, 20)))));
 }
 
 // What would be rounded up to the next prefix is written in it.

@@ -1,69 +1,63 @@
 // Ten fixed rules, as chips that lead to where the figures are.
 
 import { el, percent, seconds, units } from './format.js';
-import { by, isDisk, isPhysical, names } from './sums.js';
+import { names } from './sums.js';
+import { TABLES, rows } from './things.js';
 import { store } from './view.js';
 
-// Seconds that a counter is looked at.
+// Seconds that are looked at.
 const MINUTE = 60, WHILE = 10;
 
-const ROOM_LEFT = [['', ...names('node_filesystem_*', 'size_bytes avail_bytes')], ['inodes ', ...names('node_filesystem_*', 'files files_free')]];
-const FAULTS = names('node_network_*_total', 'receive_errs transmit_errs receive_drop transmit_drop');
 const THROTTLES = names('node_cpu_*_throttles_total', 'core package');
 const SEGMENTS = names('node_netstat_Tcp_*', 'RetransSegs OutSegs');
-const [STALLS, KILLS, SWAPPED, BUSY, OFFSET, SYNCED] = ['node_pressure_memory_stalled_seconds_total', 'node_vmstat_oom_kill', 'node_vmstat_pswpin',
-	'node_disk_io_time_seconds_total', 'node_timex_offset_seconds', 'node_timex_sync_status'];
-export const WATCHED = [...ROOM_LEFT.flatMap(([, ...both]) => both), ...FAULTS, ...THROTTLES, ...SEGMENTS, STALLS, KILLS, SWAPPED, BUSY, OFFSET, SYNCED];
+const [STALLS, KILLS, SWAPPED, OFFSET, SYNCED] = ['node_pressure_memory_stalled_seconds_total', 'node_vmstat_oom_kill', 'node_vmstat_pswpin', 'node_timex_offset_seconds', 'node_timex_sync_status'];
+export const WATCHED = [...['filesystems', 'disks', 'interfaces'].flatMap((name) => TABLES[name].families), ...THROTTLES, ...SEGMENTS, STALLS, KILLS, SWAPPED, OFFSET, SYNCED];
 
-const mean = (family, seconds) => (store.one(family) ? store.mean(store.one(family), seconds) : NaN);
-const grown = (families) => families.flatMap((family) => store.all(family)).reduce((sum, series) => sum + store.growth(series, MINUTE)[0], 0);
+// What a line sums up to over the last so many seconds, and in how many of these it is known.
+function lately(line, seconds) {
+	let sum = 0, known = 0;
+	for (let place = Math.min(store.last, store.find(store.newest - seconds) + 1); place < store.length; place++) {
+		const value = line(place), span = store.times[place] - store.times[place - 1];
+		if (!Number.isNaN(value)) [sum, known] = [sum + value * span, known + span];
+	}
+	return [sum, known];
+}
+function mean(line, seconds) {
+	const [sum, known] = lately(line, seconds);
+	return sum / known;
+}
+const rate = (family) => (place) => store.read(store.one(family), place);
+const grown = (family) => store.all(family).reduce((sum, series) => sum + lately((place) => store.read(series, place), MINUTE)[0], 0);
 const count = (number, one, many = `${one}s`) => `${Math.round(number)} ${Math.round(number) === 1 ? one : many}`;
-// In words the worst of what is found, as names with a figure.
-const worst = (found, words) => {
-	const [[name, value] = []] = found.sort((a, b) => b[1] - a[1]);
-	return found.length && `${words(name, value)}${found.length > 1 ? ` and ${found.length - 1} more` : ''}`;
-};
+const more = (found) => (found.length > 1 ? ` and ${found.length - 1} more` : '');
 
-function space() {
-	const full = ROOM_LEFT.flatMap(([word, sizes, frees]) => {
-		const rest = by(frees, 'mountpoint');
-		return store.all(sizes).map((size) => {
-			const { mountpoint } = size.labels;
-			return [`${mountpoint} ${word}`, 100 - (100 * rest.get(mountpoint)?.[0].at(store.last)) / size.at(store.last)];
-		});
-	});
-	return worst(full.filter(([, used]) => used > 90), (name, used) => `${name}${percent(used)} full`);
+// The worst of a table's rows in columns where their mean is bad.
+function bad(table, columns, seconds = 0) {
+	const found = columns.flatMap((at) => rows(table).map(({ name, apart, values }) => {
+		const { title, unit, bad } = table.columns[at], value = mean(values[at], seconds);
+		return { value, is: value >= bad && !apart, words: `${name} ${unit.text(value)} ${title}` };
+	})).filter(({ is }) => is).sort((a, b) => b.value - a.value);
+	return found.length && found[0].words + more(found);
 }
 
 function stalls() {
-	const share = mean(STALLS, WHILE) * 100;
+	const share = mean(rate(STALLS), WHILE) * 100;
 	return share > 1 && `all waited for memory ${percent(share)} of the time`;
 }
 
 function killed() {
-	const sum = grown([KILLS]);
+	const sum = grown(KILLS);
 	return sum && `${count(sum, 'process', 'processes')} killed for want of memory in the last minute`;
 }
 
 function swapping() {
-	const rate = mean(SWAPPED, WHILE);
-	return rate > 1 && `${units.perSecond.text(rate)} pages swapped in`;
-}
-
-function busiest() {
-	const busy = store.all(BUSY).map((series) => [series.labels.device, store.mean(series, WHILE) * 100]);
-	return worst(busy.filter(([name, share]) => share > 95 && isDisk(name)), (name, share) => `${name} ${percent(Math.min(100, share))} busy`);
-}
-
-function network() {
-	const faults = FAULTS.flatMap((family) => store.all(family).map((series) => [series.labels.device, store.growth(series, MINUTE)[0], family.includes('errs') ? 'error' : 'drop']));
-	const found = faults.filter(([name, sum]) => sum > 0 && isPhysical(name)).map(([name, sum, word]) => [`${name} ${count(sum, word)}`, sum]);
-	return worst(found, (words) => `${words} in the last minute`);
+	const pages = mean(rate(SWAPPED), WHILE);
+	return pages > 1 && `${units.perSecond.text(pages)} pages swapped in`;
 }
 
 function retransmits() {
-	const [again, sent] = SEGMENTS.map((family) => mean(family, MINUTE));
-	return again > 1 && again / sent > 0.02 && `${percent((100 * again) / sent)} of TCP segments sent again`;
+	const [again, sent] = SEGMENTS.map(grown);
+	return again > MINUTE && again / sent > 0.02 && `${percent((100 * again) / sent)} of TCP segments sent again`;
 }
 
 function clockOff() {
@@ -73,7 +67,7 @@ function clockOff() {
 }
 
 function throttled() {
-	const sum = grown(THROTTLES);
+	const sum = THROTTLES.map(grown).reduce((sum, one) => sum + one);
 	return sum && `CPU throttled ${count(sum, 'time')} in the last minute`;
 }
 
@@ -89,20 +83,21 @@ export class Health {
 	}
 
 	faults() {
-		const bad = this.collectors.filter(({ state }) => ['failing', 'stuck', 'refused'].includes(state));
-		return worst(bad.map(({ name, state }) => [name, state]), (name, state) => `${name} is ${state}`);
+		const found = this.collectors.filter(({ state }) => ['failing', 'stuck', 'refused'].includes(state));
+		return found.length && `${found[0].name} is ${found[0].state}${more(found)}`;
 	}
 
 	draw() {
 		// Where it is on the page, its name while all is well, and what says in words what is wrong.
 		const rules = [
-			['file-systems', 'space', space()], ['memory', 'memory', stalls()], ['memory', 'out of memory', killed()], ['memory', 'swap', swapping()], ['disks', 'disks', busiest()],
-			['interfaces', 'network', network()], ['sockets', 'TCP', retransmits()], ['system', 'clock', clockOff()], ['cpu', 'throttling', throttled()], ['agent', 'plugins', this.faults()],
+			['file-systems', 'space', bad(TABLES.filesystems, [0, 3])], ['memory', 'memory', stalls()], ['memory', 'out of memory', killed()], ['memory', 'swap', swapping()],
+			['disks', 'disks', bad(TABLES.disks, [0], WHILE)], ['interfaces', 'network', bad(TABLES.interfaces, [3, 4], MINUTE)], ['sockets', 'TCP', retransmits()],
+			['system', 'clock', clockOff()], ['cpu', 'throttling', throttled()], ['agent', 'plugins', this.faults()],
 		];
 		const key = rules.join();
 		if (key === this.key) return;
 		this.key = key;
-		const bad = rules.filter(([, , words]) => words), well = rules.filter(([, , words]) => !words).map(([, name]) => name);
-		this.list.replaceChildren(...bad.map(([section, , words]) => el('li', el('a.chip', { href: `#${section}` }, el('bdi', words)))), el('li.muted', `${bad.length ? 'well' : 'all well'}: ${well.join(', ')}`));
+		const well = rules.filter(([, , words]) => !words).map(([, name]) => name);
+		this.list.replaceChildren(...rules.filter(([, , words]) => words).map(([section, , words]) => el('li', el('a.chip', { href: `#${section}` }, el('bdi', words)))), el('li.muted', `well: ${well.join(', ')}`));
 	}
 }

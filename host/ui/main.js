@@ -2,7 +2,7 @@
 
 import { SECTIONS, familyChart, isOther } from './catalogue.js';
 import { compare } from './compare.js';
-import { Detail, ask } from './detail.js';
+import { Detail } from './detail.js';
 import { at, say } from './format.js';
 import { FACTS, Header } from './header.js';
 import { Health, WATCHED } from './health.js';
@@ -10,7 +10,7 @@ import { Plugins, runs } from './plugins.js';
 import { Reloads } from './reload.js';
 import { Search, families } from './search.js';
 import { Section } from './section.js';
-import { STARTED, Stream } from './stream.js';
+import { STARTED, Stream, ask } from './stream.js';
 import { COSTS } from './sums.js';
 import { Timeline } from './timeline.js';
 import { address, pause, read, store, view, wanted } from './view.js';

@@ -1,6 +1,7 @@
 // The reload: the button, the steps as they happen, the compiler's words.
 
 import { clock, el, say, seconds, state } from './format.js';
+import { ask } from './stream.js';
 
 export class Reloads {
 	// `told` is called when there is news of a reload.
@@ -54,9 +55,8 @@ export class Reloads {
 
 	// What is on record: this page may have been away.
 	async fetch() {
-		const answer = await fetch('/reloads').catch(() => null);
-		if (!answer?.ok) return;
-		const { reloads, started } = await answer.json();
+		const { reloads, started, words } = await ask('/reloads');
+		if (words) return;
 		this.journals = new Map(reloads.map((journal) => [journal.id, journal]));
 		this.started = started;
 		if (this.lost) this.tell('');

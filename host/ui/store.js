@@ -192,20 +192,4 @@ export class Store {
 		const before = series.at(place - 1), value = series.at(place);
 		return (value < before ? value : value - before) / (this.times[place] - this.times[place - 1]);
 	}
-
-	// How much a counter has grown in the last so many seconds, and in how many of these that is known: not over gaps.
-	growth(series, seconds) {
-		let sum = 0, known = 0;
-		for (let place = this.find(this.newest - seconds) + 1; place < this.length; place++) {
-			const rate = this.read(series, place), span = this.times[place] - this.times[place - 1];
-			if (!Number.isNaN(rate)) [sum, known] = [sum + rate * span, known + span];
-		}
-		return [sum, known];
-	}
-
-	// The mean rate over the last so many seconds, if it is known for half of them.
-	mean(series, seconds) {
-		const [sum, known] = this.growth(series, seconds);
-		return known >= seconds / 2 ? sum / known : NaN;
-	}
 }

@@ -10,6 +10,12 @@ const GATHER = 50;
 // Of the agent's process: another value is another process.
 export const STARTED = 'process_start_time_seconds';
 
+// What the agent answers; an error as what it says of it.
+export async function ask(path) {
+	const answer = await fetch(path).catch(() => null), told = await answer?.json();
+	return answer?.ok ? told : { words: told ? `${told.error}. ${told.hint}` : 'The agent does not answer.' };
+}
+
 const times = () => [performance.now(), Date.now()];
 
 export class Stream {

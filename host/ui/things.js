@@ -4,6 +4,14 @@ import { units } from './format.js';
 import { CPU, busyLine, by, isDisk, isPhysical, names, total } from './sums.js';
 import { store } from './view.js';
 
+// The rows of a table, looked up again when their series have changed.
+const known = new Map();
+export function rows(table) {
+	const stamp = store.stamp(table.families);
+	if (known.get(table.things)?.stamp !== stamp) known.set(table.things, { stamp, rows: table.things() });
+	return known.get(table.things).rows;
+}
+
 // Columns of one unit; from `bad` on a value is bad.
 const columns = (unit, titles, bad = Infinity) => titles.split(', ').map((title) => ({ title, unit, bad }));
 const share = (title, bad) => ({ title, unit: units.percent, bad, bar: true });
