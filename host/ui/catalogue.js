@@ -13,8 +13,8 @@ function highest(lines, place) {
 	return `${lines.unit.text(most.values[place])} ${lines.all.length > 1 ? most.name : ''}`;
 }
 
-// Families with a word each, as `pswpin: in, pswpout: out`, where they follow a pattern; or the one of that name.
-const named = (pattern, text) => text.split(', ').map((pair) => pair.split(': ')).map(([key, word = key]) => [pattern.replace('*', key), word]);
+// Families that follow a pattern, with a word each: as `pswpin, pswpout` or `read: in, written: out`; or the one of that name.
+const named = (pattern, text) => text.split(', ').map((pair) => pair.split(': ')).map(([key, word = key.replaceAll('_', ' ')]) => [pattern.replace('*', key), word]);
 
 // A chart of series as they are, or what they grow by.
 function chart(title, pattern, text = '', more) {
@@ -58,12 +58,12 @@ const SWAP = names('node_memory_*_bytes', 'SwapTotal SwapFree');
 function memory() {
 	const [all, free, ...caches] = MEMORY.map((family) => store.one(family));
 	const cached = (place) => caches.reduce((sum, series) => sum + (series?.at(place) || 0), 0);
-	return all ? [['used', (place) => all.at(place) - free.at(place) - cached(place)], ['buffers and cache', cached]] : [];
+	return all ? [['used', (place) => all.at(place) - store.read(free, place) - cached(place)], ['buffers and cache', cached]] : [];
 }
 
 function swap() {
 	const [all, free] = SWAP.map((family) => store.one(family));
-	return all?.at(store.last) > 0 ? [['used', (place) => all.at(place) - free.at(place)]] : [];
+	return all?.at(store.last) > 0 ? [['used', (place) => all.at(place) - store.read(free, place)]] : [];
 }
 
 const section = (title, tables, ...charts) => ({ title, tables, charts });
@@ -79,20 +79,18 @@ export const SECTIONS = [
 		sums('Network', ...NET, isPhysical, 'Physical interfaces only'),
 		sums('Disk throughput', ...IO, isDisk, 'What lies on other disks is left out'),
 		chart('Load', 'node_load*', '1: 1 minute, 5: 5 minutes, 15: 15 minutes', { headline: each('1 minute') }),
-		chart('Pressure', 'node_pressure_*_seconds_total', 'cpu_waiting: CPU waits, memory_waiting: memory waits, '
-			+ 'memory_stalled: memory stalls all, io_waiting: I/O waits, io_stalled: I/O stalls all, irq_stalled: IRQ stalls all')),
+		chart('Pressure', 'node_pressure_*_seconds_total', 'cpu_waiting, memory_waiting, memory_stalled, io_waiting, io_stalled, irq_stalled')),
 	section('CPU', ['cpus'],
 		column('Cores', TABLES.cpus, 0, { max: 100, heat: 16 }),
 		chart('Frequency', 'node_cpu_scaling_frequency_hertz'),
 		chart('Throttling', 'node_cpu_*_throttles_total', 'core, package'),
-		chart('Switches and interrupts', 'node_*_total', 'context_switches: context switches, intr: interrupts')),
+		chart('Switches and interrupts', 'node_*_total', 'context_switches, intr: interrupts')),
 	section('Memory', [],
-		chart('Parts of memory', 'node_memory_*_bytes', 'MemAvailable: available, AnonPages: anonymous, Mapped: mapped, Shmem: shared, '
-			+ 'Slab: slab, Dirty: dirty, Writeback: written back, PageTables: page tables', { headline: each('available') }),
+		chart('Parts of memory', 'node_memory_*_bytes', 'MemAvailable, AnonPages, Mapped, Shmem, Slab, Dirty, Writeback, PageTables', { headline: each('MemAvailable') }),
 		{ title: 'Swap', families: SWAP, lines: swap, headline: highest },
-		chart('Pages swapped', pages, 'pswpin: in, pswpout: out'),
-		chart('Page faults', pages, 'pgfault: all, pgmajfault: from disk'),
-		chart('Killed for want of memory', pages, 'oom_kill: processes')),
+		chart('Pages swapped', pages, 'pswpin, pswpout'),
+		chart('Page faults', pages, 'pgfault, pgmajfault'),
+		chart('Killed for want of memory', pages, 'oom_kill')),
 	section('Disks', ['disks'],
 		column('Busy', TABLES.disks, 0, { max: 100 }),
 		column('Time of an operation', TABLES.disks, 1),
@@ -101,18 +99,18 @@ export const SECTIONS = [
 	section('File systems', ['filesystems']),
 	section('Interfaces', ['interfaces'],
 		chart('Throughput by interface', ...NET),
-		chart('Errors and drops', 'node_network_*_total', 'receive_errs: errors in, transmit_errs: errors out, receive_drop: drops in, transmit_drop: drops out')),
+		chart('Errors and drops', 'node_network_*_total', 'receive_errs, transmit_errs, receive_drop, transmit_drop')),
 	section('Sockets', [],
-		chart('TCP sockets', 'node_sockstat_TCP_*', 'inuse: in use, alloc: allocated, tw: in time-wait, orphan: orphaned'),
-		chart('TCP connections', tcp, 'Tcp_ActiveOpens: opened, Tcp_PassiveOpens: accepted, TcpExt_ListenDrops: dropped at listen'),
-		chart('TCP faults', tcp, 'Tcp_RetransSegs: sent again, Tcp_InErrs: bad segments, Tcp_OutRsts: resets sent, TcpExt_TCPTimeouts: timeouts'),
-		chart('UDP datagrams', tcp, 'Udp_InDatagrams: in, Udp_OutDatagrams: out, Udp_InErrors: errors, Udp_NoPorts: no port'),
-		chart('Connections tracked', 'node_nf_conntrack_*', 'entries, entries_limit: limit', { headline: each('entries') })),
+		chart('TCP sockets', 'node_sockstat_TCP_*', 'inuse, alloc, tw: time-wait, orphan'),
+		chart('TCP connections', tcp, 'Tcp_ActiveOpens, Tcp_PassiveOpens, TcpExt_ListenDrops'),
+		chart('TCP faults', tcp, 'Tcp_RetransSegs, Tcp_InErrs, Tcp_OutRsts, TcpExt_TCPTimeouts'),
+		chart('UDP datagrams', tcp, 'Udp_InDatagrams, Udp_OutDatagrams, Udp_InErrors, Udp_NoPorts'),
+		chart('Connections tracked', 'node_nf_conntrack_*', 'entries, entries_limit', { headline: each('entries') })),
 	section('System', [],
-		chart('Processes', 'node_procs_*', 'running, blocked', { headline: each('running', 'blocked') }),
+		chart('Processes', 'node_procs_*', 'running, blocked'),
 		chart('Processes started', 'node_forks_total'),
 		chart('Open files', 'node_filefd_allocated'),
-		chart('Clock', 'node_timex_*_seconds', 'offset, estimated_error: estimated error', { headline: each('offset') })),
+		chart('Clock', 'node_timex_*_seconds', 'offset, estimated_error', { headline: each('offset') })),
 	section('Sensors', ['sensors'],
 		column('Temperatures', TABLES.sensors, 0),
 		chart('Fans', 'node_hwmon_fan_rpm')),

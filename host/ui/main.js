@@ -5,7 +5,7 @@ import { compare } from './compare.js';
 import { Detail } from './detail.js';
 import { at, say } from './format.js';
 import { FACTS, Header } from './header.js';
-import { Health, WATCHED } from './health.js';
+import { WATCHED, drawHealth } from './health.js';
 import { Plugins, runs } from './plugins.js';
 import { Reloads } from './reload.js';
 import { Search, families } from './search.js';
@@ -40,14 +40,14 @@ view.changed = want;
 
 function draw() {
 	if (!store.length) return;
-	for (const part of [timeline, header, health, ...sections, plugins]) part.draw();
+	drawHealth(at('health'), running);
+	for (const part of [timeline, header, ...sections, plugins]) part.draw(!stream.id);
 	aim?.element.scrollIntoView();
 	aim = null;
 }
 
 read();
 const header = new Header();
-const health = new Health(at('health'));
 const reloads = new Reloads(at('reload'), view.redraw);
 const timeline = new Timeline(at('timeline'), reloads, (time) => (location.hash = `compare/${time.toFixed(1)}`));
 const stream = new Stream(store, {
@@ -59,7 +59,6 @@ const stream = new Stream(store, {
 	plugins({ plugins: list }) {
 		running = list;
 		plugins.list(list);
-		health.plugins(list);
 		look();
 		view.redraw();
 	},

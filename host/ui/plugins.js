@@ -1,6 +1,7 @@
 // The collectors: how they fare, what each costs, and what is off.
 
 import { el, say, seconds, sheet, small, state } from './format.js';
+import { collectors } from './health.js';
 import { Line } from './lines.js';
 import { course } from './paint.js';
 import { COSTS } from './sums.js';
@@ -21,10 +22,9 @@ export class Plugins {
 		place.append(el('article.card.wide', { id: 'plugins' }, sheet('Collectors', ['Collector', 'Plugin', 'State', 'Samples', 'Cost', 'Course of the cost'], this.body), this.count, this.off));
 	}
 
-	// Those that nobody has chosen are folded away. A plugin that could not be looked into stands for its collectors.
+	// Those that nobody has chosen are folded away.
 	list(plugins) {
-		const all = plugins.flatMap((plugin) => (plugin.collectors.length ? plugin.collectors : [plugin]).map((one) => ({ ...one, plugin })));
-		const { off = [], ...others } = Object.groupBy(all, ({ state }) => state), shown = Object.values(others).flat();
+		const { off = [], ...others } = Object.groupBy(collectors(plugins), ({ state }) => state), shown = Object.values(others).flat();
 		this.rows.clear();
 		this.body.replaceChildren(...shown.sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)).flatMap((one) => this.row(one)));
 		this.off.hidden = !off.length;

@@ -63,8 +63,8 @@ export class Section {
 		return this.element.open && this.near ? this.parts.flatMap(({ spec }) => spec.families) : [];
 	}
 
-	// A part is on the page while it has something to show.
-	draw() {
+	// A part is on the page while it has something to show. `early`: there is more to come, which takes the room.
+	draw(early) {
 		if (!this.element.open) return;
 		let before = null;
 		for (const part of this.parts) {
@@ -82,7 +82,7 @@ export class Section {
 			before = element;
 			part.draw();
 		}
-		this.element.classList.toggle('blank', !before);
+		this.element.classList.toggle('blank', early || !before);
 	}
 
 	point() {

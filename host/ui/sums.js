@@ -30,3 +30,18 @@ export function busyLine(list) {
 	const idle = list.filter(({ labels: { mode } }) => mode === 'idle' || mode === 'iowait');
 	return (place) => Math.max(0, 100 - (100 * total(idle, place)) / total(list, place));
 }
+
+// What a line sums up to over so many seconds until a place, and in how many of these it is known.
+export function lately(line, seconds, last = store.last) {
+	let sum = 0, known = 0;
+	for (let place = Math.min(last, store.find(store.times[last] - seconds) + 1); place <= last; place++) {
+		const value = line(place), span = store.times[place] - store.times[place - 1];
+		if (!Number.isNaN(value)) [sum, known] = [sum + value * span, known + span];
+	}
+	return [sum, known];
+}
+
+export function mean(line, seconds, last) {
+	const [sum, known] = lately(line, seconds, last);
+	return sum / known;
+}

@@ -3,6 +3,8 @@
 import { byName, el, say, sheet, small } from './format.js';
 import { Line, STANDS } from './lines.js';
 import { course } from './paint.js';
+import { mean } from './sums.js';
+import { rows } from './things.js';
 import { newest, store } from './view.js';
 
 // What jumps is ranked by its mean of so many seconds.
@@ -11,7 +13,7 @@ const RECENT = 10;
 // `spec` says what it lists: see things.js.
 export class Table {
 	constructor(spec, id) {
-		Object.assign(this, { spec, rows: [], sorted: -Infinity, by: 0, down: true, whole: false, visible: false });
+		Object.assign(this, { spec, rows: [], order: [], sorted: -Infinity, by: 0, down: true, whole: false, visible: false });
 		this.columns = spec.small ? spec.columns.slice(0, 2) : spec.columns;
 		this.heads = [spec.of, ...this.columns.map(({ title }) => title)].map((title, at) => (spec.small ? title : this.head(title, at - 1)));
 		this.body = el('tbody');
@@ -23,7 +25,7 @@ export class Table {
 	}
 
 	head(title, by) {
-		return el('button', { onclick: () => this.change({ by, down: this.by === by ? !this.down : by >= 0 }) }, title);
+		return el('button', { onclick: () => this.change({ by, down: this.by === by ? !this.down : true }) }, title);
 	}
 
 	change(part) {
@@ -36,7 +38,7 @@ export class Table {
 		const stamp = store.stamp(this.spec.families);
 		if (this.stamp !== stamp) {
 			const before = new Map(this.rows.map((row) => [row.name, row]));
-			this.rows = this.spec.things().map((thing) => Object.assign(before.get(thing.name) ?? {}, thing, { line: new Line(thing.name, thing.values[0]) }));
+			this.rows = rows(this.spec).map((thing) => Object.assign(before.get(thing.name) ?? {}, thing, { line: new Line(thing.name, thing.values[0]) }));
 			Object.assign(this, { stamp, sorted: -Infinity });
 		}
 		return this.rows.length > 0;
@@ -53,19 +55,16 @@ export class Table {
 	}
 
 	sort(place) {
-		const { by, down, spec, rows } = this, from = store.find(store.times[place] - RECENT);
-		for (const row of rows) row.rank = by ? row.values[by]?.(place) : row.line.mean(from, place + 1);
-		const there = rows.filter(({ rank }) => by < 0 || !Number.isNaN(rank)), apart = (there.length ? there : rows).filter((row) => !row.apart);
-		const sorted = (this.whole || !apart.length ? rows : apart).toSorted((a, b) => (by < 0 ? byName(b.name, a.name) : (a.rank || 0) - (b.rank || 0) || byName(b.name, a.name)));
-		this.order = (down ? sorted.reverse() : sorted).slice(0, this.whole ? rows.length : spec.limit ?? 10);
+		const { by, down, spec, rows: all, whole } = this;
+		for (const row of all) row.rank = by < 0 ? 0 : mean(row.values[by], RECENT, place);
+		const own = all.filter(({ apart, rank }) => !apart && !Number.isNaN(rank)), sorted = (whole || !own.length ? all : own).toSorted((a, b) => (a.rank || 0) - (b.rank || 0) || byName(b.name, a.name));
+		this.order = (down ? sorted.reverse() : sorted).slice(0, whole ? all.length : spec.limit ?? 10);
 		for (const row of this.order) row.element ??= this.row(row);
-		const elements = this.order.map(({ element }) => element);
-		if (elements.length !== this.body.children.length || elements.some((element, at) => this.body.children[at] !== element)) this.body.replaceChildren(...elements);
+		this.body.replaceChildren(...this.order.map(({ element }) => element));
 		if (spec.small) return;
-		this.heads.forEach((head, at) => (head.parentElement.ariaSort = at - 1 === by ? (down ? 'descending' : 'ascending') : null));
-		const folded = rows.filter((row) => row.apart).length;
-		this.more.hidden = rows.length === this.order.length && !this.whole;
-		say(this.more, this.whole ? 'fewer' : `all ${rows.length}${folded && apart.length ? `, ${folded} of them ${spec.rest}` : ''}`);
+		this.heads.forEach((head, at) => (head.parentElement.ariaSort = at - 1 === by ? (down === by >= 0 ? 'descending' : 'ascending') : null));
+		this.more.hidden = all.length === this.order.length && !whole;
+		say(this.more, whole ? 'fewer' : `all ${all.length}${spec.rest ?? ''}`);
 	}
 
 	row(row) {

@@ -21,7 +21,7 @@ function reader(families, label) {
 	const found = families.map((family) => new Map(store.all(family).map((series) => [series.labels[label], series])));
 	return (name) => found.map((series) => (place) => store.read(series.get(name), place));
 }
-const labelled = (family, label) => store.all(family).map(({ labels }) => labels[label]);
+const labelled = (families, label) => [...new Set(families.flatMap((family) => store.all(family).map(({ labels }) => labels[label])))];
 const sum = (...parts) => (place) => parts.reduce((sum, part) => sum + (part(place) || 0), 0);
 
 function cpus() {
@@ -34,7 +34,7 @@ function cpus() {
 
 function disks() {
 	const of = reader(DISKS, 'device');
-	return labelled(DISKS[0], 'device').map((name) => {
+	return labelled(DISKS, 'device').map((name) => {
 		const [busy, read, written, reads, writes, reading, writing, queue] = of(name), done = sum(reads, writes);
 		const wait = (place) => (done(place) > 0 ? sum(reading, writing)(place) / done(place) : 0);
 		return { name, apart: !isDisk(name), values: [(place) => Math.min(100, busy(place) * 100), wait, read, written, done, queue] };
@@ -52,7 +52,7 @@ function until(available, place) {
 
 function filesystems() {
 	const of = reader(SPACE, 'mountpoint');
-	return labelled(SPACE[0], 'mountpoint').map((name) => {
+	return labelled(SPACE, 'mountpoint').map((name) => {
 		const [size, free, available, files, filesFree] = of(name);
 		// What root has kept for itself is neither used nor left.
 		const used = (place) => 100 - (100 * available(place)) / (size(place) - free(place) + available(place));
@@ -62,7 +62,7 @@ function filesystems() {
 
 function interfaces() {
 	const of = reader(NETWORK, 'device');
-	return labelled(NETWORK[0], 'device').map((name) => {
+	return labelled(NETWORK, 'device').map((name) => {
 		const [received, sent, errorsIn, errorsOut, dropsIn, dropsOut] = of(name);
 		return { name, apart: !isPhysical(name), values: [(place) => received(place) + sent(place), received, sent, sum(errorsIn, errorsOut), sum(dropsIn, dropsOut)] };
 	});
@@ -84,9 +84,9 @@ const SPACE = names('node_filesystem_*', 'size_bytes free_bytes avail_bytes file
 const NETWORK = names('node_network_*', 'receive_bytes_total transmit_bytes_total receive_errs_total transmit_errs_total receive_drop_total transmit_drop_total');
 const SENSORS = names('node_hwmon_*', 'temp_celsius temp_max_celsius temp_crit_celsius sensor_label');
 
-// `things()` have a name and a value a column; the first is what they are sorted by at first, and the small line's. `rest` is what is folded away.
+// `things()` have a name and a value a column; the first is what they are sorted by at first, and the small line's. `rest`: what is folded away.
 const cpu = { of: 'CPU', things: cpus, families: [CPU, HERTZ], columns: [share('busy', 95), ...columns(units.percent, 'user, system, iowait'), ...columns(units.hertz, 'frequency')] };
-const disk = { of: 'disk', things: disks, families: DISKS, rest: 'on top of others',
+const disk = { of: 'disk', things: disks, families: DISKS, rest: ', what lies on others too',
 	columns: [share('busy', 95), ...columns(units.seconds, 'await'), ...columns(units.bytesPerSecond, 'read, written'), ...columns(units.perSecond, 'operations'), ...columns(units.plain, 'queue')] };
 const filesystem = { of: 'mounted at', things: filesystems, families: SPACE, columns: [share('used', 90), ...columns(units.memory, 'left, size'), share('inodes', 90), ...columns(units.seconds, 'full in')] };
 const few = { small: true, limit: 3 };
@@ -98,7 +98,7 @@ export const TABLES = {
 	cpus: { title: 'CPUs', ...cpu },
 	disks: { title: 'Disks', ...disk },
 	filesystems: { title: 'File systems', ...filesystem },
-	interfaces: { title: 'Interfaces', of: 'interface', things: interfaces, families: NETWORK, rest: 'virtual',
+	interfaces: { title: 'Interfaces', of: 'interface', things: interfaces, families: NETWORK, rest: ', virtual ones too',
 		columns: [...columns(units.bytesPerSecond, 'both ways, in, out'), ...columns(units.perSecond, 'errors, drops', Number.MIN_VALUE)] },
 	sensors: { title: 'Sensors', of: 'sensor', things: sensors, families: [...SENSORS, 'node_hwmon_chip_names'], columns: columns(units.celsius, 'now, high, critical') },
 };
