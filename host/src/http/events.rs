@@ -83,7 +83,7 @@ impl<'r, S: Stream<Item = Bytes> + Send + 'r> Responder<'r, 'r> for Sse<S> {
 ///   for: `{"step":1,"times":[ms,…],"gaps":[…],"series":[[7,[0.5,null,…]],[8,1],[9,[…],[…],[…]]]}`. A series has a value a
 ///   time, null where it was not there; one value that it always had; or the last, the least and the most of several
 ///   snapshots. `gaps` are places in `times` before which nobody measured. `step` is seconds between two times: as few as
-///   keep all of it below some 150,000 values.
+///   keep all of it below some 110,000 values.
 /// * `reload`, at each step of a reload and at its end: as `GET /reloads/<id>`.
 ///
 /// The stream ends when the agent is about to hand over, and tells the browser to come back at once.

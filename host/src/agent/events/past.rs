@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::store::history::{Ask, Columns, History, Past, Values};
 
-/// The most values that a connection's past has, about. In JSON, compressed, they are some 0.5 MB: 2 s at 2 Mbit/s.
-const MAX_VALUES: usize = 150_000;
+/// The most values that a connection's past has, about. In JSON, compressed, those of a machine on which all moves are some 0.5 MB:
+/// 2 s at 2 Mbit/s.
+const MAX_VALUES: usize = 110_000;
 
 /// About how many values an event has, so that the first chart does not wait for the last.
 const AT_ONCE: usize = 10_000;
