@@ -21,9 +21,9 @@ export class Detail {
 	async open(name) {
 		const fresh = this.name !== name;
 		this.name = name;
-		const { version, placement, generation, path = '', help, collectors = [], words } = await ask(`/plugins/${encodeURIComponent(name)}`);
+		const { version, placement, generation, path, help, collectors = [], words } = await ask(`/plugins/${encodeURIComponent(name)}`);
 		if (this.name !== name) return;
-		show(this.place, `Plugin ${name}`, el('p.muted', words ?? `${help}. Version ${version}, ${placement}, generation ${generation} ${path}`), ...collectors.flatMap((one) => this.collector(one)));
+		show(this.place, `Plugin ${name}`, el('p.muted', words ?? `${help}. Version ${version}, ${placement}, generation ${generation} ${path ?? ''}`), ...collectors.flatMap((one) => this.collector(one)));
 		if (fresh) this.place.focus();
 	}
 

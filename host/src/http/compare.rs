@@ -23,9 +23,12 @@ const COARSE_MS: u64 = 60_000;
 const COSTS: [&str; 3] =
     ["node_scrape_collector_duration_seconds", "process_cpu_seconds_total", "process_resident_memory_bytes"];
 
-/// Whether a family says when or how often something was, which differs after a while whatever happened.
+/// Whether a family says when or how often something was, or how far back the history goes: that differs after a while
+/// whatever happened.
 fn is_moment(family: &str) -> bool {
-    family.ends_with("_timestamp_seconds") || ["relink_generation", "node_time_seconds"].contains(&family)
+    family.ends_with("_timestamp_seconds")
+        || family.starts_with("relink_history_")
+        || ["relink_generation", "node_time_seconds"].contains(&family)
 }
 
 /// Which moment, and how much on either side, in milliseconds.
