@@ -138,7 +138,7 @@ export class Chart {
 		const gone = shown.length > 0 && shown.every(({ values }) => !Number.isFinite(values[last]) && !Number.isFinite(values[last - 1]));
 		this.element.classList.toggle('gone', gone);
 		const when = within ? `at ${clock(time)}: ` : view.ahead ? `as of ${clock(time)}: ` : '';
-		say(this.now, gone && !within ? `no longer collected since ${clock(this.lastly())}` : when + spec.headline(lines, place));
+		say(this.now, [(within || !gone) && when + spec.headline(lines, place), gone && `no longer collected since ${clock(this.lastly())}`].filter(Boolean).join(', '));
 		const hidden = only === null ? this.rest : lines.all.length - 1, key = [...shown.map(({ name, slot }) => slot + name), hidden, only].join('\n');
 		if (this.key !== key) {
 			this.key = key;

@@ -10,7 +10,7 @@ export function show(place, title, ...nodes) {
 	place.replaceChildren(el('article.card', el('h2', el('bdi', title)), ' ', el('a', { href: '#' }, 'Close'), ...nodes));
 }
 
-const definitions = (pairs) => el('dl', ...Object.entries(pairs ?? {}).flatMap(([name, value]) => [el('dt', el('bdi', name)), el('dd', el('bdi', String(value)))]));
+const definitions = (pairs) => el('dl', ...Object.entries(pairs ?? {}).flatMap(([name, value]) => [el('dt', el('bdi', name)), el('dd', el('bdi', typeof value === 'string' ? value : JSON.stringify(value)))]));
 
 export class Detail {
 	// `turn(name, on)` asks for a reload that switches a collector; `chart(family)` shows one.

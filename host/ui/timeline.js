@@ -39,7 +39,7 @@ export class Timeline {
 	draw() {
 		const events = this.events(), to = store.newest + view.ahead, seconds = Math.max(LEAST, view.picked), from = to - seconds;
 		view.marks = events;
-		const key = [...events.map(({ time, word }) => time + word), this.gaps.length, store.epoch].join();
+		const key = [...events.map(({ time, word }) => time + word), this.gaps.length, store.epoch, store.now('relink_generation')].join();
 		if (this.key !== key) {
 			this.key = key;
 			// The last is what the charts show.
