@@ -31,20 +31,15 @@ export class Reloads {
 		this.button.ariaDisabled = true;
 		this.tell('asked for a reload');
 		const headers = this.token.value ? { Authorization: `Bearer ${this.token.value}` } : {};
-		try {
-			const answer = await fetch(`/plugins/reload${query}`, { method: 'PUT', headers }), body = await answer.json();
-			if (body.id) return this.note(body);
-			this.tell(`${answer.status}: ${body.error}. ${body.hint}`, 'words');
-			if (answer.status === 401) {
-				this.token.hidden = false;
-				this.token.focus();
-			}
-		} catch {
-			this.tell('The answer did not arrive. When the agent answers again, what it has on record is shown here.', 'words');
-			this.lost = true;
-			this.fetch();
-		}
+		const told = await ask(`/plugins/reload${query}`, { method: 'PUT', headers });
 		this.button.ariaDisabled = false;
+		if (told.id) return this.note(told);
+		this.lost = !told.status;
+		this.tell(this.lost ? `${told.words} When the agent answers again, what it has on record is shown here.` : `${told.status}: ${told.words}`, 'words');
+		if (this.lost) this.fetch();
+		if (told.status !== 401) return;
+		this.token.hidden = false;
+		this.token.focus();
 	}
 
 	// Tells screen readers, and with a class everybody.

@@ -10,10 +10,11 @@ const GATHER = 50;
 // Of the agent's process: another value is another process.
 export const STARTED = 'process_start_time_seconds';
 
-// What the agent answers; an error as what it says of it.
-export async function ask(path) {
-	const answer = await fetch(path).catch(() => null), told = await answer?.json();
-	return answer?.ok ? told : { words: told ? `${told.error}. ${told.hint}` : 'The agent does not answer.' };
+// What the agent answers; where that is an error, with what it says of it.
+export async function ask(path, options) {
+	const answer = await fetch(path, options).catch(() => null), told = await answer?.json().catch(() => null);
+	if (answer?.ok && told) return told;
+	return { ...told, status: answer?.status, words: told ? `${told.error}. ${told.hint}` : 'The answer did not arrive.' };
 }
 
 const times = () => [performance.now(), Date.now()];

@@ -6,6 +6,7 @@ mod pacing;
 pub(crate) mod push;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -254,6 +255,10 @@ impl Agent {
 
     /// Puts a snapshot into the history, and tells the event streams.
     pub(crate) fn record(&self, snapshot: Arc<Snapshot>) {
+        // A scrape that joined the history's own collection brings the same.
+        if snapshot.is_recorded.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let pace = self.pace();
         // Until somebody looked, it may have been slower.
         let expected = pace.max(std::mem::replace(&mut *lock(&self.paced), pace));

@@ -1,6 +1,7 @@
 //! What all collectors said in one collection.
 
 use std::ops::Deref;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
@@ -17,12 +18,19 @@ pub(crate) struct Snapshot {
     pub readings: Vec<Reading>,
     /// The bodies of the exposition formats, for those who ask at the same time.
     pub(crate) bodies: [Shared; 4],
+    /// Whether the history has it.
+    pub(crate) is_recorded: AtomicBool,
 }
 
 impl Snapshot {
     /// A snapshot of these readings, taken now.
     pub(crate) fn new(readings: Vec<Reading>) -> Self {
-        Snapshot { taken: SystemTime::now(), readings, bodies: Default::default() }
+        Snapshot {
+            taken: SystemTime::now(),
+            readings,
+            bodies: Default::default(),
+            is_recorded: AtomicBool::new(false),
+        }
     }
 
     /// How many series there are.

@@ -199,6 +199,17 @@ fn whoever_reads_when_gets_what_was() {
 }
 
 #[test]
+fn a_collection_that_two_bring_is_one_snapshot() {
+    let agent = agent();
+    let both = Arc::new(Snapshot::new(Vec::new()));
+    agent.record(Arc::clone(&both));
+    agent.record(both);
+    assert_eq!(agent.history().last_id(), 1);
+    agent.record(Arc::new(Snapshot::new(Vec::new())));
+    assert_eq!(agent.history().last_id(), 2);
+}
+
+#[test]
 fn the_past_is_told_to_those_who_have_seen_nothing() {
     let (mut world, agent) = (World::new(7), agent());
     (0..30).for_each(|_| world.tick(&agent, 1));
