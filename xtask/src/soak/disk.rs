@@ -14,7 +14,7 @@ use crate::failure::{Doing, Failure, Result};
 use crate::shell;
 
 /// Set for the one inside of the name space: where the small file system is.
-const INSIDE: &str = "RELINK_SOAK_DISK";
+const INSIDE: &str = "SOAK_DISK";
 const MOUNT: &str = "mount -t tmpfs -o size=24m,mode=0700 relink-soak \"$0\"";
 /// How long it is not full, and full.
 const ROOM: Duration = Duration::from_secs(50);

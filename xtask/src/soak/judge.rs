@@ -39,21 +39,27 @@ impl Stored {
 #[derive(Clone, Debug)]
 pub(super) struct Sight {
     pub held: Held,
-    /// Resident, in bytes, without what the history takes, which is bounded and fills up.
+    /// Its own memory in bytes, without what the history takes, which is bounded and fills up.
     pub memory: f64,
+    /// Resident, in MiB: with what of the executable and of libraries lies in the kernel's cache.
+    pub resident: f64,
 }
 
-/// By how much the memory's later half may lie above its earlier one: fragments and caches, not growth.
+/// By how much the memory's last third may lie above its first: fragments and caches, not growth.
 const TENTH: f64 = 1.1;
 
-/// What grew from after the warm-up to the end. Memory: the median of the last third of the looks is more than a tenth above
-/// that of the first third.
+/// What grew from after the warm-up to the end. What is counted: the least in the last third of the looks is more than the most
+/// in the first third, so that what comes and goes, such as a file that is being written, is none. Memory: the median of the
+/// last third is more than a tenth above that of the first.
 pub(super) fn grown(sights: &[Sight]) -> Vec<String> {
-    let [first, .., last] = sights else { return Vec::new() };
-    let mut grown = last.held.more_than(&first.held);
+    if sights.len() < 2 {
+        return Vec::new();
+    }
     let third = sights.len().div_ceil(3);
-    let early = median(&sights[..third]);
-    let late = median(&sights[sights.len() - third..]);
+    let (early, late) = (&sights[..third], &sights[sights.len() - third..]);
+    let least = Held::together(late.iter().map(|sight| &sight.held), usize::min);
+    let mut grown = least.more_than(&Held::together(early.iter().map(|sight| &sight.held), usize::max));
+    let (early, late) = (median(early), median(late));
     if late > early * TENTH {
         grown.push(format!("memory grew from {} to {}", mib(early), mib(late)));
     }
@@ -99,6 +105,7 @@ mod tests {
         let sight = |(memory, threads): (&f64, &usize)| Sight {
             held: Held { threads: *threads, ..Held::default() },
             memory: *memory * f64::from(1 << 20),
+            resident: 0.0,
         };
         memory.iter().zip(threads).map(sight).collect()
     }
@@ -107,6 +114,7 @@ mod tests {
     fn growth_is_from_after_the_warm_up_to_the_end() {
         assert_eq!(grown(&sights(&[9.0, 9.2, 30.0, 9.1, 9.4], &[8, 9, 9, 9, 8])), [""; 0]);
         assert_eq!(grown(&sights(&[9.0, 9.0, 9.0], &[8, 8, 9])), ["threads grew from 8 to 9"]);
+        assert_eq!(grown(&sights(&[9.0; 6], &[8, 8, 8, 8, 9, 8])), [""; 0], "it came and went");
         assert_eq!(
             grown(&sights(&[9.0, 9.1, 9.5, 9.9, 10.3, 10.4], &[8; 6])),
             ["memory grew from 9.1 MiB to 10.4 MiB"]

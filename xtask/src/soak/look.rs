@@ -63,6 +63,25 @@ impl Held {
         self.descriptors.values().sum()
     }
 
+    /// The least, or the most, that several looks saw of each.
+    pub(super) fn together<'a>(
+        held: impl Iterator<Item = &'a Held>,
+        pick: fn(usize, usize) -> usize,
+    ) -> Held {
+        let held: Vec<_> = held.collect();
+        let all =
+            |of: &dyn Fn(&Held) -> usize| held.iter().map(|held| of(held)).reduce(pick).unwrap_or_default();
+        let kinds = held.iter().flat_map(|held| held.descriptors.keys());
+        let of_kind = |kind: &String| all(&|held| held.descriptors.get(kind).copied().unwrap_or_default());
+        Held {
+            descriptors: kinds.map(|kind| (kind.clone(), of_kind(kind))).collect(),
+            connections: all(&|held| held.connections),
+            threads: all(&|held| held.threads),
+            zombies: all(&|held| held.zombies),
+            environment: all(&|held| held.environment),
+        }
+    }
+
     fn sum(&self) -> usize {
         self.count() + self.connections + self.threads + self.zombies
     }
@@ -88,6 +107,16 @@ impl Held {
         compare("the environment", before.environment, self.environment);
         more
     }
+}
+
+/// What is resident, in bytes, without pages of files, which come and go as the kernel likes: `RssAnon` and `RssShmem`, in
+/// which replaced libraries are.
+pub(super) fn own_memory(id: u32) -> Result<f64> {
+    let path = format!("/proc/{id}/status");
+    let status = fs::read_to_string(&path).doing(format_args!("reading {path}"))?;
+    let kib = |name| field(&status, name)?.strip_suffix(" kB")?.parse::<f64>().ok();
+    let sum = kib("RssAnon").zip(kib("RssShmem")).map(|(anonymous, shared)| (anonymous + shared) * 1024.0);
+    sum.ok_or_else(|| Failure::new(format!("{path} has no RssAnon and RssShmem in kB")))
 }
 
 fn links(id: u32) -> Result<Vec<String>> {
@@ -197,5 +226,6 @@ mod tests {
     fn this_process_can_be_looked_at() {
         let held = Held::now(std::process::id(), 1).unwrap();
         assert!(held.count() >= 3 && held.threads >= 1 && held.environment > 0, "{held:?}");
+        assert!(own_memory(std::process::id()).unwrap() > 1e5);
     }
 }

@@ -8,7 +8,7 @@ use super::guard::Guard;
 use super::moody::Moody;
 use super::proxy::Proxy;
 use super::receiver::Receiver;
-use crate::failure::{Doing, Result};
+use crate::failure::{Doing, Failure, Result};
 use crate::server::{Server, free_address};
 
 /// All that was started, and is ended with this.
@@ -61,7 +61,8 @@ impl Place {
         command.args(["run", "--listen", &address, "--config"]).arg(settings).current_dir(&folder);
         command.env("SOAK_CRASH", &crash);
         command.stderr(File::create(&log).doing(format_args!("making {}", log.display()))?);
-        let agent = Server::of(command, address, "/metrics")?;
+        let agent = Server::of(command, address, "/metrics")
+            .map_err(|failure| Failure::new(format!("{}; see {}", failure.message(), log.display())))?;
         guard.watch(agent.id())?;
         Ok(Place { agent, receiver, proxy, moody, small, crash, log, guard })
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::disk::Filled;
 use super::end::until;
 use super::judge::{Sight, Stored, grown, mib};
-use super::look::Held;
+use super::look::{Held, own_memory};
 use super::page::Page;
 use super::proxy::Proxy;
 use super::receiver::Receiver;
@@ -105,36 +105,42 @@ impl<'a> Watch<'a> {
         if !is_steady {
             self.reloads.exec(&mut connection)?;
         }
+        // All files that stay open are open, and the history has gone on: each look finds the agent at the same point.
+        connection.request("GET", "/metrics", "")?;
         self.connection = Some(connection);
+        until("the history goes on", MINUTE, || {
+            Page::of(&self.agent.address).ok()?.sum("relink_history_bytes")
+        })?;
         let sights = if is_steady { &self.steady } else { &self.over_reloads };
         let before = sights.first().map(|sight| &sight.held);
         let port = self.agent.address.rsplit(':').next().and_then(|port| port.parse().ok());
         let port = port.ok_or_else(|| Failure::new(format!("no port in {}", self.agent.address)))?;
         let held = Held::settled(self.agent.id(), port, before)?;
-        let resident = self.agent.resident()? * f64::from(1 << 20);
         let page = Page::of(&self.agent.address)?;
         let history = page.sum("relink_history_bytes").unwrap_or_default();
+        let memory = own_memory(self.agent.id())? - history;
         let generation = page.sum("relink_generation");
         if generation != Some(self.reloads.generation() as f64) {
             let expected = self.reloads.generation();
             let failure = Failure::new(format!("generation {generation:?} serves, expected {expected}"));
             self.reloads.tally.failed("a look", &failure);
         }
-        Ok(Sight { held, memory: resident - history })
+        Ok(Sight { held, memory, resident: self.agent.resident()? })
     }
 
     fn say(&mut self, sight: &Sight) -> Result<()> {
         let worst = self.stored()?;
         self.figures = self.told(&worst);
         println!(
-            "soak: minute {:.0}: {}; {} descriptors, {} connections, {} threads, {} zombies, {} beside the history, environment \
-             {} bytes; generation {}; disk full {} times, {} of them noticed",
+            "soak: minute {:.1}: {}; {} descriptors, {} connections, {} threads, {} zombies, {:.1} MiB resident, of its own and beside \
+             the history {}, environment {} bytes; generation {}; disk full {} times, {} of them noticed",
             self.began.0.elapsed().as_secs_f64() / 60.0,
             self.figures,
             sight.held.count(),
             sight.held.connections,
             sight.held.threads,
             sight.held.zombies,
+            sight.resident,
             mib(sight.memory),
             sight.held.environment,
             self.reloads.generation(),
