@@ -38,17 +38,38 @@ impl Receiver {
 
     /// What it has of a series, of which there is one, over so many seconds.
     pub(super) fn stored(&self, series: &str, seconds: u64, interval: i64) -> Result<Stored> {
-        let path = format!("/api/v1/query?nocache=1&query={series}[{seconds}s]");
-        let answer = Connection::open(&self.server.address, PATIENCE)?.request("GET", &path, "")?;
-        let body: Value = serde_json::from_slice(&answer.body).doing("an answer of the receiver")?;
-        let found = body["data"]["result"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let times = match found {
-            [] if answer.status == 200 => Vec::new(),
+        let found = self.query(&format!("{series}[{seconds}s]"))?;
+        let times = match &found[..] {
+            [] => Vec::new(),
             [one] => times(one),
-            _ => return Err(Failure::new(format!("{series} at the receiver: {} {body}", answer.status))),
+            _ => return Err(Failure::new(format!("{} series at the receiver are {series}", found.len()))),
         };
         Ok(Stored::of(times, interval))
     }
+
+    /// The families of which a series has ended meanwhile, but for those of this name, with how often.
+    pub(super) fn ended(&self, but: &str, seconds: u64) -> Result<Vec<String>> {
+        let markers = format!("stale_samples_over_time({{__name__!=\"{but}\"}}[{seconds}s])");
+        let found = self.query(&format!("sum({markers}keep_metric_names)by(__name__)>0"))?;
+        Ok(found
+            .iter()
+            .map(|one| format!("{} {} times", text(&one["metric"]["__name__"]), text(&one["value"][1])))
+            .collect())
+    }
+
+    fn query(&self, query: &str) -> Result<Vec<Value>> {
+        let path = format!("/api/v1/query?nocache=1&query={query}");
+        let answer = Connection::open(&self.server.address, PATIENCE)?.request("GET", &path, "")?;
+        let body: Value = serde_json::from_slice(&answer.body).doing("an answer of the receiver")?;
+        match body["data"]["result"].as_array() {
+            Some(found) if answer.status == 200 => Ok(found.clone()),
+            _ => Err(Failure::new(format!("{query} at the receiver: {} {body}", answer.status))),
+        }
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// In milliseconds.

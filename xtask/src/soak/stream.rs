@@ -13,6 +13,9 @@ const PATH: &str = "/events?family=node_load1&family=relink_generation&family=so
 /// Longer than the agent is ever silent.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(30));
 
+/// What it waits after a failure, as a browser does.
+const COMES_BACK: Duration = Duration::from_secs(1);
+
 /// What a listener has seen.
 #[derive(Default)]
 struct Seen {
@@ -28,15 +31,16 @@ pub(super) fn listen(address: &str, tally: &Tally) {
             tally.failed("a dashboard", &failure);
             // What was half told is told again.
             seen.text.clear();
+            tally.end.within(COMES_BACK);
         }
     }
 }
 
 /// Streams of one connection, which goes on over reloads, until the end.
 fn on_one_connection(address: &str, tally: &Tally, seen: &mut Seen) -> Result<()> {
+    tally.asked();
     let mut connection = Connection::open(address, PATIENCE)?;
     while !tally.end.has_come() {
-        tally.asked();
         let last = seen.last.map(|last| format!("Last-Event-ID: {last}\r\n"));
         let status = connection.listen(PATH, &last.unwrap_or_default())?;
         if status != 200 {
@@ -50,6 +54,7 @@ fn on_one_connection(address: &str, tally: &Tally, seen: &mut Seen) -> Result<()
                 return Ok(());
             }
         }
+        tally.asked();
     }
     Ok(())
 }

@@ -29,6 +29,8 @@ const SERIES: [&str; 5] = [
     "relink_generation",
     "soak_beside_total",
 ];
+/// The family whose series come and go: of the collector that misbehaves.
+const UNSTEADY: &str = "soak_moody";
 /// What counts what must not happen.
 const NEVER: [&str; 4] = [
     "relink_push_samples_dropped_total",
@@ -168,10 +170,9 @@ impl<'a> Watch<'a> {
     }
 
     fn stored(&self) -> Result<Worst> {
-        let seconds = self.began.0.elapsed().as_secs() + 60;
         let stored: Vec<Stored> = SERIES
             .iter()
-            .map(|series| self.receiver.stored(series, seconds, INTERVAL))
+            .map(|series| self.receiver.stored(series, self.seconds(), INTERVAL))
             .collect::<Result<_>>()?;
         let most = |of: fn(&Stored) -> usize| stored.iter().map(of).max().unwrap_or_default();
         let spans = || stored.iter().map(|stored| stored.span.unwrap_or((i64::MAX, 0)));
@@ -182,6 +183,11 @@ impl<'a> Watch<'a> {
             first: spans().map(|span| span.0).max().unwrap_or_default(),
             last: spans().map(|span| span.1).min().unwrap_or_default(),
         })
+    }
+
+    /// So far back all samples lie.
+    fn seconds(&self) -> u64 {
+        self.began.0.elapsed().as_secs() + 60
     }
 
     /// When all is delivered: what is wrong.
@@ -209,6 +215,8 @@ impl<'a> Watch<'a> {
         found(late > 3 * INTERVAL, format!("the first sample is {late} ms after the start"));
         found(worst.doubled > taken.again, format!("{} samples of a series doubled", worst.doubled));
         found(taken.twice > 0, format!("{} pushes sent again that had been answered", taken.twice));
+        let ended = self.receiver.ended(UNSTEADY, self.seconds())?;
+        found(!ended.is_empty(), format!("series ended meanwhile: {}", ended.join(", ")));
         let page = Page::of(&address)?;
         for family in NEVER {
             let sum = page.sum(family);
