@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::end::End;
 use crate::failure::{Doing, Failure, Result};
@@ -32,8 +32,11 @@ enum Way {
 }
 
 const FAULTS: [Way; 5] = [Way::Refuse, Way::Break, Way::Stall, Way::Swallow, Way::Late];
-/// Longer than the quarter of a second that a request on its way has at a reload.
+/// Longer than the quarter of a second that a request on its way has for its answer at a reload.
 const LATE: Duration = Duration::from_millis(400);
+/// An answer that comes sooner counts, whatever the agent does. After that it may have come in the last moments of a reload, in
+/// which the request had been handed over as one without an answer.
+const SOON: Duration = Duration::from_millis(200);
 /// The receiver's time for an answer.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(30));
 const LARGEST: usize = 64 << 20;
@@ -132,6 +135,7 @@ impl Shared {
                 return agent.get_ref().shutdown(Shutdown::Both).doing("breaking the connection");
             }
             let body = read_exactly(&mut agent, length, LARGEST)?;
+            let came = Instant::now();
             if self.is(Way::Stall) {
                 // Until the agent has lost its patience.
                 return read_exactly(&mut agent, 1, LARGEST).map(drop);
@@ -148,10 +152,13 @@ impl Shared {
                 // sleep: a late answer is what is asked for.
                 std::thread::sleep(LATE);
             }
-            if !tell(&mut agent) {
+            let (after, told) = (came.elapsed(), tell(&mut agent));
+            if told.counts(after) {
+                self.book().told.insert(key, true);
+            }
+            if told != Told::GoesOn {
                 return Ok(());
             }
-            self.book().told.insert(key, true);
         }
     }
 
@@ -171,16 +178,39 @@ impl Shared {
     }
 }
 
-/// Hands the answer over. Whether the agent has read it: it has not closed the connection before, and the kernel resets one
-/// that is closed with something unread.
-fn tell(agent: &mut BufReader<TcpStream>) -> bool {
-    let answer = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n";
-    !is_closed(agent.get_ref())
-        && agent.get_mut().write_all(answer).is_ok()
-        && match agent.fill_buf() {
-            Ok(_) => true,
-            Err(error) => error.kind() != ErrorKind::ConnectionReset,
+/// What the agent does after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// It sends another request.
+    GoesOn,
+    /// It has read the answer, and closes the connection.
+    Closed,
+    /// It has closed the connection before, or with the answer unread, which resets it.
+    Unread,
+}
+
+impl Told {
+    /// Whether the agent has to know of an answer that came so long after the request.
+    fn counts(self, after: Duration) -> bool {
+        match self {
+            Told::GoesOn => true,
+            Told::Closed => after < SOON,
+            Told::Unread => false,
         }
+    }
+}
+
+/// Hands the answer over, and waits for what follows.
+fn tell(agent: &mut BufReader<TcpStream>) -> Told {
+    let answer = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n";
+    if is_closed(agent.get_ref()) || agent.get_mut().write_all(answer).is_err() {
+        return Told::Unread;
+    }
+    match agent.fill_buf() {
+        Ok([]) => Told::Closed,
+        Ok(_) => Told::GoesOn,
+        Err(_) => Told::Unread,
+    }
 }
 
 /// Whether the other side has closed it. Between two requests there is nothing else to come.
@@ -258,6 +288,12 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_comes_as_the_agent_hands_over_may_be_lost_and_a_prompt_one_may_not() {
+        assert!(Told::GoesOn.counts(LATE) && Told::Closed.counts(Duration::ZERO));
+        assert!(!Told::Closed.counts(LATE) && !Told::Unread.counts(Duration::ZERO));
+    }
+
+    #[test]
     fn an_answer_that_nobody_read_is_known() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -267,13 +303,13 @@ mod tests {
             // It has come, and is not read.
             client.peek(&mut [0]).unwrap();
             drop(client);
-            assert!(!told.join().unwrap());
+            assert_eq!(told.join().unwrap(), Told::Unread);
         });
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let mut agent = BufReader::new(listener.accept().unwrap().0);
         drop(client);
         // The end has come when it can be read.
         agent.get_ref().peek(&mut [0]).unwrap();
-        assert!(!tell(&mut agent));
+        assert_eq!(tell(&mut agent), Told::Unread);
     }
 }
