@@ -3,7 +3,7 @@
 #[path = "support/reload.rs"]
 mod support;
 
-use relink_testkit::{Agent, Event, Events, Snapshot};
+use relink_testkit::{Agent, Event, Events, Snapshot, until};
 use support::{Setup, reload};
 
 /// Seconds between two snapshots, the least there is.
@@ -70,6 +70,19 @@ fn snapshots_are_numbered_on_over_reloads_without_a_gap_or_a_repeat() {
         last - first
     );
     assert_eq!(agent.sample("relink_history_lost_total"), Some(0.0));
+}
+
+#[test]
+fn the_first_page_after_a_re_exec_tells_the_reach_of_what_was_handed_over() {
+    // The new image takes its first snapshot long after its first page.
+    let setup =
+        Setup::new("[history]\ninterval = 60\nidle_interval = 60\n[plugins]\nenabled = [\"counter\"]\n");
+    let agent = setup.start();
+    let reach = || agent.sample("relink_history_bytes");
+    let before = until("the history begins", reach);
+    assert!(before > 0.0);
+    assert_eq!(reload(&agent, "?force=true")["outcome"], "committed");
+    assert!(reach() > Some(0.0), "{:?} after {before}", reach());
 }
 
 #[test]

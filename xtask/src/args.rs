@@ -17,7 +17,7 @@ type Takes = &'static [&'static str];
 /// What is handed on as it is, to a program that knows it.
 const ANYTHING: Takes = &["..."];
 
-const COMMANDS: [(&str, Takes); 16] = [
+const COMMANDS: [(&str, Takes); 17] = [
     ("run", &["--plugins=", "--release", "--registry=", "--dylib", "-- relink arguments"]),
     ("build", &["--plugins=", "--release", "--registry=", "--message-format="]),
     ("plugin list", &[]),
@@ -31,6 +31,7 @@ const COMMANDS: [(&str, Takes); 16] = [
     ("test", &["TEST...", "-- arguments of the tests"]),
     ("fuzz", &["TARGET...", "--time="]),
     ("miri", &[]),
+    ("soak", &["--hours=", "--reloads="]),
     ("tidy", &[]),
     ("ci", &[]),
     ("bench", &["scrape", "reload", "large", "interfaces"]),
@@ -42,7 +43,7 @@ pub(crate) fn is_command(word: &str) -> bool {
 }
 
 /// One command with its arguments.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Task {
     Help,
     Run { selection: Selection, dylib: bool, agent_args: Vec<OsString> },
@@ -58,6 +59,7 @@ pub(crate) enum Task {
     Test { filter: Vec<OsString> },
     Fuzz { targets: Vec<String>, seconds: u64 },
     Miri,
+    Soak { hours: f64, reloads: usize },
     Tidy,
     Ci,
     Bench(Vec<Section>),
@@ -179,6 +181,13 @@ fn task(command: &str, given: Given) -> Result<Task> {
         }
         "fuzz" => Task::Fuzz { seconds: given.seconds()?, targets: given.words },
         "miri" => Task::Miri,
+        "soak" => {
+            let hours = given.number("--hours", "hours above 0, as in --hours 0.5")?;
+            let hours = hours.ok_or_else(|| Failure::usage("for how long? --hours 1"))?;
+            let reloads = given.number("--reloads", "a number above 0, as in --reloads 100")?;
+            // One every 3.6 seconds.
+            Task::Soak { hours, reloads: reloads.unwrap_or(hours * 1000.0).ceil() as usize }
+        }
         "tidy" => Task::Tidy,
         "ci" => Task::Ci,
         _ => {
@@ -291,6 +300,14 @@ impl Given {
         found
             .map(|(_, meaning)| *meaning)
             .ok_or_else(|| unknown(&format!("value of {flag}"), &value, known.iter().map(|(name, _)| *name)))
+    }
+
+    /// A number above 0; `None` where it is not given.
+    fn number(&self, flag: &str, expected: &str) -> Result<Option<f64>> {
+        let Some(text) = self.value(flag)? else { return Ok(None) };
+        let number = text.parse().ok().filter(|number| *number > 0.0 && *number < 1e6);
+        let wrong = || Failure::usage(format!("{flag} is {text:?}, expected {expected}"));
+        number.ok_or_else(wrong).map(Some)
     }
 
     /// `--time`, in seconds: a minute where it is not given.

@@ -8,11 +8,14 @@ mod cargo;
 mod ci;
 mod failure;
 mod fuzz;
+mod http;
 mod miri;
 mod plugin;
 mod reload;
 mod run;
+mod server;
 mod shell;
+mod soak;
 mod test;
 mod tidy;
 mod workspace;
@@ -52,6 +55,7 @@ fn perform(task: Task) -> Result<()> {
         Task::Test { filter } => test::perform(&filter),
         Task::Fuzz { targets, seconds } => fuzz::perform(&targets, seconds),
         Task::Miri => miri::perform(),
+        Task::Soak { hours, reloads } => soak::perform(hours, reloads),
         Task::Tidy => tidy::perform(),
         Task::Ci => ci::perform(),
         Task::Bench(sections) => bench::perform(&sections),

@@ -116,6 +116,10 @@ impl Agent {
         inherited: Inherited,
     ) -> Result<Self, Failed> {
         let Inherited { counters, history, push, chosen, library_generations } = inherited;
+        if !history.is_empty() {
+            // From the first page on: a series that a page leaves out has ended, for those who are pushed to.
+            counters.set_history(history.reach());
+        }
         // Whoever has reloaded wants to see what that changed.
         let looked = (!history.is_empty()).then(Instant::now);
         let paced = config.history.idle_interval.max(*config.history.interval);

@@ -55,7 +55,7 @@ fn what_is_unknown_is_refused_with_what_is_known() {
     assert_eq!(
         refused("rum"),
         "unknown command \"rum\"; known: run, build, plugin list, plugin new, plugin collector, plugin build, \
-         plugin add, plugin remove, reload, watch, test, fuzz, miri, tidy, ci, bench"
+         plugin add, plugin remove, reload, watch, test, fuzz, miri, soak, tidy, ci, bench"
     );
     assert_eq!(
         refused("run --dylip"),
@@ -136,4 +136,16 @@ fn what_does_not_fit_a_plugin_command_is_refused() {
     assert!(refused("tidy now").ends_with("known: none"));
     assert!(refused("plugin add x --path a --git b").contains("only one"));
     assert!(refused("plugin add x --path").contains("--path"));
+}
+
+#[test]
+fn a_soak_has_its_hours() {
+    let soak = |hours, reloads| Ok(Task::Soak { hours, reloads });
+    assert_eq!(parsed("soak --hours 0.05"), soak(0.05, 50));
+    assert_eq!(parsed("soak --hours 1 --reloads 7"), soak(1.0, 7));
+    assert!(refused("soak").contains("--hours 1"));
+    for hours in ["0", "-1", "NaN", "inf", "long"] {
+        assert!(refused(&format!("soak --hours {hours}")).contains("expected hours above 0"), "{hours}");
+    }
+    assert!(refused("soak --hours 1 --reloads 0").contains("--reloads is \"0\""));
 }

@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::http::Connection;
 use super::median;
-use super::process::Server;
 use super::reload::{reload, words};
 use super::scratch::Scratch;
 use super::table::{Bar, Row};
 use crate::build::AGENT;
 use crate::cargo;
 use crate::failure::{Doing, Failure, Result};
+use crate::http::Connection;
 use crate::plugin::library;
+use crate::server::Server;
 use crate::workspace::PLUGIN_PREFIX;
 
 /// A plugin with one source that is quickly read, so that the calls are not lost in what it waits for.

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::process::Command;
 
 use super::load::samples;
-use super::process::Server;
 use super::scrape::{PEER, Side, back_to_back, flags as flags_for, on_path};
 use super::table::{Bar, Row, Table};
 use super::today;
 use crate::failure::{Doing, Failure, Result};
+use crate::server::Server;
 
 const CPUS: usize = 1_024;
 const DISKS: usize = 2_000;

@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::http::Connection;
-use super::process::Server;
 use super::reload::{EDITS, expect_help, reload, reload_over, words};
 use super::scratch::{PLUGIN, Scratch, timed};
 use super::table::{Bar, Row};
@@ -14,7 +12,9 @@ use super::{calls, median, milliseconds};
 use crate::build::AGENT;
 use crate::cargo;
 use crate::failure::{Doing, Result};
+use crate::http::Connection;
 use crate::plugin::library;
+use crate::server::Server;
 
 const LOADS: usize = 20;
 const SWAPS: usize = 50;

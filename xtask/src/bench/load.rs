@@ -3,8 +3,8 @@
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use super::http::Connection;
 use crate::failure::{Failure, Result};
+use crate::http::Connection;
 
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
 

@@ -1,15 +1,15 @@
 //! `cargo xtask bench`: this agent beside its peers, on this machine, in one run. A file a section.
 
 mod calls;
-mod http;
 mod large;
 mod libraries;
 mod load;
-mod process;
 mod reload;
 mod scrape;
 mod scratch;
 mod table;
+
+pub(crate) use scrape::on_path;
 
 use std::process::Command;
 

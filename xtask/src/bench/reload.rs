@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::http::Connection;
-use super::process::Server;
 use super::scratch::{PLUGIN, Scratch, timed};
 use super::table::{Bar, Row, Table};
 use super::{libraries, median, milliseconds, percentile, today};
 use crate::args::Selection;
 use crate::build;
 use crate::failure::{Doing, Failure, Result};
+use crate::http::Connection;
+use crate::server::Server;
 use crate::workspace::Workspace;
 
 /// Edits that are measured; one more before them warms up what cargo keeps.

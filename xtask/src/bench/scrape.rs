@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::http::Connection;
 use super::load::{client, rate, scrape};
-use super::process::Server;
 use super::table::{Bar, Row, Table};
 use super::{median, milliseconds, percentile, today};
 use crate::failure::Result;
+use crate::http::Connection;
+use crate::server::Server;
 
 pub(super) const PEER: &str = "prometheus-node-exporter";
 /// Rounds in which both sides take turns, so that what else the machine does hits both.
@@ -194,7 +194,7 @@ pub(super) fn flags(collectors: &[&str]) -> Vec<String> {
     fixed.into_iter().map(str::to_owned).chain(own).collect()
 }
 
-pub(super) fn on_path(program: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::http::Connection;
 use crate::failure::{Doing, Failure, Result};
+use crate::http::Connection;
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// One running server.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     /// `127.0.0.1:PORT`
     pub address: String,
@@ -22,28 +22,32 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts the program on a free port and waits until it answers.
-    pub(super) fn start(program: &Path, args: impl FnOnce(&str) -> Vec<String>) -> Result<Self> {
+    pub(crate) fn start(program: &Path, args: impl FnOnce(&str) -> Vec<String>) -> Result<Self> {
         let address = free_address()?;
         let mut command = Command::new(program);
-        command.args(args(&address)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(args(&address)).stderr(Stdio::null());
+        Server::of(command, address, "/metrics")
+    }
+
+    /// Starts a command that listens on this address, and waits until it answers on this path with status 200.
+    pub(crate) fn of(mut command: Command, address: String, path: &str) -> Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
         let start = Instant::now();
-        let child = command.spawn().doing(format_args!("starting {}", program.display()))?;
+        let child = command.spawn().doing(format_args!("starting {}", command.get_program().display()))?;
         let mut server = Server { child, address, started_in: Duration::ZERO };
-        server.await_answer(start)?;
+        server.await_answer(start, path)?;
         server.started_in = start.elapsed();
         Ok(server)
     }
 
-    fn await_answer(&mut self, start: Instant) -> Result<()> {
+    fn await_answer(&mut self, start: Instant, path: &str) -> Result<()> {
         loop {
             let answer = Connection::open(&self.address, Some(START_LIMIT))
-                .and_then(|mut connection| connection.request("GET", "/metrics", ""));
+                .and_then(|mut connection| connection.request("GET", path, ""));
             if answer.is_ok_and(|answer| answer.status == 200) {
                 return Ok(());
             }
-            if let Some(status) = self.child.try_wait().doing("waiting for the server")? {
-                return Err(Failure::new(format!("the server on {} ended with {status}", self.address)));
-            }
+            self.runs()?;
             if start.elapsed() > START_LIMIT {
                 return Err(Failure::new(format!("no answer from {} in 10 s", self.address)));
             }
@@ -53,8 +57,21 @@ impl Server {
         }
     }
 
+    /// Fails if it has ended.
+    pub(crate) fn runs(&mut self) -> Result<()> {
+        match self.child.try_wait().doing("waiting for the server")? {
+            Some(status) => Err(Failure::new(format!("the server on {} ended with {status}", self.address))),
+            None => Ok(()),
+        }
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The CPU time that all its threads have used: `/proc/PID/task/*/schedstat`, field 1, in nanoseconds.
-    pub(super) fn cpu(&self) -> Result<Duration> {
+    pub(crate) fn cpu(&self) -> Result<Duration> {
         let tasks = self.proc("task");
         let mut sum = 0;
         for task in fs::read_dir(&tasks).doing(format_args!("reading {tasks}"))? {
@@ -69,7 +86,7 @@ impl Server {
     }
 
     /// Resident memory in MiB: `VmRSS` of `/proc/PID/status`.
-    pub(super) fn resident(&self) -> Result<f64> {
+    pub(crate) fn resident(&self) -> Result<f64> {
         let file = self.proc("status");
         let status = fs::read_to_string(&file).doing(format_args!("reading {file}"))?;
         resident_kib(&status)
@@ -91,7 +108,7 @@ impl Drop for Server {
 }
 
 /// A loopback address on which nothing listens. It could be taken by another before it is used; then the server says so.
-fn free_address() -> Result<String> {
+pub(crate) fn free_address() -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").doing("looking for a free port")?;
     Ok(listener.local_addr().doing("looking for a free port")?.to_string())
 }
