@@ -226,16 +226,18 @@ fn memory(servers: &[Server]) -> Result<Figures> {
         .collect()
 }
 
-/// CPU a scrape, and the latency's p50 and p99, over one connection.
+/// CPU a scrape, and the latency's p50 and p99, over one connection a turn.
 pub(super) fn back_to_back(servers: &[Server], scrapes_a_round: u32) -> Result<[Figures; 3]> {
-    let mut clients = clients(servers)?;
     let mut cpu = vec![Vec::new(); servers.len()];
     let mut latency = vec![Vec::new(); servers.len()];
     for _ in 0..ROUNDS {
-        for (side, (server, client)) in servers.iter().zip(&mut clients).enumerate() {
+        for (side, server) in servers.iter().enumerate() {
+            // For each turn anew: the other side's may take longer than a connection may be idle.
+            let mut client = client(&server.address)?;
+            scrape(&mut client, "")?;
             let before = server.cpu()?;
             for _ in 0..scrapes_a_round {
-                latency[side].push(milliseconds(scrape(client, "")?));
+                latency[side].push(milliseconds(scrape(&mut client, "")?));
             }
             cpu[side].push(milliseconds(server.cpu()? - before) / f64::from(scrapes_a_round));
         }
