@@ -75,12 +75,14 @@ impl Place {
     }
 }
 
-/// A history that is soon full, a push each second, and a deadline that the plugin misses when it is slow.
+/// A history that is soon full, a push each second, and a deadline that the plugin misses when it is slow. Connections of which
+/// one request a minute comes are not idle.
 fn configuration(plugins: &Path, queue: &Path, push: &str) -> String {
     format!(
         "print = \"none\"\n\
          [collect]\ntimeout = 0.5\n\
          [history]\nbytes = 524288\n\
+         [limits]\nidle_timeout = 600\n\
          [plugins]\ndir = [{plugins:?}]\n\
          [push]\ninterval = 1\ndir = {queue:?}\nlabels = {{ instance = \"soak\" }}\n\
          [[push.target]]\nkind = \"remote_write\"\nurl = \"http://{push}/api/v1/write\"\n\
