@@ -51,7 +51,7 @@ pub fn fuzz_with(target: &str, runs: u64, mut once: impl FnMut(&mut Dice, &dyn F
     let limit = number(SECONDS).map(Duration::from_secs);
     let first = number(FIRST).unwrap_or(1);
     let (began, watch) = (Instant::now(), Watch::begin(target));
-    let (mut done, mut slowest, mut settled) = (0, Duration::ZERO, None);
+    let (mut done, mut slowest, mut settled) = (0, (Duration::ZERO, first), None);
     loop {
         let share = match limit {
             Some(limit) => began.elapsed().as_secs_f64() / limit.as_secs_f64(),
@@ -67,7 +67,7 @@ pub fn fuzz_with(target: &str, runs: u64, mut once: impl FnMut(&mut Dice, &dyn F
         let start = Instant::now();
         let given = |input: &[u8]| watch.runs(run, input);
         let outcome = catch_unwind(AssertUnwindSafe(|| once(&mut Dice::of(run), &given)));
-        slowest = slowest.max(start.elapsed());
+        slowest = slowest.max((start.elapsed(), run));
         if outcome.is_err() {
             panic!("fuzz {target}: run {run} panicked, {FIRST}={run} has it again: \"{}\"", watch.input());
         }
@@ -75,8 +75,9 @@ pub fn fuzz_with(target: &str, runs: u64, mut once: impl FnMut(&mut Dice, &dyn F
     }
     let grown = resident().saturating_sub(settled.unwrap_or(u64::MAX));
     let seconds = began.elapsed().as_secs_f64();
+    let (time, run) = slowest;
     println!(
-        "fuzz {target}: {done} inputs in {seconds:.0} s, the slowest {slowest:?}, {} kB more resident",
+        "fuzz {target}: {done} inputs in {seconds:.0} s, the slowest {time:?} (run {run}), {} kB more resident",
         grown >> 10
     );
     assert!(grown < GROWTH, "fuzz {target}: {grown} bytes more resident than after a tenth of the inputs");

@@ -128,7 +128,7 @@ impl List {
                 Err(why) => out.warn(format!("a unit: {why}")),
             }
         }
-        relink_order::sort_by(&mut units, |one, other| one.name.cmp(other.name));
+        units.sort_by_key(|unit| unit.name);
         units.dedup_by(|unit, before| {
             let is_twice = unit.name == before.name;
             if is_twice {
