@@ -35,10 +35,11 @@ impl Unread {
 
     /// The content as it is.
     pub fn bytes(&mut self, path: &Path) -> Option<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(256);
         // A file as such is asked for its size and its place before it is read: two calls more for each of the ten thousand
         // small files of a large machine.
-        self.unless(path, File::open(path))?.take(u64::MAX).read_to_end(&mut bytes).ok()?;
+        let mut file = self.unless(path, File::open(path))?.take(u64::MAX);
+        let mut bytes = Vec::with_capacity(256);
+        file.read_to_end(&mut bytes).ok()?;
         Some(bytes)
     }
 
