@@ -224,9 +224,12 @@ fn children(agent: &Agent) -> Vec<String> {
     fields.filter(|(_, of)| *of == parent).map(|(state, _)| state).collect()
 }
 
-/// Resident memory, in KiB.
-pub fn resident(agent: &Agent) -> u64 {
+/// Resident memory of the agent's own, in KiB: without the executable's pages, which come and go with the kernel's liking.
+pub fn own_memory(agent: &Agent) -> u64 {
     let status = agent.proc("status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse().unwrap()
+    let kib = |key: &str| -> u64 {
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+        line.trim().trim_end_matches("kB").trim().parse().unwrap()
+    };
+    kib("RssAnon:") + kib("RssShmem:")
 }
