@@ -20,7 +20,8 @@ export class Timeline {
 	// When the agent measured, as far as it remembers, and before which of these times nobody did.
 	past(times, gaps) {
 		this.oldest = times[0];
-		this.gaps = gaps.map((gap) => [times.findLast((time) => time < gap) ?? gap, gap]);
+		// Nothing is known from before the first.
+		this.gaps = gaps.filter((gap) => gap > times[0]).map((gap) => [times.findLast((time) => time < gap), gap]);
 		this.key = '';
 	}
 

@@ -43,6 +43,11 @@ impl Scene {
     /// The same with other plugins, further arguments for the agent, an empty folder "plugins", and in "proc" a machine
     /// that stands still.
     pub fn open_with(what: &str, plugins: &str, arguments: &[&str]) -> Option<Scene> {
+        Self::at_pace(what, 0.2, plugins, arguments)
+    }
+
+    /// The same with a snapshot each so many seconds.
+    pub fn at_pace(what: &str, interval: f64, plugins: &str, arguments: &[&str]) -> Option<Scene> {
         let Some(mut page) = Page::open() else {
             skip(what, "chromium is not installed");
             return None;
@@ -52,7 +57,7 @@ impl Scene {
         folder.write(
             "relink.toml",
             format!(
-                "print = \"none\"\n[history]\ninterval = 0.2\n{plugins}[reload]\nbuilder = [\"sh\", {script:?}]\n"
+                "print = \"none\"\n[history]\ninterval = {interval}\n{plugins}[reload]\nbuilder = [\"sh\", {script:?}]\n"
             ),
         );
         folder.write("build.sh", BUILDER.replace("$EXECUTABLE", RELINK));
