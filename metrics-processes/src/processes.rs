@@ -1,13 +1,15 @@
 //! `/proc/<pid>/stat` and `/proc/<pid>/task/<tid>/stat`: the state of each process and thread; and how many there may be.
 
+use std::collections::HashMap;
 use std::ffi::CStr;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
-use relink_core::{Collector, Context, Error, Family, Paths, Samples, Source};
+use relink_core::{Collector, Context, Error, Family, Kept, Paths, Samples, Source};
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
 use rustix::path::Arg;
 
@@ -29,14 +31,28 @@ const THREAD_STATES: Family =
 /// The words behind the name in parentheses: the state is the first, the number of threads this one.
 const THREAD_COUNT: usize = 17;
 
+/// Of how many tasks the file stays open. To open it is more than half of what it costs to read one; while it is open the
+/// kernel keeps some 5 kB for it.
+const MOST_KEPT: usize = 512;
+
 pub(crate) struct Processes {
     limits: [(Family, Source); 2],
     procfs: PathBuf,
     /// The path of the file being opened, in a buffer that is kept.
     name: String,
+    /// The files of tasks that stay open, by the task's number.
+    files: HashMap<u32, TaskFile>,
+    /// Counts the collections.
+    turn: u64,
     /// Why the first file of this collection could not be opened, if that is not because its task has ended: with the mount
     /// option `hidepid` that is so for all tasks of others, so it is told once.
     unread: Option<io::Error>,
+}
+
+/// The file of a task, and in which collection the task was there last.
+struct TaskFile {
+    kept: Kept,
+    turn: u64,
 }
 
 /// How many are in each state, by the state's letter.
@@ -55,6 +71,8 @@ impl Processes {
             limits: [(MAX_PROCESSES, limit("pid_max")), (MAX_THREADS, limit("threads-max"))],
             procfs: paths.procfs.clone(),
             name: String::new(),
+            files: HashMap::new(),
+            turn: 0,
             unread: None,
         })
     }
@@ -82,6 +100,7 @@ impl Processes {
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
             folder => folder.context(self.procfs.display())?,
         };
+        self.turn += 1;
         let each_process = |pid: u32| {
             let Some(stat) = self.read(procfs.as_fd(), None, pid, out) else { return };
             pids += 1;
@@ -93,7 +112,9 @@ impl Processes {
                 self.add_others(procfs.as_fd(), pid, &mut thread_states, out);
             }
         };
-        numbers(&procfs, each_process).context(self.procfs.display())?;
+        let listed = numbers(&procfs, each_process);
+        self.files.retain(|_, file| file.turn == self.turn);
+        listed.context(self.procfs.display())?;
         // Other systems have no such folders.
         if pids > 0 {
             out.push(&PIDS, [], f64::from(pids));
@@ -132,15 +153,41 @@ impl Processes {
         out: &mut Samples,
     ) -> Option<Stat> {
         let mut buffer = [0; 1024];
-        let file = open(folder, self.named(task, "/stat"), OFlags::empty())
-            .map_err(|why| self.unread = self.unread.take().or(Some(why).filter(|why| !has_ended(why))))
-            .ok()?;
-        let filled = rustix::io::read(&file, &mut buffer).ok()?;
+        let filled = match self.read_kept(task, &mut buffer) {
+            Some(filled) => filled,
+            None => self.read_anew(folder, task, &mut buffer)?,
+        };
         let tasks = || process.map(|pid| format!("{pid}/task/")).unwrap_or_default();
         parse(&buffer[..filled])
             .map_err(|why| why.context(format_args!("{}/{}{task}/stat", self.procfs.display(), tasks())))
             .inspect_err(|why| out.warn(why.to_string()))
             .ok()
+    }
+
+    /// Reads the file that has stayed open. Of a task that has ended it tells nothing, also when its number is another's
+    /// by now.
+    fn read_kept(&mut self, task: u32, buffer: &mut [u8]) -> Option<usize> {
+        let known = self.files.get_mut(&task)?;
+        let file = known.kept.take()?;
+        let filled = rustix::io::pread(&file, buffer, 0).ok().filter(|filled| *filled > 0)?;
+        known.kept.put(file);
+        known.turn = self.turn;
+        Some(filled)
+    }
+
+    fn read_anew(&mut self, folder: BorrowedFd<'_>, task: u32, buffer: &mut [u8]) -> Option<usize> {
+        let file = open(folder, self.named(task, "/stat"), OFlags::empty())
+            .map_err(|why| self.unread = self.unread.take().or(Some(why).filter(|why| !has_ended(why))))
+            .ok()?;
+        let filled = rustix::io::read(&file, buffer).ok()?;
+        let file = File::from(file);
+        // As in a `Source`: what has a size is no file of procfs, and may be replaced.
+        if self.files.len() < MOST_KEPT && filled > 0 && file.metadata().is_ok_and(|about| about.len() == 0) {
+            let mut kept = Kept::default();
+            kept.put(file);
+            self.files.insert(task, TaskFile { kept, turn: self.turn });
+        }
+        Some(filled)
     }
 
     /// A path of a task, in the buffer for such.
@@ -208,4 +255,32 @@ fn parse(line: &[u8]) -> Result<Stat, Error> {
     let word = words.nth(THREAD_COUNT - 1).unwrap_or("");
     let threads = word.parse().map_err(|_| Error::expected("a number of threads", word))?;
     Ok(Stat { state, threads })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn the_open_file_of_a_task_that_has_ended_tells_nothing() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let mut processes = Processes::new(&Paths::default()).unwrap();
+        let procfs = open(CWD, "/proc", OFlags::DIRECTORY).unwrap();
+        let mut out = Samples::new(FAMILIES, 100);
+        let mut buffer = [0; 1024];
+        assert_eq!(processes.read_kept(child.id(), &mut buffer), None);
+        for _ in 0..2 {
+            assert_eq!(processes.read(procfs.as_fd(), None, child.id(), &mut out).unwrap().threads, 1);
+            processes.count(&mut out).unwrap();
+            assert!(processes.read_kept(child.id(), &mut buffer).is_some());
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(processes.read(procfs.as_fd(), None, child.id(), &mut out).is_none());
+        processes.count(&mut out).unwrap();
+        assert!(!processes.files.contains_key(&child.id()));
+        assert!(out.warnings().is_empty(), "{:?}", out.warnings());
+    }
 }
