@@ -29,7 +29,7 @@ fn the_document_shows_the_default_configuration() {
         std::fs::write(&path, [before, BEGIN, &printed, "```\n", after].concat()).unwrap();
         return;
     }
-    assert_eq!(shown, printed, "write it again with RELINK_BLESS=1 cargo xtask test --test config");
+    assert_eq!(shown, printed, "write it again with RELINK_BLESS=1 cargo test -p relink --test config");
 }
 
 #[test]

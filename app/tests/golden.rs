@@ -1,6 +1,6 @@
 //! The executable on a tree of files such as the kernel would show: the whole of `/metrics`, held against a file.
 //!
-//! After a change that is meant, `RELINK_BLESS=1 cargo xtask test --test golden` writes the files again: then read the
+//! After a change that is meant, `RELINK_BLESS=1 cargo test -p relink --test golden` writes the files again: then read the
 //! difference.
 #![cfg(target_os = "linux")]
 
@@ -112,7 +112,7 @@ fn check(agent: &Agent, golden: &str) {
     let line = |text: &str| text.lines().nth(at).unwrap_or("(the end)").to_owned();
     assert!(
         text == expected,
-        "{golden}:{}: expected {}\nfound {}\nif that is meant: RELINK_BLESS=1 cargo xtask test --test golden",
+        "{golden}:{}: expected {}\nfound {}\nif that is meant: RELINK_BLESS=1 cargo test -p relink --test golden",
         at + 1,
         line(&expected),
         line(&text)

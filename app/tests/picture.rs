@@ -1,6 +1,6 @@
 //! The README's picture of the dashboard.
 //!
-//! After a change that is meant, `RELINK_BLESS=1 cargo xtask test --test picture` takes it anew, which needs a minute: then look
+//! After a change that is meant, `RELINK_BLESS=1 cargo test -p relink --test picture` takes it anew, which needs a minute: then look
 //! at it.
 #![cfg(target_os = "linux")]
 

@@ -1,6 +1,8 @@
 //! The agent's own families: how each collection went, and what the process costs.
 
 pub(crate) mod counters;
+#[cfg(test)]
+mod documented;
 pub(crate) mod push;
 
 use std::sync::Arc;

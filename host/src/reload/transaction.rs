@@ -1,4 +1,4 @@
-//! The reload: one owner, one at a time, each step with a deadline and a way back.
+//! The reload: one owner, one at a time, each step with a way back, and those that wait for somebody else with a deadline.
 //!
 //! build → stage → load, or preflight → quiesce → exec → ready. Up to the quiesce nothing has changed and serving goes on;
 //! a quiesce that fails is undone; after the exec a new image that fails before it is
