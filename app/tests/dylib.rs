@@ -320,10 +320,63 @@ fn libraries_of_another_compiler_load_in_each_profile() {
 
 /// uptime.c as a library, with these further arguments for the compiler.
 fn uptime(folder: &Folder, arguments: &[&str]) {
+    compiled(folder, arguments, &here("../core/tests/c/uptime.c"));
+}
+
+fn compiled(folder: &Folder, arguments: &[&str], source: &Path) {
     let mut cc = Command::new("cc");
     cc.args(["-std=c11", "-O2", "-shared", "-fPIC"]).args(arguments).arg("-I").arg(here("../core"));
-    cc.arg("-o").arg(folder.path("plugins/libuptime.so")).arg(here("../core/tests/c/uptime.c"));
+    cc.arg("-o").arg(folder.path("plugins/libuptime.so")).arg(source);
     assert!(cc.status().is_ok_and(|status| status.success()), "{cc:?}");
+}
+
+/// The example in C, checked at each access, through collections, a swap and a re-exec.
+#[test]
+fn the_c_example_is_clean_under_address_sanitizer() {
+    let found = Command::new("cc").arg("-print-file-name=libasan.so").output();
+    // Where there is none, the compiler says the name alone.
+    let runtime = found.map(|found| PathBuf::from(String::from_utf8_lossy(&found.stdout).trim_end()));
+    let Some(runtime) = runtime.ok().filter(|path| path.is_absolute()) else {
+        return relink_testkit::skip("a C plugin under AddressSanitizer", "cc has no libasan");
+    };
+    let folder =
+        Folder::new("print = \"none\"\n[history]\ninterval = 0\n[plugins]\nenabled = [\"uptime\"]\n");
+    fs::create_dir(folder.path("plugins")).unwrap();
+    let checked = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    let command = |verb: &[&str]| {
+        let mut command = folder.command(verb);
+        // What a library keeps until the end of the process, which is ended and replaced in the middle, is no leak.
+        command.env("LD_PRELOAD", &runtime).env("ASAN_OPTIONS", "detect_leaks=0");
+        command
+    };
+    uptime(&folder, &checked);
+    let agent = Agent::from(command(&["run", "--listen", "127.0.0.1:0", "--plugin-dir", "plugins"]));
+    // The first reload swaps the library for another, the second re-executes the agent, the third does both.
+    for (optimised, query) in [("-O1", ""), ("-O1", "?force=true"), ("-O2", "?force=true")] {
+        for _ in 0..50 {
+            assert!(
+                agent.sample("c_uptime_seconds").is_some_and(|seconds| seconds > 0.0),
+                "{}",
+                agent.stderr()
+            );
+        }
+        uptime(&folder, &[&checked[..], &[optimised]].concat());
+        let answer = agent.put(&format!("/plugins/reload{query}"));
+        assert_eq!(answer.json()["outcome"], "committed", "{}", answer.text());
+    }
+    assert!(!agent.stderr().contains("Sanitizer"), "{}", agent.stderr());
+
+    // It finds what is wrong: here a copy that is one byte longer than its room.
+    let text = fs::read_to_string(here("../core/tests/c/uptime.c")).unwrap();
+    let (good, wrong) = (
+        "malloc(settings->procfs.length + strlen(file) + 1)",
+        "malloc(settings->procfs.length + strlen(file))",
+    );
+    assert!(text.contains(good));
+    folder.write("wrong.c", text.replace(good, wrong));
+    compiled(&folder, &checked, &folder.path("wrong.c"));
+    let ended = support::ended(command(&["once", "--plugin-dir", "plugins"]));
+    assert!(ended.stderr.contains("heap-buffer-overflow"), "{}", ended.stderr);
 }
 
 #[test]
