@@ -1,6 +1,8 @@
-//! `cargo xtask miri`: code that stands on raw memory, under an interpreter that finds what the language does not define.
+//! `cargo xtask miri`: code that stands on raw memory, under an interpreter that finds what the language does not define; and
+//! the way into another image and back, which no interpreter can go, under AddressSanitizer.
 
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::failure::{Failure, Result};
 use crate::workspace::Workspace;
@@ -37,5 +39,20 @@ pub(crate) fn perform() -> Result<()> {
         command.env("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-ignore-leaks");
         failed = shell::run(&mut command).err().or(failed);
     }
+    failed = shell::run(&mut sanitized(&target.join("address"))).err().or(failed);
     failed.map_or(Ok(()), Err)
+}
+
+/// The hand-over's tests, in which images crash, hang and exhaust their stack, with each access checked.
+fn sanitized(target: &Path) -> Command {
+    let mut command =
+        cargo::rustup(&["+nightly", "test", "--lib", "--tests", "--package", "relink-handover"]);
+    // With a target the flags are not for what the compiler itself loads, which would not find the sanitizer.
+    command
+        .args(["--target", &format!("{}-unknown-linux-gnu", std::env::consts::ARCH), "--target-dir"])
+        .arg(target);
+    command.env("RUSTFLAGS", "-Zsanitizer=address");
+    // An exec leaks all that there was. The signals of a crash are the trap's.
+    command.env("ASAN_OPTIONS", "detect_leaks=0:handle_segv=0:handle_sigbus=0");
+    command
 }

@@ -1,5 +1,6 @@
 //! The plugins that run, and those that do not, with the reason.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -179,19 +180,22 @@ pub(crate) fn conflict<'a>(
             ));
         }
     }
-    for family in plugin.families() {
-        if is_reserved(family.name()) {
-            return Some(Error::new(format!("declares {}, which is the agent's own family", family.name())));
-        }
-        let owner = running.clone().find(|other| other.families().any(|known| known.collides(family)));
-        if let Some(owner) = owner {
-            let error = Error::new(format!("declares {}, as plugin {} does", family.name(), owner.name));
-            return Some(
-                error.hint("rename the family in one of them, or leave one out with [plugins] enabled"),
-            );
-        }
+    if let Some(family) = plugin.families().find(|family| is_reserved(family.name())) {
+        return Some(Error::new(format!("declares {}, which is the agent's own family", family.name())));
     }
-    None
+    // Each with each would be a sixth of what a start computes: most families are names, and those are looked up.
+    let (patterns, names): (Vec<_>, Vec<_>) = plugin.families().partition(|family| family.is_pattern());
+    let names: HashSet<_> = names.into_iter().map(Family::name).collect();
+    let is_taken = |known: &&Family| {
+        names.contains(known.name())
+            || patterns.iter().any(|family| family.collides(known))
+            || known.is_pattern() && plugin.families().any(|family| family.collides(known))
+    };
+    running.clone().find_map(|owner| {
+        let known = owner.families().find(is_taken)?;
+        let error = Error::new(format!("declares {}, as plugin {} does", known.name(), owner.name));
+        Some(error.hint("rename the family in one of them, or leave one out with [plugins] enabled"))
+    })
 }
 
 impl Off {
