@@ -45,13 +45,12 @@ pub(crate) fn perform() -> Result<()> {
 
 /// The hand-over's tests, in which images crash, hang and exhaust their stack, with each access checked.
 fn sanitized(target: &Path) -> Command {
-    let mut command =
-        cargo::rustup(&["+nightly", "test", "--lib", "--tests", "--package", "relink-handover"]);
+    let mut command = cargo::rustup(&["+nightly", "test", "--package", "relink-handover"]);
     // With a target the flags are not for what the compiler itself loads, which would not find the sanitizer.
     command
         .args(["--target", &format!("{}-unknown-linux-gnu", std::env::consts::ARCH), "--target-dir"])
         .arg(target);
-    command.env("RUSTFLAGS", "-Zsanitizer=address");
+    command.env("RUSTFLAGS", "-Zsanitizer=address").env("RUSTDOCFLAGS", "-Zsanitizer=address");
     // An exec leaks all that there was. The signals of a crash are the trap's.
     command.env("ASAN_OPTIONS", "detect_leaks=0:handle_segv=0:handle_sigbus=0");
     command
