@@ -1,6 +1,5 @@
 //! `/proc/<pid>/stat` and `/proc/<pid>/task/<tid>/stat`: the state of each process and thread; and how many there may be.
 
-use std::collections::HashMap;
 use std::ffi::CStr;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -40,8 +39,8 @@ pub(crate) struct Processes {
     procfs: PathBuf,
     /// The path of the file being opened, in a buffer that is kept.
     name: String,
-    /// The files of tasks that stay open, by the task's number.
-    files: HashMap<u32, TaskFile>,
+    /// The files of tasks that stay open, sorted by the task's number.
+    files: Vec<TaskFile>,
     /// Counts the collections.
     turn: u64,
     /// Why the first file of this collection could not be opened, if that is not because its task has ended: with the mount
@@ -51,6 +50,7 @@ pub(crate) struct Processes {
 
 /// The file of a task, and in which collection the task was there last.
 struct TaskFile {
+    task: u32,
     kept: Kept,
     turn: u64,
 }
@@ -71,7 +71,7 @@ impl Processes {
             limits: [(MAX_PROCESSES, limit("pid_max")), (MAX_THREADS, limit("threads-max"))],
             procfs: paths.procfs.clone(),
             name: String::new(),
-            files: HashMap::new(),
+            files: Vec::new(),
             turn: 0,
             unread: None,
         })
@@ -113,7 +113,7 @@ impl Processes {
             }
         };
         let listed = numbers(&procfs, each_process);
-        self.files.retain(|_, file| file.turn == self.turn);
+        self.files.retain(|file| file.turn == self.turn);
         listed.context(self.procfs.display())?;
         // Other systems have no such folders.
         if pids > 0 {
@@ -167,12 +167,18 @@ impl Processes {
     /// Reads the file that has stayed open. Of a task that has ended it tells nothing, also when its number is another's
     /// by now.
     fn read_kept(&mut self, task: u32, buffer: &mut [u8]) -> Option<usize> {
-        let known = self.files.get_mut(&task)?;
+        let known = self.place(task).ok()?;
+        let known = &mut self.files[known];
         let file = known.kept.take()?;
         let filled = rustix::io::pread(&file, buffer, 0).ok().filter(|filled| *filled > 0)?;
         known.kept.put(file);
         known.turn = self.turn;
         Some(filled)
+    }
+
+    /// Where a task's file is, or would be.
+    fn place(&self, task: u32) -> Result<usize, usize> {
+        self.files.binary_search_by_key(&task, |file| file.task)
     }
 
     fn read_anew(&mut self, folder: BorrowedFd<'_>, task: u32, buffer: &mut [u8]) -> Option<usize> {
@@ -185,7 +191,11 @@ impl Processes {
         if self.files.len() < MOST_KEPT && filled > 0 && file.metadata().is_ok_and(|about| about.len() == 0) {
             let mut kept = Kept::default();
             kept.put(file);
-            self.files.insert(task, TaskFile { kept, turn: self.turn });
+            let known = TaskFile { task, kept, turn: self.turn };
+            match self.place(task) {
+                Ok(at) => self.files[at] = known,
+                Err(at) => self.files.insert(at, known),
+            }
         }
         Some(filled)
     }
@@ -280,7 +290,7 @@ mod tests {
         child.wait().unwrap();
         assert!(processes.read(procfs.as_fd(), None, child.id(), &mut out).is_none());
         processes.count(&mut out).unwrap();
-        assert!(!processes.files.contains_key(&child.id()));
+        assert!(processes.place(child.id()).is_err());
         assert!(out.warnings().is_empty(), "{:?}", out.warnings());
     }
 }

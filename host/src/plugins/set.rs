@@ -1,6 +1,5 @@
 //! The plugins that run, and those that do not, with the reason.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -184,10 +183,11 @@ pub(crate) fn conflict<'a>(
         return Some(Error::new(format!("declares {}, which is the agent's own family", family.name())));
     }
     // Each with each would be a sixth of what a start computes: most families are names, and those are looked up.
-    let (patterns, names): (Vec<_>, Vec<_>) = plugin.families().partition(|family| family.is_pattern());
-    let names: HashSet<_> = names.into_iter().map(Family::name).collect();
+    let patterns: Vec<_> = plugin.families().filter(|family| family.is_pattern()).collect();
+    let mut names: Vec<_> = plugin.families().map(Family::name).collect();
+    relink_order::sort_by(&mut names, |one, other| one.cmp(other));
     let is_taken = |known: &&Family| {
-        names.contains(known.name())
+        names.binary_search(&known.name()).is_ok()
             || patterns.iter().any(|family| family.collides(known))
             || known.is_pattern() && plugin.families().any(|family| family.collides(known))
     };
