@@ -334,9 +334,11 @@ fn compiled(folder: &Folder, arguments: &[&str], source: &Path) {
 #[test]
 fn the_c_example_is_clean_under_address_sanitizer() {
     let found = Command::new("cc").arg("-print-file-name=libasan.so").output();
-    // Where there is none, the compiler says the name alone.
+    // Where there is none, the compiler says the name alone; and it may be a script for the linker.
     let runtime = found.map(|found| PathBuf::from(String::from_utf8_lossy(&found.stdout).trim_end()));
-    let Some(runtime) = runtime.ok().filter(|path| path.is_absolute()) else {
+    let Some(runtime) =
+        runtime.ok().filter(|path| fs::read(path).is_ok_and(|file| file.starts_with(b"\x7fELF")))
+    else {
         return relink_testkit::skip("a C plugin under AddressSanitizer", "cc has no libasan");
     };
     let folder =
@@ -364,6 +366,7 @@ fn the_c_example_is_clean_under_address_sanitizer() {
         let answer = agent.put(&format!("/plugins/reload{query}"));
         assert_eq!(answer.json()["outcome"], "committed", "{}", answer.text());
     }
+    assert!(agent.sample("c_uptime_seconds").is_some_and(|seconds| seconds > 0.0), "{}", agent.stderr());
     assert!(!agent.stderr().contains("Sanitizer"), "{}", agent.stderr());
 
     // It finds what is wrong: here a copy that is one byte longer than its room.

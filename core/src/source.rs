@@ -157,11 +157,14 @@ impl Kept {
     /// Opens a file for reading. If the process has no descriptor for it, none is kept for a while
     /// ([`give_back_descriptors`]).
     pub fn open(path: &Path) -> io::Result<File> {
-        File::open(path).inspect_err(|why| {
-            if matches!(why.raw_os_error(), Some(ENFILE | EMFILE)) {
-                give_back_descriptors();
-            }
-        })
+        File::open(path).inspect_err(Kept::note)
+    }
+
+    /// The same for whoever opens a file in a way of its own: what to do with the error of that.
+    pub fn note(why: &io::Error) {
+        if matches!(why.raw_os_error(), Some(ENFILE | EMFILE)) {
+            give_back_descriptors();
+        }
     }
 }
 

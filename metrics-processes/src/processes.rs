@@ -41,6 +41,8 @@ pub(crate) struct Processes {
     name: String,
     /// The files of tasks that stay open, sorted by the task's number.
     files: Vec<TaskFile>,
+    /// How many: [`MOST_KEPT`].
+    most: usize,
     /// Counts the collections.
     turn: u64,
     /// Why the first file of this collection could not be opened, if that is not because its task has ended: with the mount
@@ -72,6 +74,7 @@ impl Processes {
             procfs: paths.procfs.clone(),
             name: String::new(),
             files: Vec::new(),
+            most: MOST_KEPT,
             turn: 0,
             unread: None,
         })
@@ -167,13 +170,19 @@ impl Processes {
     /// Reads the file that has stayed open. Of a task that has ended it tells nothing, also when its number is another's
     /// by now.
     fn read_kept(&mut self, task: u32, buffer: &mut [u8]) -> Option<usize> {
-        let known = self.place(task).ok()?;
-        let known = &mut self.files[known];
-        let file = known.kept.take()?;
-        let filled = rustix::io::pread(&file, buffer, 0).ok().filter(|filled| *filled > 0)?;
-        known.kept.put(file);
-        known.turn = self.turn;
-        Some(filled)
+        let at = self.place(task).ok()?;
+        let known = &mut self.files[at];
+        let file = known.kept.take();
+        let read = file.and_then(|file| {
+            let filled = rustix::io::pread(&file, &mut *buffer, 0).ok().filter(|filled| *filled > 0)?;
+            known.kept.put(file);
+            known.turn = self.turn;
+            Some(filled)
+        });
+        if read.is_none() {
+            self.files.remove(at);
+        }
+        read
     }
 
     /// Where a task's file is, or would be.
@@ -188,13 +197,12 @@ impl Processes {
         let filled = rustix::io::read(&file, buffer).ok()?;
         let file = File::from(file);
         // As in a `Source`: what has a size is no file of procfs, and may be replaced.
-        if self.files.len() < MOST_KEPT && filled > 0 && file.metadata().is_ok_and(|about| about.len() == 0) {
+        if self.files.len() < self.most && filled > 0 && file.metadata().is_ok_and(|about| about.len() == 0) {
             let mut kept = Kept::default();
             kept.put(file);
             let known = TaskFile { task, kept, turn: self.turn };
-            match self.place(task) {
-                Ok(at) => self.files[at] = known,
-                Err(at) => self.files.insert(at, known),
+            if let Err(at) = self.place(task) {
+                self.files.insert(at, known);
             }
         }
         Some(filled)
@@ -221,7 +229,8 @@ impl Counts {
 }
 
 fn open(folder: BorrowedFd<'_>, path: impl Arg, kind: OFlags) -> io::Result<OwnedFd> {
-    Ok(openat(folder, path, OFlags::RDONLY | OFlags::CLOEXEC | kind, Mode::empty())?)
+    let opened = openat(folder, path, OFlags::RDONLY | OFlags::CLOEXEC | kind, Mode::empty());
+    opened.map_err(io::Error::from).inspect_err(Kept::note)
 }
 
 /// Hands on the names of a folder that are numbers of tasks.
@@ -289,8 +298,21 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(processes.read(procfs.as_fd(), None, child.id(), &mut out).is_none());
-        processes.count(&mut out).unwrap();
         assert!(processes.place(child.id()).is_err());
-        assert!(out.warnings().is_empty(), "{:?}", out.warnings());
+        let own = child.id().to_string();
+        assert!(out.warnings().iter().all(|warning| !warning.contains(&own)), "{:?}", out.warnings());
+    }
+
+    #[test]
+    fn no_more_files_stay_open_than_may() {
+        let mut processes = Processes::new(&Paths::default()).unwrap();
+        processes.most = 1;
+        for _ in 0..2 {
+            // At least this process and the first one.
+            let mut out = Samples::new(FAMILIES, 100);
+            processes.count(&mut out).unwrap();
+            assert!(out.len() >= 4, "{} samples", out.len());
+            assert_eq!(processes.files.len(), 1);
+        }
     }
 }

@@ -18,8 +18,11 @@ pub(crate) const FAILED: Family = Family::counter(
 pub(crate) const RETRIED: Family =
     Family::counter("relink_push_requests_retried_total", "Requests that were sent again.")
         .labels(&["target"]);
-pub(crate) const QUEUE_LENGTH: Family =
-    Family::gauge("relink_push_queue_length", "Requests that wait for a target.").labels(&["target"]);
+pub(crate) const QUEUE_LENGTH: Family = Family::gauge(
+    "relink_push_queue_length",
+    "Requests that wait for a target, the one on its way included.",
+)
+.labels(&["target"]);
 pub(crate) const QUEUE_BYTES: Family =
     Family::gauge("relink_push_queue_bytes", "Size of the requests that wait for a target.")
         .labels(&["target"]);

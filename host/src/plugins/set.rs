@@ -186,14 +186,15 @@ pub(crate) fn conflict<'a>(
     let patterns: Vec<_> = plugin.families().filter(|family| family.is_pattern()).collect();
     let mut names: Vec<_> = plugin.families().map(Family::name).collect();
     relink_order::sort_by(&mut names, |one, other| one.cmp(other));
-    let is_taken = |known: &&Family| {
-        names.binary_search(&known.name()).is_ok()
+    let may_collide = |known: &&Family| {
+        known.is_pattern()
+            || names.binary_search(&known.name()).is_ok()
             || patterns.iter().any(|family| family.collides(known))
-            || known.is_pattern() && plugin.families().any(|family| family.collides(known))
     };
     running.clone().find_map(|owner| {
-        let known = owner.families().find(is_taken)?;
-        let error = Error::new(format!("declares {}, as plugin {} does", known.name(), owner.name));
+        let taken = |known: &Family| plugin.families().find(|family| family.collides(known));
+        let family = owner.families().filter(may_collide).find_map(taken)?;
+        let error = Error::new(format!("declares {}, as plugin {} does", family.name(), owner.name));
         Some(error.hint("rename the family in one of them, or leave one out with [plugins] enabled"))
     })
 }
@@ -220,6 +221,50 @@ impl Idle {
             last_collect_seconds: None,
             error: Some(self.error.to_string()),
             collectors: self.off.iter().map(Off::status).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plugin with one collector, which has its name.
+    fn plugin(name: &'static str, families: &'static [Family]) -> Plugin {
+        let new = Box::new(|_: &Options| Err(Error::new("is never made")));
+        let collector =
+            Collector { name, plugin: name, help: "", families, options: Options::default(), new };
+        Plugin {
+            name,
+            version: "",
+            help: "",
+            placement: Placement::Linked,
+            path: None,
+            generation: 1,
+            collectors: vec![Arc::new(collector)],
+            off: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_family_has_one_owner_and_the_refusal_names_that_of_the_later_one() {
+        const NAME: &[Family] = &[Family::gauge("a_x", "A.")];
+        const OTHER: &[Family] = &[Family::gauge("b_x", "B."), Family::gauge("a_y_z", "A.")];
+        const PATTERN: &[Family] = &[Family::gauge("c", "C."), Family::gauge("a_{}", "A.")];
+        const OTHER_PATTERN: &[Family] = &[Family::gauge("a_{}_z", "A.")];
+        for (known, later, expected) in [
+            (NAME, NAME, Some("a_x")),
+            (NAME, OTHER, None),
+            (NAME, PATTERN, Some("a_{}")),
+            (PATTERN, NAME, Some("a_x")),
+            (PATTERN, OTHER, Some("a_y_z")),
+            (PATTERN, OTHER_PATTERN, Some("a_{}_z")),
+            (OTHER, OTHER_PATTERN, Some("a_{}_z")),
+        ] {
+            let known = [plugin("before", known)];
+            let why = conflict(&plugin("later", later), known.iter()).map(|why| why.message().to_owned());
+            let expected = expected.map(|family| format!("declares {family}, as plugin before does"));
+            assert_eq!(why, expected);
         }
     }
 }
