@@ -1,5 +1,7 @@
 //! `/proc/slabinfo`: the kernel's own objects, which it keeps in slabs, one cache a kind. Only root may read it.
 
+use std::time::{Duration, Instant};
+
 use relink_core::{Collector, Error, Family, Paths, Samples, Source, options};
 use relink_pattern::Pattern;
 
@@ -25,12 +27,27 @@ options! {
     }
 }
 
+/// From when on a reading is costly: the kernel goes through the slabs of each cache for it, which is milliseconds on most
+/// machines. One that is costly is shown for a hundred times as long, so that who asks more often costs a hundredth of a
+/// CPU, and who asks once a second gets a new one each time; and at most for so long.
+const COSTLY: Duration = Duration::from_millis(1);
+const LONGEST_KEPT: Duration = Duration::from_secs(10);
+
 pub(crate) struct Slabinfo {
     source: Source,
     include: Option<Pattern>,
     exclude: Option<Pattern>,
-    /// The name of each line and whether it is shown: to ask the patterns in each collection would cost more than the rest.
-    known: Vec<(Box<str>, bool)>,
+    /// The lines of the last reading.
+    known: Vec<Slab>,
+    /// Until when that reading is shown.
+    kept_until: Option<Instant>,
+}
+
+struct Slab {
+    name: Box<str>,
+    /// To ask the patterns in each collection would cost more than the rest.
+    is_shown: bool,
+    counts: [u64; 5],
 }
 
 impl Slabinfo {
@@ -44,35 +61,57 @@ impl Slabinfo {
             include: pattern("slabs_include", &settings.slabs_include)?,
             exclude: pattern("slabs_exclude", &settings.slabs_exclude)?,
             known: Vec::new(),
+            kept_until: None,
         })
     }
 }
 
 impl Collector for Slabinfo {
     fn collect(&mut self, out: &mut Samples) -> Result<(), Error> {
-        let Slabinfo { source, include, exclude, known } = self;
+        let Slabinfo { source, include, exclude, known, kept_until } = self;
+        let began = Instant::now();
+        if kept_until.is_some_and(|until| began < until) {
+            known.iter().for_each(|slab| slab.push(out));
+            return Ok(());
+        }
         let is_shown = |name: &str| {
             include.as_ref().is_none_or(|pattern| pattern.is_match(name))
                 && !exclude.as_ref().is_some_and(|pattern| pattern.is_match(name))
         };
         let mut at = 0;
-        source.lines(out, |line, out| {
+        let read = source.lines(out, |line, out| {
             if line.starts_with("slabinfo - ") || line.starts_with('#') {
                 return Ok(());
             }
             let (name, counts) = slab(line)
                 .ok_or_else(|| Error::expected("a name, five numbers and \" : tunables\"", line))?;
-            if known.get(at).is_none_or(|(known, _)| **known != *name) {
+            if known.get(at).is_none_or(|known| *known.name != *name) {
                 known.truncate(at);
-                known.push((name.into(), is_shown(name)));
+                known.push(Slab { name: name.into(), is_shown: is_shown(name), counts });
             }
-            let is_shown = known.get(at).is_some_and(|(_, is_shown)| *is_shown);
+            known[at].counts = counts;
+            known[at].push(out);
             at += 1;
-            for (family, count) in FAMILIES.iter().zip(counts).filter(|_| is_shown) {
-                out.push(family, [name], count as f64);
-            }
             Ok(())
-        })
+        });
+        known.truncate(at);
+        // What is odd is to be told in each collection.
+        let is_whole = read.is_ok() && out.warnings().is_empty();
+        *kept_until = kept_for(began.elapsed()).filter(|_| is_whole).map(|time| began + time);
+        read
+    }
+}
+
+/// How long a reading is shown that took so long.
+fn kept_for(took: Duration) -> Option<Duration> {
+    (took >= COSTLY).then(|| (took * 100).min(LONGEST_KEPT))
+}
+
+impl Slab {
+    fn push(&self, out: &mut Samples) {
+        for (family, count) in FAMILIES.iter().zip(self.counts).filter(|_| self.is_shown) {
+            out.push(family, [&*self.name], count as f64);
+        }
     }
 }
 
@@ -93,6 +132,28 @@ fn slab(line: &str) -> Option<(&str, [u64; 5])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reading_that_was_costly_is_shown_for_a_while() {
+        assert_eq!(kept_for(Duration::from_micros(999)), None);
+        assert_eq!(kept_for(Duration::from_millis(5)), Some(Duration::from_millis(500)));
+        assert_eq!(kept_for(Duration::from_secs(1)), Some(Duration::from_secs(10)));
+
+        let tree = relink_testing::Tree::new()
+            .file("proc/slabinfo", "a 1 2 3 4 5 : tunables\nb 1 2 3 4 5 : tunables\n");
+        let paths = Paths { procfs: tree.path().join("proc"), ..Paths::default() };
+        let mut slabinfo = Slabinfo::new(&paths, Settings::default()).unwrap();
+        let shown = |slabinfo: &mut Slabinfo| {
+            let mut out = Samples::new(FAMILIES, 100);
+            slabinfo.collect(&mut out).map(|()| out.len()).map_err(|why| why.to_string())
+        };
+        assert_eq!(shown(&mut slabinfo), Ok(10));
+        std::fs::write(paths.procfs("slabinfo"), "a 1 2 3 4 5 : tunables\n").unwrap();
+        slabinfo.kept_until = Some(Instant::now() + LONGEST_KEPT);
+        assert_eq!(shown(&mut slabinfo), Ok(10));
+        slabinfo.kept_until = Some(Instant::now());
+        assert_eq!(shown(&mut slabinfo), Ok(5));
+    }
 
     #[test]
     fn a_slab_is_a_name_and_numbers() {
