@@ -33,7 +33,7 @@ export class Stream {
 		// Of another span the store begins anew, as it is told as fine as can be; what other families have fills into it.
 		this.anew ||= span !== this.span;
 		Object.assign(this, { fresh: true, families: [...new Set([...families, ...this.families])], span });
-		this.later(GATHER);
+		this.later(this.source ? GATHER : 0);
 	}
 
 	// A page that nobody sees holds no connection, and catches up from the history later.
