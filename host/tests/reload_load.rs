@@ -9,12 +9,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use relink_testkit::{Agent, Connection, until};
+use relink_testkit::{Agent, Connection, absent, until};
 use support::{Lasting, Setup, journal_of, own_memory, reload};
 
 /// How many re-execs there are under load, and before that to warm up.
 const RELOADS: usize = 50;
 const WARM_UP: usize = 10;
+const ATTEMPTS: usize = 4;
+/// What a client may wait at most.
+const LONGEST: Duration = Duration::from_millis(50);
+/// How many plain starts of the same executable, one after the other, may take as long as half of the pauses: a pause is a
+/// start under load. What is held is the agent against the machine on which it runs, not against another machine.
+const STARTS: u32 = 12;
+/// How many of the longest pauses a request may wait: it may come before one, and its answer be read after it.
+const PAUSES: u32 = 3;
 /// How long the slow plugin takes, and a client between the halves of what it sends.
 const SLOW: Duration = Duration::from_millis(100);
 const HALF_TIME: Duration = Duration::from_millis(10);
@@ -144,7 +152,7 @@ fn expect(answer: relink_testkit::Answer, status: u16, began: Instant) -> io::Re
 }
 
 /// Reloads the agent while all these clients are at it. `generation` is the one that serves at the beginning.
-fn reload_under_load(agent: &Agent, mut generation: usize) -> Log {
+fn reload_under_load(agent: &Agent, mut generation: usize) -> (Log, usize) {
     let log = Mutex::new(Log::default());
     let at_end = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -187,10 +195,11 @@ fn reload_under_load(agent: &Agent, mut generation: usize) -> Log {
         // The listeners' streams end with a reload; one that came back just before it sees the next.
         until("the listeners end", || {
             reload(agent, "?force=true");
+            generation += 1;
             clients.iter().all(|client| client.is_finished()).then_some(())
         });
     });
-    log.into_inner().unwrap()
+    (log.into_inner().unwrap(), generation)
 }
 
 impl Log {
@@ -212,8 +221,54 @@ impl Log {
     }
 }
 
+/// How much CPU time has been used, in ticks.
+struct Cpu {
+    /// By this test and the agent, its children included.
+    ours: f64,
+    busy: f64,
+    total: f64,
+}
+
+impl Cpu {
+    fn now(agent: &Agent) -> Cpu {
+        let of = |stat: String| -> f64 {
+            let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+            // Fields 14 to 17: user and system time of the process, and of its children that have ended.
+            fields.skip(11).take(4).map(|ticks| ticks.parse::<f64>().unwrap()).sum()
+        };
+        let ours = of(std::fs::read_to_string("/proc/self/stat").unwrap()) + of(agent.proc("stat"));
+        let all = std::fs::read_to_string("/proc/stat").unwrap();
+        let all = all.lines().next().unwrap().split_whitespace().skip(1).take(8);
+        let all: Vec<f64> = all.map(|ticks| ticks.parse().unwrap()).collect();
+        let total: f64 = all.iter().sum();
+        // The fourth is idle, the fifth waits for a disk.
+        Cpu { ours, busy: total - all[3] - all[4], total }
+    }
+
+    fn share_of_others_since(&self, began: &Cpu) -> f64 {
+        let others = (self.busy - began.busy) - (self.ours - began.ours);
+        others / (self.total - began.total)
+    }
+}
+
+/// How long the executable takes to start and to end, the middle one of several.
+fn plain_start() -> Duration {
+    let mut times: Vec<_> = (0..11)
+        .map(|_| {
+            let began = Instant::now();
+            let ended = std::process::Command::new(support::CANDIDATE).arg("config").output().unwrap();
+            assert!(ended.status.success());
+            began.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
 #[test]
 fn fifty_reloads_under_load_lose_nothing() {
+    let start = plain_start();
+    println!("a plain start: {start:?}");
     let setup = Setup::new("");
     let agent = setup.start();
     for _ in 0..WARM_UP {
@@ -222,18 +277,38 @@ fn fifty_reloads_under_load_lose_nothing() {
     let before = Lasting::of(&agent);
     let environment = agent.proc("environ").len();
     let memory = own_memory(&agent);
-    // How long a request takes is printed and not held: that is up to a machine that has others to serve. `cargo xtask
-    // bench reload` holds it.
-    let mut log = reload_under_load(&agent, WARM_UP + 1);
-    log.print();
-    assert_eq!(log.failures, Vec::<String>::new());
-    assert!(log.requests > 1000, "{}", log.requests);
-    assert!(log.streams >= RELOADS, "the listeners came back: {}", log.streams);
+    let mut generation = WARM_UP + 1;
+    // Nothing may ever be lost. How long a client waits is also up to a machine that has others to serve: that has to
+    // be right once, and counts only while nobody else was at work.
+    let mut quiet = false;
+    let in_time = (0..ATTEMPTS).any(|_| {
+        let began = Cpu::now(&agent);
+        let (mut log, now) = reload_under_load(&agent, generation);
+        generation = now;
+        log.print();
+        assert_eq!(log.failures, Vec::<String>::new());
+        assert!(log.requests > 1000, "{}", log.requests);
+        assert!(log.streams >= RELOADS, "the listeners came back: {}", log.streams);
+        let [.., others] = log.times(&["keep-alive", "fresh", "split head", "PUT", "POST"]);
+        let [.., slow] = log.times(&["slow"]);
+        let share = Cpu::now(&agent).share_of_others_since(&began);
+        println!("others: {:.0} % of the CPU", share * 100.0);
+        quiet |= share < 0.1;
+        let pause = |place: usize| Duration::from_secs_f64(log.pauses[place] / 1000.0);
+        let longest = LONGEST.max(PAUSES * pause(RELOADS - 1));
+        others < longest && slow < 2 * SLOW + longest && pause(RELOADS / 2) < STARTS * start
+    });
+    if !in_time && !quiet {
+        absent(
+            "the longest request during a reload",
+            "a quiet machine: this one was busy with something else",
+        );
+    }
+    assert!(in_time || !quiet, "a request, or half of the pauses, took too long for this machine");
+    println!("own memory: {memory} KiB before, {} KiB after", own_memory(&agent));
     before.holds(&agent);
     assert_eq!(agent.proc("environ").len(), environment);
-    let after = own_memory(&agent);
-    println!("own memory: {memory} KiB before, {after} KiB after");
-    // The history of a few seconds more and the tale of fifty reloads are 150 to 300 KiB.
-    assert!(after < memory + memory / 2, "own memory: {memory} KiB before, {after} KiB after");
+    // Half of it is 1 MiB. The history of these seconds and the tale of each reload are 150 to 300 KiB for fifty.
+    until("memory is what it was", || (own_memory(&agent) < memory + memory / 2).then_some(()));
     assert_eq!(agent.sample("relink_history_lost_total"), Some(0.0));
 }
